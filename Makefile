@@ -1,0 +1,64 @@
+# The words that people and CI both use. `make help` lists them.
+
+SHELL := /bin/bash -o pipefail
+PYTHON ?= python3
+UV ?= uv
+BIN := .venv/bin
+SOURCES := flows tasks usecases deployments benchmarks tests
+.DEFAULT_GOAL := help
+.PHONY: help new demo up down test test-unit check fix lock bench
+
+help:  ## Say what each word does
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r word text; do \
+		printf 'make %-10s %s\n' "$$word" "$$text"; done
+
+demo: .venv/.installed  ## Start the system, play 2013 through the loop, leave the pages open
+	@$(BIN)/python -u -m deployments.demo
+
+up: .venv/.installed  ## Start the servers and the worker here, until Ctrl-C
+	@$(BIN)/python -u -m deployments.up
+
+down: .venv/.installed  ## Stop everything that runs on the state folder
+	@$(BIN)/python -m deployments.down
+
+# Only what was said on the command line: NAME and its like may stand in the environment for another reason.
+NEW_WORDS := NAME DATA TIME TARGET KEY LABEL_TIME MATURE TABLE QUERY KIND TIME_FORMAT ZONE
+said = $(if $(filter command,$(origin $(1))),'$(1)=$(subst ','\'',$($(1)))')
+
+new: .venv/.installed  ## Describe a new problem: NAME= DATA= TIME= TARGET= [KEY=] [LABEL_TIME=] [MATURE=]
+	@$(BIN)/python -m deployments.new $(foreach word,$(NEW_WORDS),$(call said,$(word)))
+
+test: .venv/.installed  ## Run every test, against real servers where they matter
+	@$(BIN)/python -m pytest
+
+test-unit: .venv/.installed  ## Run the quick tests, without servers and other processes
+	@$(BIN)/python -m pytest -m "not servers and not slow"
+
+check: .venv/.installed  ## Check format, lint and types; change nothing
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+fix: .venv/.installed  ## Format, and repair what lint can repair
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: .venv/.installed  ## Measure what the orchestration costs over the bare functions
+	@$(BIN)/python -m benchmarks.overhead
+
+lock:  ## Pin the newest versions that pyproject.toml allows (needs uv)
+	@$(UV) pip compile pyproject.toml --group dev --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+		--quiet --output-file requirements.lock
+
+# The lock is complete, so pip need resolve nothing: --no-deps. Of its output only a sign of life and errors are shown.
+.venv/.installed: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+		"Python 3.11 or newer is needed, found %d.%d. Name another one: make PYTHON=python3.12 ..." % sys.version_info[:2])'
+	@echo "Installing the $$(grep -c '^[a-z].*==' $<) packages of $< into .venv, about two minutes ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --disable-pip-version-check --no-deps --require-hashes --requirement $< 2>&1 | awk \
+		'/^ *(ERROR|error)/ {failed = 1} failed {print; next} /^(Collecting|Processing)/ && ++n % 50 == 0 \
+		{print "  " n " fetched"; fflush()} /^Installing/ {print "  unpacking"; fflush()}'
+	@$(BIN)/pip check
+	@touch $@

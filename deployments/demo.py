@@ -1,0 +1,137 @@
+"""Play 2013 through the loop in front of your eyes: `python -m deployments.demo`."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from deployments.environment import environment
+from deployments.startup import CannotStart, ready_system
+from deployments.up import addresses
+from tasks.settings import Settings
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
+
+USECASE = "flights"
+
+
+def main() -> None:
+    """Start what is not up, replay the year, print its table and the addresses; exit 1 with a sentence on failure."""
+    argparse.ArgumentParser(prog="python -m deployments.demo", description=__doc__).parse_args()
+    settings, console = Settings(), Console(width=None if sys.stdout.isatty() else 120)
+    try:
+        ready_system(settings, say=console.print)
+    except CannotStart as refusal:
+        sys.exit(str(refusal))
+    os.environ.update(environment(settings))
+    try:
+        ended = follow(start_replay(), console)
+    except KeyboardInterrupt:
+        console.print("The replay goes on in the background; `make demo` follows it again, `make down` stops all.")
+        sys.exit(130)
+    if not ended.is_completed():
+        sys.exit(f"The replay ended as {ended.name}: {ended.message}\nMore at {settings.prefect_url}/runs")
+    show(console)
+    console.print(addresses(settings))
+    console.print("\nAll of it stays up. Stop it with `make down`.")
+
+
+def start_replay() -> UUID:
+    """Return the replay's flow run: the one that is under way, or a new one, which plays only what is left."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter
+    from prefect.deployments import run_deployment
+
+    with get_client(sync_client=True) as client:
+        deployment = client.read_deployment_by_name(f"replay/{USECASE}")
+        ours = FlowRunFilter.model_validate(
+            {
+                "deployment_id": {"any_": [deployment.id]},
+                "state": {"type": {"any_": ["SCHEDULED", "PENDING", "RUNNING"]}},
+            }
+        )
+        under_way = client.read_flow_runs(flow_run_filter=ours, limit=1)
+    if under_way:
+        return under_way[0].id
+    started: Any = run_deployment(f"replay/{USECASE}", timeout=0)
+    return started.id
+
+
+def follow(flow_run: UUID, console: Console) -> "State":
+    """Show how far the replay is until it ends; return the state in which it ended."""
+    from prefect.client.orchestration import get_client
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with get_client(sync_client=True) as client, Progress(*columns, console=console) as progress:
+        bar = progress.add_task("Waiting for the worker", total=moment_count(client.read_flow_run(flow_run).parameters))
+        while True:
+            state = client.read_flow_run(flow_run).state
+            assert state is not None
+            played = played_steps()
+            last = (
+                f"Played until {played[-1]['as_of']:%Y-%m-%d}" if played else f"The replay is {str(state.name).lower()}"
+            )
+            progress.update(bar, completed=len(played), description=last)
+            if state.is_final():
+                return state
+            time.sleep(1)
+
+
+def moment_count(parameters: dict[str, Any]) -> int:
+    """Return how many moments a replay with these parameters plays."""
+    from tasks.replaying import moments
+    from tasks.windows import Window
+
+    over = Window.model_validate(parameters["over"])
+    return len(moments(over.start, over.end, timedelta(days=parameters["pace"]["step_days"])))
+
+
+def played_steps() -> list[dict[Any, Any]]:
+    """Return the steps that the replay has kept so far, oldest first."""
+    from tasks.replaying import steps
+    from tasks.usecases import use_case
+
+    return steps(use_case(USECASE)).read().sort_values("as_of").to_dict("records")
+
+
+def show(console: Console) -> None:
+    """Print the replay's table, as its artifact holds it, then its reasons and its summary."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import ArtifactCollectionFilter
+
+    ours = ArtifactCollectionFilter.model_validate({"key": {"any_": [f"{USECASE}-replay"]}})
+    with get_client(sync_client=True) as client:
+        newest = client.read_latest_artifacts(artifact_filter=ours, limit=1)[0]
+    rows = json.loads(str(newest.data))
+    console.print(short_table(rows))
+    for row in rows:
+        if row["retrain"]:
+            console.print(
+                f"[bold]{row['as of']}[/]  {row['retrain']}\n            -> {row['verdict']}", highlight=False
+            )
+    console.print(f"\n[bold]{newest.description}[/]\n", highlight=False)
+
+
+def short_table(rows: list[dict[str, Any]]) -> Table:
+    """Return the replay's rows with their reasons cut down to who asked and what came of it."""
+    table = Table(*rows[0], title=f"{USECASE}, replayed")
+    for row in rows:
+        short = row | {
+            "retrain": row["retrain"].split(":")[0].removeprefix("no "),
+            "verdict": row["verdict"].split(":")[0],
+        }
+        table.add_row(*("" if cell is None else str(cell) for cell in short.values()))
+    return table
+
+
+if __name__ == "__main__":
+    main()

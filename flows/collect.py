@@ -1,0 +1,24 @@
+"""Collect: bring the newest rows and labels in, each once."""
+
+from prefect import flow
+
+from tasks.collection import Collected, collect_window, list_windows, tell_collected
+from tasks.reporting import run_name
+from tasks.usecases import UseCaseName
+from tasks.validation import BatchPolicy
+from tasks.windows import AsOf, moment
+
+
+@flow(flow_run_name=run_name)
+def collect(usecase: UseCaseName, batch: BatchPolicy, as_of: AsOf = None) -> list[Collected]:
+    """Store what the source has up to a moment and is not stored yet; set bad rows aside with their reasons.
+
+    Args:
+        usecase: The ML problem, one of the files in usecases/.
+        batch: When a batch is refused as a whole.
+        as_of: The moment taken as now, with its zone. Empty: the clock.
+    """
+    now = moment(as_of)
+    collected = [collect_window(usecase, window, now, batch) for window in list_windows(usecase, now)]
+    tell_collected(usecase, collected)
+    return collected

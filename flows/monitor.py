@@ -1,0 +1,35 @@
+"""Monitor: look at the newest window, and ask for a retrain where the evidence does."""
+
+from prefect import flow
+
+from tasks.drift import DriftPolicy
+from tasks.monitoring import ask_for_retrain, history, measure, show_check
+from tasks.policy import RetrainPolicy, retrain_reason
+from tasks.reporting import run_name
+from tasks.scoring import live_model, tell_no_champion
+from tasks.usecases import UseCaseName
+from tasks.windows import AsOf, moment
+
+
+@flow(flow_run_name=run_name)
+def monitor(usecase: UseCaseName, drift: DriftPolicy, policy: RetrainPolicy, as_of: AsOf = None) -> str | None:
+    """Compare the newest window with what the champion was trained on; return the id of a request to retrain, or None.
+
+    Args:
+        usecase: The ML problem, one of the files in usecases/.
+        drift: When a column is said to have drifted.
+        policy: What asks for a retrain, and what holds it back.
+        as_of: The moment taken as now, with its zone. Empty: the clock.
+    """
+    now = moment(as_of)
+    champion = live_model(usecase)
+    if champion is None:
+        return tell_no_champion(usecase)
+
+    check = measure(usecase, champion, now, drift)
+    past = history(usecase, champion, now)
+    reason = retrain_reason(check, past, policy)
+    show_check(check, reason)
+    if reason is None:
+        return None
+    return ask_for_retrain(check, reason, past)

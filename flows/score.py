@@ -1,0 +1,23 @@
+"""Score: the champion's predictions for the rows that have none."""
+
+from prefect import flow
+
+from tasks.reporting import run_name
+from tasks.scoring import Scored, live_model, score_new_rows, tell_no_champion
+from tasks.usecases import UseCaseName
+from tasks.windows import AsOf, moment
+
+
+@flow(flow_run_name=run_name)
+def score(usecase: UseCaseName, as_of: AsOf = None) -> Scored | None:
+    """Predict each stored row that has no prediction yet, once; say so and succeed while there is no champion.
+
+    Args:
+        usecase: The ML problem, one of the files in usecases/.
+        as_of: The moment taken as now, with its zone. Empty: the clock.
+    """
+    now = moment(as_of)
+    champion = live_model(usecase)
+    if champion is None:
+        return tell_no_champion(usecase)
+    return score_new_rows(usecase, champion, now)

@@ -1,0 +1,243 @@
+"""Keep rows in Delta tables, each row once; the only module that knows Delta."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from tasks.windows import Window
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    from deltalake import DeltaTable
+
+LOCK = "evergreen.write"
+MONTH = "_month"
+
+
+class Written(BaseModel):
+    """What one write did: the table's version after it (None: no table), and the rows that were new or had changed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: int | None
+    inserted: int = 0
+    updated: int = 0
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A Delta table whose rows are named by `key` and, where `time` is given, lie in one partition a month.
+
+    Every write reads the table, keeps what differs, and commits it under a transaction number that only one
+    writer can take. So a write may be repeated, killed or raced: each key is stored once, in its newest form.
+    """
+
+    path: Path
+    schema: "pa.Schema"
+    key: tuple[str, ...]
+    time: str | None = None
+
+    def version(self) -> int | None:
+        """Return the newest version, or None while there is no table."""
+        return self._table().version() if self.exists() else None
+
+    def exists(self) -> bool:
+        """Say whether anything was ever written."""
+        from deltalake import DeltaTable
+
+        return DeltaTable.is_deltatable(str(self.path))
+
+    def read(
+        self, window: Window | None = None, columns: Iterable[str] | None = None, version: int | None = None
+    ) -> "pd.DataFrame":
+        """Return the rows with time in `window`, or all; an empty frame of the same columns where there are none."""
+        names = list(columns) if columns is not None else self.schema.names
+        if not self.exists():
+            return _frame(self._selected(names).empty_table())
+        found = self._table(version).to_pyarrow_dataset().to_table(names, filter=self._within(window))
+        return _frame(found.cast(self._selected(names)))
+
+    def rows(self, records: list[dict[str, Any]]) -> "pd.DataFrame":
+        """Return records as rows of this table; what a record leaves out is missing."""
+        import pyarrow as pa
+
+        return _frame(pa.Table.from_pylist(records, schema=self.schema))
+
+    def upsert(self, rows: "pd.DataFrame") -> Written:
+        """Store `rows`: new keys are inserted, keys whose values differ are updated, all others are left alone."""
+        return self._write(rows, update=True)
+
+    def append_new(self, rows: "pd.DataFrame") -> Written:
+        """Store the rows whose keys are new; a key that is stored already stays as it is."""
+        return self._write(rows, update=False)
+
+    def compact(self, most_files: int) -> None:
+        """Join small files once there are more than `most_files`; the rows stay the same."""
+        if self.exists() and len((table := self._table()).file_uris()) > most_files:
+            table.optimize.compact()
+
+    def _write(self, rows: "pd.DataFrame", *, update: bool) -> Written:
+        from deltalake.exceptions import CommitFailedError
+        from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random
+
+        losing_a_race = retry(
+            retry=retry_if_exception_type(CommitFailedError),
+            wait=wait_random(0, 0.5),
+            stop=stop_after_attempt(50),
+            reraise=True,
+        )
+        return losing_a_race(self._write_once)(rows, update=update)
+
+    def _write_once(self, rows: "pd.DataFrame", *, update: bool) -> Written:
+        import pandas as pd
+
+        if rows.empty:
+            return Written(version=self.version())
+        table = self._created()
+        new, changed = differences(self._stored(table, rows), rows[self.schema.names], self.key)
+        if not update:
+            changed = changed.iloc[:0]
+        if changed.empty and new.empty:
+            return Written(version=table.version())
+        if changed.empty:
+            self._append(table, new)
+        else:
+            self._merge(table, pd.concat([new, changed]))
+        return Written(version=self._table().version(), inserted=len(new), updated=len(changed))
+
+    def _append(self, table: "DeltaTable", rows: "pd.DataFrame") -> None:
+        from deltalake import write_deltalake
+
+        write_deltalake(table, self._arrow(rows), mode="append", commit_properties=_alone(table))
+
+    def _merge(self, table: "DeltaTable", rows: "pd.DataFrame") -> None:
+        same = " AND ".join(f"stored.`{column}` = row.`{column}`" for column in self.key)
+        merge = table.merge(self._arrow(rows), same, "row", "stored", commit_properties=_alone(table))
+        merge.when_matched_update_all().when_not_matched_insert_all().execute()
+
+    def _stored(self, table: "DeltaTable", rows: "pd.DataFrame") -> "pd.DataFrame":
+        """Return the stored rows that may bear a key of `rows`: those whose every key column has a value found there.
+
+        Only times are filtered by while reading: pyarrow 25 fails on text in files that a merge wrote (string_view).
+        """
+        import pyarrow.compute as pc
+        import pyarrow.dataset as ds
+
+        sought, stored = self._arrow(rows), table.to_pyarrow_dataset()
+        if self.time is None:
+            return _frame(self._alike(stored.to_table(self.schema.names), sought))
+        names = list(dict.fromkeys((*self.key, self.time)))
+        bounds = pc.min_max(self._alike(stored.to_table(names), sought)[self.time])
+        between = (ds.field(self.time) >= bounds["min"]) & (ds.field(self.time) <= bounds["max"])
+        return _frame(self._alike(stored.to_table(self.schema.names, filter=between), sought))
+
+    def _alike(self, found: "pa.Table", sought: "pa.Table") -> "pa.Table":
+        """Return the rows of `found` whose every key column has a value that some row of `sought` has in it."""
+        import pyarrow.compute as pc
+
+        typed = found.cast(self._selected(found.column_names))
+        for column in self.key:
+            typed = typed.filter(pc.is_in(typed[column], value_set=sought[column].unique()))
+        return typed
+
+    def _within(self, window: Window | None):
+        import pyarrow.dataset as ds
+
+        if window is None:
+            return None
+        if self.time is None:
+            raise ValueError(f"{self.path.name} has no time column to read a window by")
+        return (ds.field(self.time) >= window.start) & (ds.field(self.time) < window.end)
+
+    def _selected(self, names: list[str]) -> "pa.Schema":
+        import pyarrow as pa
+
+        return pa.schema([self.schema.field(name) for name in names])
+
+    def _table(self, version: int | None = None) -> "DeltaTable":
+        from deltalake import DeltaTable
+
+        return DeltaTable(str(self.path), version=version)
+
+    def _created(self) -> "DeltaTable":
+        import pyarrow as pa
+        from deltalake import DeltaTable
+
+        if not self.exists():
+            schema = self.schema if self.time is None else self.schema.append(pa.field(MONTH, pa.string()))
+            partition = None if self.time is None else [MONTH]
+            DeltaTable.create(str(self.path), schema=schema, partition_by=partition, mode="ignore")
+        return self._table()
+
+    def _arrow(self, rows: "pd.DataFrame") -> "pa.Table":
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        table = pa.Table.from_pandas(rows, schema=self.schema, preserve_index=False)
+        if self.time is None:
+            return table
+        return table.append_column(MONTH, pc.strftime(table[self.time], format="%Y-%m"))
+
+
+def differences(
+    stored: "pd.DataFrame", rows: "pd.DataFrame", key: tuple[str, ...]
+) -> tuple["pd.DataFrame", "pd.DataFrame"]:
+    """Split `rows` into those whose key is not in `stored` and those whose values differ from it; drop the rest.
+
+    Both frames have the same columns; `key` is unique in each. Two missing values are equal.
+    """
+    import pandas as pd
+
+    names = list(key)
+    known = pd.MultiIndex.from_frame(stored[names])
+    position = known.get_indexer(pd.MultiIndex.from_frame(rows[names]))
+    new, kept = rows[position < 0], rows[position >= 0]
+    before = stored.iloc[position[position >= 0]]
+    same = pd.Series(True, index=kept.index)
+    for column in rows.columns.difference(names):
+        now, then = kept[column].to_numpy(), before[column].to_numpy()
+        same &= (now == then) | (pd.isna(now) & pd.isna(then))
+    return new, kept[~same]
+
+
+def arrow_schema(columns: dict[str, str]) -> "pa.Schema":
+    """Return the arrow schema of pandas columns given as name and dtype.
+
+    Raises:
+        ValueError: a dtype that a table here cannot hold.
+    """
+    import pyarrow as pa
+
+    types = {
+        "float64": pa.float64(),
+        "int64": pa.int64(),
+        "bool": pa.bool_(),
+        "str": pa.string(),
+        "datetime64[us, UTC]": pa.timestamp("us", tz="UTC"),
+    }
+    if strange := {name: dtype for name, dtype in columns.items() if dtype not in types}:
+        raise ValueError(f"expected columns of {', '.join(types)}, found {strange}")
+    return pa.schema([pa.field(name, types[dtype]) for name, dtype in columns.items()])
+
+
+def _alone(table: "DeltaTable"):
+    """Let this commit through only if no other writer has committed since `table` was read."""
+    from deltalake import CommitProperties, Transaction
+
+    turn = (table.transaction_version(LOCK) or 0) + 1
+    return CommitProperties(app_transactions=[Transaction(LOCK, turn)], max_commit_retries=0)
+
+
+def _frame(table: "pa.Table") -> "pd.DataFrame":
+    return table.to_pandas()
+
+
+def latest(times: "pd.Series") -> datetime | None:
+    """Return the newest of some times, or None where there is none."""
+    newest = times.max()
+    return None if newest != newest else newest.to_pydatetime()

@@ -1,0 +1,239 @@
+"""Play a stretch of history as if it were live, and tell how it went."""
+
+import time
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from tasks import ledger, registry, reporting, training
+from tasks.collection import Collected
+from tasks.datasets import Dataset, arrow_schema
+from tasks.metrics import score
+from tasks.monitoring import live_predictions, tell_automations
+from tasks.scoring import IN_TRAINING, MODEL_VERSION, PREDICTION, Scored
+from tasks.settings import Settings
+from tasks.usecases import UseCase, use_case
+from tasks.windows import Window
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+AUTOMATION = "automation"
+_TOLD_AGAIN = timedelta(minutes=1)
+
+
+class Step(BaseModel):
+    """What happened at one moment of a replay."""
+
+    model_config = ConfigDict(frozen=True)
+
+    as_of: AwareDatetime
+    inserted: int
+    updated: int
+    quarantined: int
+    scored: int
+    drifted_share: float | None
+    retrain: str = ""
+    """Who started a retrain, and why; empty if none was started."""
+    verdict: str = ""
+    """Promoted or refused, and why."""
+
+
+class RetrainFailedError(RuntimeError):
+    """A retrain that the replay waits for failed, or never began."""
+
+
+def moments(start: datetime, end: datetime, step: timedelta) -> list[datetime]:
+    """Return start, start + step, ... and end.
+
+    Raises:
+        ValueError: the end is not after the start, or the step is not positive.
+    """
+    if step <= timedelta(0):
+        raise ValueError(f"expected a step longer than nothing, found {step}")
+    span = Window(start=start, end=end)
+    count = -(-span.length // step)
+    return [min(start + number * step, end) for number in range(count + 1)]
+
+
+def replay_name() -> str:
+    """Name the present replay after its use case and stretch of time."""
+    from prefect.runtime import flow_run
+
+    over = Window.model_validate(flow_run.parameters["over"])
+    return f"{flow_run.parameters['usecase']} {over.start:%Y-%m-%d} to {over.end:%Y-%m-%d}"
+
+
+def steps(problem: UseCase) -> Dataset:
+    """Return the table of the steps that were played."""
+    numbers = ("inserted", "updated", "quarantined", "scored", "drifted_share")
+    columns = (
+        {"as_of": "datetime64[us, UTC]"}
+        | dict.fromkeys(numbers, "float64")
+        | dict.fromkeys(("retrain", "verdict"), "str")
+    )
+    return Dataset(Settings().tables / problem.name / "replay", arrow_schema(columns), ("as_of",))
+
+
+@task(cache_policy=NO_CACHE)
+def moments_to_play(usecase: str, start: datetime, end: datetime, step: timedelta) -> list[datetime]:
+    """Return the moments of a replay that were not played yet.
+
+    Raises:
+        ValueError: a model went live later than the first of them, so that the past would be played with the future.
+    """
+    played = set(steps(use_case(usecase)).read()["as_of"])
+    left = [moment for moment in moments(start, end, step) if moment not in played]
+    live = registry.champion(usecase)
+    if left and live is not None and live.promoted_at > left[0]:
+        raise ValueError(
+            f"expected to replay {usecase} from {left[0]:%Y-%m-%d %H:%M}, found version {live.version} live since "
+            f"{live.promoted_at:%Y-%m-%d %H:%M}: replay from a later moment, or with another state folder"
+        )
+    return left
+
+
+@task(cache_policy=NO_CACHE)
+def keep_step(
+    usecase: str, as_of: datetime, collected: list[Collected], scored: Scored | None, retrain: str, verdict: str
+) -> Step:
+    """Keep what happened at one moment, once."""
+    from tasks.monitoring import checks
+
+    problem = use_case(usecase)
+    seen = checks(problem).read()
+    share = seen[(seen["role"] == "window") & (seen["as_of"] == as_of)]["value"]
+    step = Step(
+        as_of=as_of,
+        inserted=sum(one.inserted for one in collected),
+        updated=sum(one.updated for one in collected),
+        quarantined=sum(one.quarantined for one in collected),
+        scored=0 if scored is None else scored.rows,
+        drifted_share=None if share.dropna().empty else float(share.iloc[0]),
+        retrain=retrain,
+        verdict=verdict,
+    )
+    record = {name: float(value) if isinstance(value, int) else value for name, value in step}
+    steps(problem).append_new(steps(problem).rows([record]))
+    return step
+
+
+@task(cache_policy=NO_CACHE, task_run_name="wait for {decision}")
+def answer(usecase: str, decision: str, patience: timedelta) -> tuple[str, str]:
+    """Wait until the retrain that the automation starts has answered a request; return why it began and its verdict.
+
+    The event is sent again each minute in which no run has come of it.
+
+    Raises:
+        RetrainFailedError: the retrain failed, or none has answered within `patience`.
+    """
+    began = told = time.monotonic()
+    while (known := ledger.answer_to(decision)) is None:
+        now = time.monotonic()
+        runs = _retrains(usecase, decision)
+        if runs and all(state in {"FAILED", "CRASHED", "CANCELLED"} for state in runs):
+            raise RetrainFailedError(f"the retrain of {usecase} for {decision} ended as {', '.join(runs).lower()}")
+        if now - began > patience.total_seconds():
+            raise RetrainFailedError(
+                f"no retrain of {usecase} answered {decision} within {patience}. "
+                f"Its runs: {', '.join(runs).lower() or 'none'}. Is a worker running, and the automation deployed?"
+            )
+        if not runs and now - told > _TOLD_AGAIN.total_seconds():
+            tell_automations(usecase, decision)
+            told = now
+        time.sleep(1)
+    return ledger.decision(decision).reason, f"{known.kind}: {known.reason}"
+
+
+def _retrains(usecase: str, decision: str) -> list[str]:
+    """Return the states of the flow runs that were started to answer a decision."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(
+            deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=[usecase])),
+            sort=FlowRunSort.START_TIME_DESC,
+            limit=100,
+        )
+    return [str(run.state_type.value) for run in runs if run.parameters.get("decision") == decision and run.state_type]
+
+
+def window_scores(usecase: str, played: "pd.DataFrame", as_of: datetime) -> list[dict[str, Any]]:
+    """Return, for each step, the metric of what the system predicted since the step before, and of its first model.
+
+    Labels as known at `as_of`; rows that the predicting model was trained on are left out. None where not defined.
+    """
+    problem = use_case(usecase)
+    first = registry.first_version(usecase)
+    times = list(played["as_of"])
+    scores = []
+    for before, now in zip([None, *times], times, strict=False):
+        live = None
+        if before is not None:
+            live = live_predictions(problem, Window(start=before, end=now), as_of)
+            live = live[live[problem.target].notna() & ~live[IN_TRAINING].astype(bool)]
+        scores.append(_scores(live, problem, first))
+    return scores
+
+
+def _scores(live: "pd.DataFrame | None", problem: UseCase, first: registry.Champion) -> dict[str, Any]:
+    if live is None or live.empty:
+        return {"model": None, "live": None, "first": None}
+    target = training.targets(live, problem)
+    return {
+        "model": ", ".join(sorted(live[MODEL_VERSION].unique(), key=int)),
+        "live": score(problem.metric, target, live[PREDICTION].to_numpy(dtype=float)),
+        "first": score(problem.metric, target, training.predictions(registry.load(first), live, problem)),
+    }
+
+
+@task(cache_policy=NO_CACHE)
+def tell_replay(usecase: str, as_of: datetime) -> str:
+    """Show the whole replay as one table, and return it as text."""
+    problem = use_case(usecase)
+    played = steps(problem).read().sort_values("as_of")
+    if registry.champion(usecase) is None:
+        scores: list[dict[str, Any]] = [{"model": None, "live": None, "first": None}] * len(played)
+    else:
+        scores = window_scores(usecase, played, as_of)
+    rows = [_told(step, one, problem) for step, one in zip(played.to_dict("records"), scores, strict=True)]
+    summary = replay_summary(problem, scores, played)
+    reporting.show_table(f"{usecase} replay", rows, summary)
+    return summary
+
+
+def replay_summary(problem: UseCase, scores: list[dict[str, Any]], played: "pd.DataFrame") -> str:
+    """Say in one sentence how the kept model did beside the first one left alone."""
+    known = [one for one in scores if one["live"] is not None and one["first"] is not None]
+    promoted = played["verdict"].str.startswith("promoted") & played["retrain"].str.startswith(AUTOMATION)
+    if not known:
+        return f"{problem.name}: no live model had labelled rows in {len(played)} steps"
+    live, first = (sum(one[who] for one in known) / len(known) for who in ("live", "first"))
+    return (
+        f"{problem.name}: mean {problem.metric} {live:.4f} live, {first:.4f} for the first model left alone, over "
+        f"{len(known)} steps; {int(promoted.sum())} retrains started by the automation were promoted"
+    )
+
+
+def _told(step: Mapping[Any, Any], scores: dict[str, Any], problem: UseCase) -> dict[str, Any]:
+    """Return one row of the replay's table; "new" to "scored" count rows, "late" those whose label came or changed."""
+    share = step["drifted_share"]
+    return {
+        "as of": f"{step['as_of']:%Y-%m-%d}",
+        "new": int(step["inserted"]),
+        "late": int(step["updated"]),
+        "bad": int(step["quarantined"]),
+        "scored": int(step["scored"]),
+        "drift": None if share is None or share != share else f"{share:.0%}",
+        "retrain": step["retrain"] or "",
+        "verdict": step["verdict"] or "",
+        "version": scores["model"],
+        f"live {problem.metric}": None if scores["live"] is None else round(scores["live"], 4),
+        f"first {problem.metric}": None if scores["first"] is None else round(scores["first"], 4),
+    }

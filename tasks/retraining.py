@@ -1,0 +1,280 @@
+"""Train a challenger, and make it live or refuse it; each act may be repeated."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from pydantic import BaseModel, ConfigDict
+
+from tasks import evaluation, ledger, outages, plots, registry, reporting, tracking, training
+from tasks.collection import observations, rows_at
+from tasks.gates import Evidence
+from tasks.ledger import Decision
+from tasks.registry import ModelFacts
+from tasks.tracking import Request
+from tasks.training import Fold, TrainPolicy
+from tasks.usecases import UseCase, use_case
+from tasks.windows import Window
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sklearn.pipeline import Pipeline
+
+TRAINED = "trained.json"
+IMPORTANCE_ROWS = 1_000
+
+
+class Trained(BaseModel):
+    """A challenger: where it lies, what it learned from, and the evidence about it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str
+    run_url: str
+    model_uri: str
+    candidate: str
+    dataset_version: int
+    window: Window
+    rows: int
+    evidence: Evidence
+
+
+class ChampionMovedError(RuntimeError):
+    """Another model went live while this one was compared with its predecessor."""
+
+
+@task(cache_policy=NO_CACHE)
+def understood(usecase: str, as_of: datetime, decision: str, reason: str) -> Request:
+    """Return what this retrain is for: a decision in the ledger knows its own moment and reason."""
+    if not decision:
+        return Request(usecase=usecase, as_of=as_of, reason=reason)
+    asked = ledger.decision(decision)
+    return Request(usecase=usecase, as_of=asked.as_of, reason=asked.reason, decision=decision)
+
+
+@task(cache_policy=NO_CACHE)
+def past_answer(request: Request) -> str | None:
+    """Return what this request was answered with, if it was, so that nothing is decided twice."""
+    known = ledger.answer_to(request.id)
+    return None if known is None else f"{known.kind} before: {known.reason}"
+
+
+@task(cache_policy=NO_CACHE)
+def data_lacking(request: Request, policy: TrainPolicy) -> str | None:
+    """Say what is missing before a model can be trained, or None."""
+    problem = use_case(request.usecase)
+    rows = _rows(problem, request, policy, columns=())
+    return training.lacking(rows, problem, request.as_of, policy)
+
+
+@task(**outages.RETRIED)
+def train(request: Request, policy: TrainPolicy) -> Trained:
+    """Compare the candidates, fit the best on all that is known, and log everything to one MLflow run.
+
+    A retrain that got this far before is not repeated: its run is found by the request's id.
+    """
+    import mlflow
+
+    known = tracking.run_of(request)
+    if known is not None:
+        return Trained.model_validate(mlflow.artifacts.load_dict(f"{known.info.artifact_uri}/{TRAINED}"))
+    problem = use_case(request.usecase)
+    with tracking.fresh_run(request, {"evergreen.prefect": tracking.flow_run_url()}) as run:
+        trained = _logged(problem, request, policy, run)
+        mlflow.log_dict(trained.model_dump(mode="json"), TRAINED)
+    tracking.mark_complete(trained.run_id)
+    return trained
+
+
+@task(**outages.RETRIED)
+def promote(request: Request, trained: Trained) -> str:
+    """Register the challenger, make it the champion, and keep the decision; return what was decided.
+
+    Raises:
+        ChampionMovedError: the champion is no longer the one that the evidence compares with.
+    """
+    evidence = trained.evidence
+    version = registry.registered_version(request.usecase, trained.run_id)
+    live = registry.champion(request.usecase)
+    if live is not None and live.version not in {version, evidence.champion_version}:
+        raise ChampionMovedError(
+            f"expected champion version {evidence.champion_version} of {request.usecase}, found {live.version}: "
+            f"it changed while the challenger was trained. Run retrain again to compare with it"
+        )
+    version = registry.register(request.usecase, trained.run_id, trained.model_uri, _facts(request, trained))
+    registry.make_champion(request.usecase, version)
+    reason = _promotion_reason(version, evidence)
+    return _concluded(request, trained, "promoted", reason, version)
+
+
+@task(**outages.RETRIED)
+def refuse(request: Request, trained: Trained, reason: str) -> str:
+    """Keep the refusal and its reason in MLflow and the ledger; return what was decided."""
+    return _concluded(request, trained, "refused", reason, None)
+
+
+@task(cache_policy=NO_CACHE)
+def nothing_to_train(request: Request, lack: str) -> str:
+    """Say that there is nothing to do yet; a request in the ledger is answered so that it is not asked for again."""
+    if request.decision:
+        ledger.record(_decision(request, "refused", lack, {}))
+    told = f"nothing to do: {lack}"
+    reporting.show_markdown(f"{request.usecase} verdict", f"# {told}", told)
+    return told
+
+
+def _rows(
+    problem: UseCase,
+    request: Request,
+    policy: TrainPolicy,
+    version: int | None = None,
+    columns: tuple[str, ...] | None = None,
+) -> "pd.DataFrame":
+    """Return the stored rows, as known at the request's moment, that fitting and comparing need."""
+    window = training.evidence_window(problem, request.as_of, policy.blocks)
+    return rows_at(problem, request.as_of, window, columns, version)
+
+
+def _logged(problem: UseCase, request: Request, policy: TrainPolicy, run) -> Trained:
+    """Evaluate, fit and log inside an open MLflow run."""
+    import mlflow
+
+    version = observations(problem).version()
+    assert version is not None
+    rows = _rows(problem, request, policy, version)
+    folds = training.rolling_folds(rows, problem, request.as_of, policy)
+    evaluated = training.rolling_predictions(rows, problem, request.as_of, folds)
+    live = registry.champion(problem.name)
+    if live is not None:
+        held = training.predictions(registry.load(live), rows.loc[evaluated.index], problem)
+        evaluated = evaluated.assign(**{evaluation.CHAMPION: held})
+    challenger = evaluation.best_candidate(evaluated, problem)
+    found = evaluation.evidence(
+        evaluated,
+        problem,
+        challenger,
+        live.version if live else None,
+        live.trained if live else None,
+    )
+    known = training.labelled(rows, problem, request.as_of)
+    model = training.fitted(training.contenders(problem)[challenger], known, problem)
+    window = training.training_window(problem, request.as_of)
+    mlflow.log_params(_parameters(problem, policy, challenger, window, version, len(known), model))
+    _log_scores(evaluated, problem, challenger, found)
+    _log_importance(folds[-1].models[challenger], _newest(rows, problem, folds, request.as_of), problem)
+    tracking.log_dataset(observations(problem), version, f"{problem.name} {window}")
+    sample = training.features(known.head(1000), problem)
+    uri = tracking.log_model(model, sample, training.predictions(model, known.head(1000), problem))
+    return Trained(
+        run_id=run.info.run_id,
+        run_url=tracking.run_url(run),
+        model_uri=uri,
+        candidate=challenger,
+        dataset_version=version,
+        window=window,
+        rows=len(known),
+        evidence=found,
+    )
+
+
+def _parameters(
+    problem: UseCase, policy: TrainPolicy, challenger: str, window: Window, version: int, rows: int, model
+) -> dict:
+    chosen = model.named_steps["model"].get_params()
+    return {
+        "candidate": challenger,
+        "dataset_version": version,
+        "trained_from": window.start.isoformat(),
+        "trained_until": window.end.isoformat(),
+        "training_rows": rows,
+        "features": len(problem.features),
+        **policy.model_dump(),
+        **{f"model.{name}": value for name, value in chosen.items()},
+    }
+
+
+def _log_scores(evaluated: "pd.DataFrame", problem: UseCase, challenger: str, found: Evidence) -> None:
+    import mlflow
+
+    who = [name for name in evaluated.columns if name in {*training.contenders(problem), evaluation.CHAMPION}]
+    scores = evaluation.block_scores(evaluated, problem.metric, who)
+    for name in who:
+        for block, value in scores[name].dropna().items():
+            mlflow.log_metric(f"{problem.metric}.{name}", float(value), step=int(block))
+    numbers = found.model_dump(exclude={"metric", "champion_version"}, exclude_none=True)
+    mlflow.log_metrics({name: float(value) for name, value in numbers.items()})
+    mlflow.log_figure(plots.score_figure(scores[who], problem.metric), "plots/score_by_block.png")
+    for name, figure in plots.evaluation_figures(evaluated, challenger, problem).items():
+        mlflow.log_figure(figure, f"plots/{name}.png")
+
+
+def _newest(rows: "pd.DataFrame", problem: UseCase, folds: list[Fold], as_of: datetime) -> "pd.DataFrame":
+    """Return a sample of the newest block's labelled rows."""
+    ahead = training.in_block(rows, problem, folds[-1].block, as_of)
+    return ahead.sample(min(len(ahead), IMPORTANCE_ROWS), random_state=0)
+
+
+def _log_importance(model: "Pipeline", unseen: "pd.DataFrame", problem: UseCase) -> None:
+    """Log which features matter, measured by permutation on rows that the model has not seen."""
+    import mlflow
+
+    importances = evaluation.permutation_importances(model, unseen, problem)
+    mlflow.log_figure(plots.importance_figure(importances, problem.metric), "plots/importance.png")
+    mlflow.log_dict(importances.sort_values(ascending=False).to_dict(), "importance.json")
+
+
+def _facts(request: Request, trained: Trained) -> ModelFacts:
+    score = trained.evidence.challenger
+    assert score is not None
+    return ModelFacts(
+        dataset_version=trained.dataset_version,
+        trained_from=trained.window.start,
+        trained_until=trained.window.end,
+        promoted_at=request.as_of,
+        expected_score=score,
+    )
+
+
+def _promotion_reason(version: str, evidence: Evidence) -> str:
+    if evidence.champion_version is None:
+        return (
+            f"version {version}: {evidence.metric} {evidence.challenger:.4f} against {evidence.baseline:.4f} of the "
+            f"trivial baseline on {evidence.rows} rows; there was no champion"
+        )
+    return (
+        f"version {version}: {evidence.metric} {evidence.challenger_beside_champion:.4f} against "
+        f"{evidence.champion:.4f} of version {evidence.champion_version} on {evidence.compared_rows} rows that "
+        f"neither has seen"
+    )
+
+
+def _concluded(request: Request, trained: Trained, verdict: ledger.Kind, reason: str, version: str | None) -> str:
+    """Write a verdict where people look for it; the ledger comes last and closes the request."""
+    name = f"{request.as_of:%Y-%m-%d} {verdict}" + (f" v{version}" if version else "")
+    tracking.conclude(trained.run_id, verdict, reason, name)
+    facts = trained.evidence.model_dump() | {
+        "version": version,
+        "mlflow_run": trained.run_url,
+        "dataset_version": trained.dataset_version,
+        "window": str(trained.window),
+        "rows_trained_on": trained.rows,
+        "candidate": trained.candidate,
+    }
+    told = f"{verdict}: {reason}"
+    page = f"# {verdict}\n\n{reason}\n\nAsked for because: {request.reason}\n\n"
+    page += f"[Run in MLflow]({trained.run_url})\n\n{reporting.as_markdown(facts)}"
+    reporting.show_markdown(f"{request.usecase} verdict", page, told)
+    ledger.record(_decision(request, verdict, reason, facts))
+    return told
+
+
+def _decision(request: Request, kind: ledger.Kind, reason: str, facts: dict) -> Decision:
+    return Decision(
+        usecase=request.usecase,
+        kind=kind,
+        as_of=request.as_of,
+        reason=reason,
+        facts=facts,
+        answers=request.id,
+    )

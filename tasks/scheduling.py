@@ -1,0 +1,191 @@
+"""Write the deployments of a described use case down: `deployments/NAME.yaml`, with limits in units of its target."""
+
+import math
+from datetime import datetime, timedelta
+
+from tasks.describing import Description
+from tasks.drafting import metric_of
+
+PREFECT_VERSION = "3.8.8"
+HEADER = """\
+# Where, when and with which numbers: {name}. Drafted by `make new`; each number stands once, below, with its reason.
+# Schedules are paused: set `active: true` once the source is alive.
+name: evergreen
+prefect-version: {version}
+
+definitions:
+  work_pool: &pool
+    name: evergreen
+
+  batch: &batch
+    max_bad_share: 0.05
+    # {volume}
+    min_volume_share: {min_volume_share:g}
+
+  training: &training
+    blocks: 2
+    # A fit, and a block to compare on, must not be much smaller than a usual window of {window_rows} rows.
+    min_rows: {min_rows}
+
+  drift: &drift
+    numeric_threshold: 0.1
+    categorical_threshold: 0.1
+    missing_threshold: 0.1
+    min_rows: {drift_rows}
+    max_rows: 5000
+
+  # {units}
+  gates: &gates
+    min_gain_over_baseline: {baseline:g}
+    min_gain_over_champion: {champion:g}
+    min_rows: {min_rows}
+
+  policy: &policy
+    min_drifted_share: 0.3
+    max_loss: {loss:g}
+    min_labelled: {labelled}
+    # One window: a new model is seen at work before another is asked for.
+    cooldown_days: {cooldown:g}
+    min_new_rows: {new_rows}
+
+  often: &often
+    - {{slug: {often}, cron: "{often_cron}", timezone: UTC, active: false}}
+  often_after: &often_after
+    - {{slug: {often}, cron: "{after_cron}", timezone: UTC, active: false}}
+  watch: &watch
+    - {{slug: {watch}, cron: "{watch_cron}", timezone: UTC, active: false}}
+  # The fallback; drift asks for a retrain by itself.
+  renew: &renew
+    - {{slug: {renew}, cron: "{renew_cron}", timezone: UTC, active: false}}
+
+  one_at_a_time: &one_at_a_time
+    limit: 1
+    collision_strategy: ENQUEUE
+
+deployments:
+"""
+DEPLOYMENT = """\
+  - name: {name}
+    entrypoint: flows/{flow}.py:{flow}
+    description: {description}
+    tags: [{name}]
+    work_pool: *pool
+{schedules}    concurrency_limit: *one_at_a_time
+    parameters: {parameters}
+"""
+TRIGGER = """\
+    triggers:
+      - type: event
+        name: retrain {name} when drift is detected
+        enabled: true
+        expect: [drift.detected]
+        match: {{prefect.resource.id: evergreen.use-case.{name}}}
+        parameters: {{decision: "{{{{ event.payload.decision }}}}"}}
+"""
+REPLAY = """\
+
+      usecase: {name}
+      over: {{start: "{start:%Y-%m-%dT%H:%M:%SZ}", end: "{end:%Y-%m-%dT%H:%M:%SZ}"}}
+      pace: {{step_days: {step:g}, patience_minutes: 20}}
+      policies:
+        batch: *batch
+        training: *training
+        gates: *gates
+        drift: *drift
+        policy: *policy"""
+FEWEST_FIT_ROWS = 50
+
+
+def deployments_text(told: Description) -> str:
+    """Return the text of the five deployments: collect, score, monitor, retrain, replay."""
+    name = told.answers.name
+    flows = [
+        ("collect", "Bring the newest rows and labels in, each once; set bad rows aside with their reasons.", "often",
+         f"{{usecase: {name}, batch: *batch}}"),
+        ("score", "Predict each row that has no prediction yet with the live model.", "often_after",
+         f"{{usecase: {name}}}"),
+        ("monitor", "Compare the newest window with what the live model learned from; ask for a retrain if need be.",
+         "watch", f"{{usecase: {name}, drift: *drift, policy: *policy}}"),
+        ("retrain", "Train a challenger; it goes live only if it beats the live model on rows that neither has seen.",
+         "renew", f"{{usecase: {name}, training: *training, gates: *gates}}"),
+        ("replay", "Play the history as if it were live, with real events, automations and retrains.", "",
+         _replay(told)),
+    ]  # fmt: skip
+    parts = []
+    for flow, description, schedule, parameters in flows:
+        schedules = f"    schedules: *{schedule}\n" if schedule else ""
+        text = DEPLOYMENT.format(
+            name=name, flow=flow, description=description, schedules=schedules, parameters=parameters
+        ).replace("parameters: \n", "parameters:\n")
+        parts.append(text + (TRIGGER.format(name=name) if flow == "retrain" else ""))
+    return HEADER.format(name=name, version=PREFECT_VERSION, **_numbers(told)) + "\n".join(parts)
+
+
+def limits(told: Description) -> tuple[str, float, float, float]:
+    """Return why, and the gains over baseline and champion and the loss that count, in units of the metric."""
+    metric = metric_of(told)
+    if metric == "roc_auc":
+        return "In units of ROC AUC: 0.5 is a guess, 1 is perfect.", 0.02, 0.002, 0.03
+    values = told.target.values.dropna()
+    if metric == "log_loss":
+        shares = values.value_counts(normalize=True)
+        spread = float(-(shares * shares.map(math.log)).sum())
+        why = f"In units of log loss: {spread:.3g} is that of always telling the classes' shares."
+    else:
+        spread = float(values.std())
+        why = (
+            f"In units of {told.names[told.answers.target]}, whose standard deviation is {spread:.3g}: shares of that."
+        )
+    baseline, champion, loss = (float(f"{share * spread:.2g}") for share in (0.02, 0.002, 0.05))
+    return why, baseline, champion, loss
+
+
+def _numbers(told: Description) -> dict[str, object]:
+    pace = told.pacing
+    units, baseline, champion, loss = limits(told)
+    least = max(FEWEST_FIT_ROWS, min(1000, pace.window_rows // 3))
+    is_quick = pace.window <= timedelta(days=28)
+    volume = f"Half of the smallest batch seen, {pace.smallest_volume:.0%} of the usual"
+    if pace.min_volume_share == 0:
+        volume = "Off: this history has empty or nearly empty batches"
+    return {
+        "volume": f"{volume}; a batch is {_told(pace.period)}.",
+        "min_volume_share": pace.min_volume_share,
+        "window_rows": pace.window_rows,
+        "min_rows": least,
+        "drift_rows": max(FEWEST_FIT_ROWS, min(500, pace.window_rows // 2)),
+        "units": units,
+        "baseline": baseline,
+        "champion": champion,
+        "loss": loss,
+        "labelled": max(FEWEST_FIT_ROWS // 2, min(500, pace.window_rows // 4)),
+        "cooldown": pace.window / timedelta(days=1),
+        "new_rows": pace.window_rows // 2,
+        "often": "hourly" if is_quick else "daily",
+        "often_cron": "5 * * * *" if is_quick else "5 5 * * *",
+        "after_cron": "15 * * * *" if is_quick else "15 5 * * *",
+        "watch": "daily" if is_quick else "weekly",
+        "watch_cron": "30 6 * * *" if is_quick else "30 6 * * 1",
+        "renew": "weekly" if is_quick else "monthly",
+        "renew_cron": "0 5 * * 1" if is_quick else "0 5 1 * *",
+    }
+
+
+def _replay(told: Description) -> str:
+    start, end, step = replay_stretch(told)
+    return REPLAY.format(name=told.answers.name, start=start, end=end, step=step / timedelta(days=1))
+
+
+def replay_stretch(told: Description) -> tuple[datetime, datetime, timedelta]:
+    """Return from where, until when and in which steps the history is played: first what two blocks need, then all."""
+    pace = told.pacing
+    span = pace.history_end - pace.history_start
+    before = max(3 * pace.window, math.ceil(span / 5 / pace.window) * pace.window)
+    start = pace.history_start + min(before, span / 2)
+    steps = max(1, math.ceil((pace.history_end - start) / pace.window))
+    return start, start + steps * pace.window, pace.window
+
+
+def _told(length: timedelta) -> str:
+    days = length / timedelta(days=1)
+    return f"{days:g} days" if days >= 1 else f"{length / timedelta(hours=1):g} hours"

@@ -1,0 +1,56 @@
+"""Say where this installation keeps its state and where its servers answer."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Settings(BaseSettings):
+    """The machine's facts, read from `EVERGREEN_*` environment variables each time one is made."""
+
+    model_config = SettingsConfigDict(env_prefix="EVERGREEN_", frozen=True)
+
+    state: Path = Field(default=ROOT / "var", description="Folder that holds everything the system writes")
+    host: str = Field(default="127.0.0.1", description="Address the servers listen on")
+    prefect_port: int = Field(default=4200, ge=1, le=65535, description="Port of the Prefect server and UI")
+    mlflow_port: int = Field(default=5000, ge=1, le=65535, description="Port of the MLflow server and UI")
+    evidently_port: int = Field(default=8000, ge=1, le=65535, description="Port of Evidently's UI")
+    reports_port: int = Field(default=8100, ge=1, le=65535, description="Port that serves the kept HTML reports")
+
+    @property
+    def tables(self) -> Path:
+        """Folder of the Delta tables."""
+        return self.state.absolute() / "tables"
+
+    @property
+    def reports(self) -> Path:
+        """Folder of the HTML reports that `reports_url` serves."""
+        return self.state.absolute() / "reports"
+
+    @property
+    def evidently_workspace(self) -> Path:
+        """Folder of the Evidently workspace behind its UI."""
+        return self.state.absolute() / "evidently"
+
+    @property
+    def prefect_url(self) -> str:
+        """Address of the Prefect UI; its API is below `/api`."""
+        return f"http://{self.host}:{self.prefect_port}"
+
+    @property
+    def mlflow_url(self) -> str:
+        """Address of the MLflow server and UI."""
+        return f"http://{self.host}:{self.mlflow_port}"
+
+    @property
+    def evidently_url(self) -> str:
+        """Address of Evidently's UI."""
+        return f"http://{self.host}:{self.evidently_port}"
+
+    @property
+    def reports_url(self) -> str:
+        """Address below which the HTML reports are served."""
+        return f"http://{self.host}:{self.reports_port}"

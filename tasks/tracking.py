@@ -1,0 +1,152 @@
+"""Keep one retrain's evidence as one MLflow run that a reviewer can read."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version as installed
+from typing import TYPE_CHECKING, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from tasks.settings import ROOT, Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow.entities import Run
+    from sklearn.pipeline import Pipeline
+
+    from tasks.datasets import Dataset
+
+REQUEST = "evergreen.request"
+COMPLETE = "evergreen.complete"
+LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops")
+
+
+class Request(BaseModel):
+    """Why and as of when a retrain runs. Its id names the retrain, however often it is started."""
+
+    model_config = ConfigDict(frozen=True)
+
+    usecase: str
+    as_of: AwareDatetime
+    reason: str
+    decision: str = ""
+    """The ledger's id of the request that it answers; empty when a person or a schedule asked."""
+
+    @property
+    def id(self) -> str:
+        """The retrain's name."""
+        return self.decision or f"{self.usecase}/{self.as_of:%Y%m%dT%H%M%S}/retrain"
+
+
+def run_of(request: Request) -> "Run | None":
+    """Return the run in which this retrain was trained to the end, or None."""
+    from mlflow import MlflowClient
+
+    runs = [run for run in _runs(MlflowClient(), request) if COMPLETE in run.data.tags]
+    return runs[0] if runs else None
+
+
+@contextmanager
+def fresh_run(request: Request, tags: dict[str, str]) -> Iterator["Run"]:
+    """Open the run of a retrain; runs of it that died before their end are deleted first."""
+    import mlflow
+    from mlflow import MlflowClient
+
+    for remains in _runs(MlflowClient(), request):
+        MlflowClient().delete_run(remains.info.run_id)
+    mlflow.set_experiment(request.usecase)
+    told = {
+        REQUEST: request.id,
+        "evergreen.as_of": request.as_of.isoformat(),
+        "evergreen.reason": request.reason,
+    }
+    name = f"{request.as_of:%Y-%m-%d} running"
+    with mlflow.start_run(run_name=name, tags=told | {"evergreen.code": code_version()} | tags) as run:
+        yield run
+
+
+def mark_complete(run_id: str) -> None:
+    """Say that all of a retrain's evidence is in its run, so that it is never trained again."""
+    from mlflow import MlflowClient
+
+    MlflowClient().set_tag(run_id, COMPLETE, "true")
+
+
+def conclude(run_id: str, verdict: str, reason: str, name: str) -> None:
+    """Write a retrain's verdict into its run, as tag, description and name."""
+    from mlflow import MlflowClient
+
+    told = {
+        "evergreen.verdict": verdict,
+        "evergreen.verdict_reason": reason,
+        "mlflow.note.content": f"**{verdict}**: {reason}\n\n[Flow run in Prefect]({flow_run_url()})",
+    }
+    for key, value in (told | {"mlflow.runName": name}).items():
+        MlflowClient().set_tag(run_id, key, value)
+
+
+def log_dataset(dataset: "Dataset", version: int, name: str) -> None:
+    """Name in the open run the dataset version that it learns from."""
+    import mlflow
+    from mlflow.data.delta_dataset_source import DeltaDatasetSource
+    from mlflow.data.meta_dataset import MetaDataset
+
+    source = DeltaDatasetSource(path=str(dataset.path), delta_table_version=version)
+    known = MetaDataset(source=source, name=name, digest=f"v{version}")  # type: ignore[abstract]  # it is not, at run time
+    mlflow.log_input(known, context="training")
+
+
+def log_model(model: "Pipeline", inputs: "pd.DataFrame", outputs: Any) -> str:
+    """Store a fitted pipeline with its signature in the open run, as skops, and return its address.
+
+    Raises:
+        UntrustedModelError: the pipeline holds types that could not be loaded again.
+    """
+    import mlflow
+    from mlflow.models import infer_signature
+
+    from tasks.registry import TRUSTED_TYPES
+
+    logged = mlflow.sklearn.log_model(
+        model,
+        name="model",
+        serialization_format="skops",
+        skops_trusted_types=sorted(TRUSTED_TYPES),
+        signature=infer_signature(inputs, outputs),
+        pip_requirements=[f"{name}=={installed(name)}" for name in LIBRARIES],
+    )
+    return logged.model_uri
+
+
+def code_version() -> str:
+    """Return the commit that is checked out, with "+changes" when the tree differs from it, or "unknown"."""
+    commit, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain")
+    return "unknown" if not commit else commit + ("+changes" if changes else "")
+
+
+def run_url(run: "Run") -> str:
+    """Return where the MLflow UI shows a run."""
+    return f"{Settings().mlflow_url}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
+
+
+def flow_run_url() -> str:
+    """Return where the Prefect UI shows the flow run that this is called in; empty outside of one."""
+    from prefect.runtime import flow_run
+
+    return f"{Settings().prefect_url}/runs/flow-run/{flow_run.id}" if flow_run.id else ""
+
+
+def _runs(client: Any, request: Request) -> list["Run"]:
+    experiment = client.get_experiment_by_name(request.usecase)
+    if experiment is None:
+        return []
+    return client.search_runs([experiment.experiment_id], f"tags.`{REQUEST}` = '{request.id}'")
+
+
+def _git(*words: str) -> str:
+    try:
+        done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S607
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip()

@@ -1,0 +1,187 @@
+"""Fit candidates on the past and let each predict the blocks that came after: rolling origin, never random."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tasks.labels import usable
+from tasks.usecases import UseCase
+from tasks.windows import Window
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from sklearn.pipeline import Pipeline
+
+BASELINE = "baseline"
+BLOCK = "block"
+TARGET = "target"
+EVENT_TIME = "event_time"
+
+
+class TrainPolicy(BaseModel):
+    """How much evidence a retrain gathers, and how little it accepts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    blocks: int = Field(
+        ge=1, le=24, description="Newest blocks (of the use case's window) on which models are compared"
+    )
+    min_rows: int = Field(
+        ge=10,
+        description="Fewest labelled rows on which a model is fitted, and fewest in a block to be compared on",
+    )
+
+
+def training_window(problem: UseCase, until: datetime) -> Window:
+    """Return the event times that a model fitted at `until` learns from."""
+    start = problem.history_start if problem.train_on is None else until - problem.train_on
+    return Window(start=max(start, problem.history_start), end=until)
+
+
+def labelled(rows: "pd.DataFrame", problem: UseCase, until: datetime) -> "pd.DataFrame":
+    """Return the rows of the training window at `until` whose label was known by then."""
+    window = training_window(problem, until)
+    times = rows[problem.event_time]
+    return rows[(times >= window.start) & (times < window.end) & usable(rows, problem, until)]
+
+
+def blocks_before(problem: UseCase, as_of: datetime, count: int) -> list[Window]:
+    """Return the newest `count` blocks that end at or before `as_of` and begin after history does, oldest first."""
+    ends = [as_of - step * problem.window for step in range(count)]
+    starts = [(end - problem.window, end) for end in ends]
+    return [Window(start=a, end=b) for a, b in reversed(starts) if a > problem.history_start]
+
+
+def evidence_window(problem: UseCase, as_of: datetime, count: int) -> Window:
+    """Return the event times needed to fit and compare at `as_of` on `count` blocks."""
+    blocks = blocks_before(problem, as_of, count)
+    origin = blocks[0].start if blocks else as_of
+    return Window(start=training_window(problem, origin).start, end=as_of)
+
+
+def lacking(rows: "pd.DataFrame", problem: UseCase, as_of: datetime, policy: TrainPolicy) -> str | None:
+    """Say what keeps a model from being fitted and compared at `as_of`, with the number that is needed, or None."""
+    known = labelled(rows, problem, as_of)
+    if len(known) < policy.min_rows:
+        return f"{len(known)} labelled rows at {as_of:%Y-%m-%d %H:%M}, {policy.min_rows} needed"
+    if problem.kind == "classification" and known[problem.target].nunique() < 2:
+        return f"all {len(known)} labelled rows are of one class, two are needed"
+    if not usable_blocks(rows, problem, as_of, policy):
+        return (
+            f"no block of {_days(problem.window)} before {as_of:%Y-%m-%d %H:%M} has {policy.min_rows} labelled rows "
+            f"of each kind needed both in it and before it"
+        )
+    return None
+
+
+def usable_blocks(rows: "pd.DataFrame", problem: UseCase, as_of: datetime, policy: TrainPolicy) -> list[Window]:
+    """Return the newest blocks that have enough labelled rows, both to fit on before them and to compare on."""
+    return [
+        block
+        for block in blocks_before(problem, as_of, policy.blocks)
+        if _enough(labelled(rows, problem, block.start), problem, policy)
+        and _enough(in_block(rows, problem, block, as_of), problem, policy)
+    ]
+
+
+def in_block(rows: "pd.DataFrame", problem: UseCase, block: Window, as_of: datetime) -> "pd.DataFrame":
+    """Return the rows of a block whose label is known at `as_of`."""
+    times = rows[problem.event_time]
+    return rows[(times >= block.start) & (times < block.end) & usable(rows, problem, as_of)]
+
+
+def contenders(problem: UseCase) -> Mapping[str, "Pipeline"]:
+    """Return the unfitted models that a retrain compares: the declared candidates and the trivial baseline."""
+    from sklearn.dummy import DummyClassifier, DummyRegressor
+
+    trivial = DummyClassifier(strategy="prior") if problem.kind == "classification" else DummyRegressor()
+    return {name: pipeline(problem, final) for name, final in {**problem.candidates, BASELINE: trivial}.items()}
+
+
+def pipeline(problem: UseCase, final: Any) -> "Pipeline":
+    """Return `final` behind the encoding: numbers as they are, categories as codes (unseen -1, missing -2)."""
+    from sklearn.base import clone
+    from sklearn.compose import ColumnTransformer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OrdinalEncoder
+
+    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2)
+    encoding = ColumnTransformer(
+        [("numeric", "passthrough", list(problem.numeric)), ("categorical", codes, list(problem.categorical))]
+    )
+    return Pipeline([("encoding", encoding), ("model", clone(final))])
+
+
+def features(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
+    """Return the feature columns: numbers as float64 (so that a signature admits a missing one), categories as str."""
+    dtypes = dict.fromkeys(problem.numeric, "float64") | dict.fromkeys(problem.categorical, "str")
+    return rows[list(problem.features)].astype(dtypes)
+
+
+def fitted(model: "Pipeline", rows: "pd.DataFrame", problem: UseCase) -> "Pipeline":
+    """Return a copy of `model` fitted on labelled rows."""
+    from sklearn.base import clone
+
+    return clone(model).fit(features(rows, problem), targets(rows, problem))
+
+
+def targets(rows: "pd.DataFrame", problem: UseCase) -> "np.ndarray":
+    """Return the targets of labelled rows: 0 or 1 for classification."""
+    values = rows[problem.target].to_numpy(dtype=float)
+    return values.astype(int) if problem.kind == "classification" else values
+
+
+def predictions(model: "Pipeline", rows: "pd.DataFrame", problem: UseCase) -> "np.ndarray":
+    """Return one number a row: the probability of class 1, or the regression's value."""
+    known = features(rows, problem)
+    return model.predict_proba(known)[:, 1] if problem.kind == "classification" else model.predict(known)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One evaluation block and the contenders, fitted on what was known when it began."""
+
+    block: Window
+    models: "Mapping[str, Pipeline]"
+
+
+def rolling_folds(rows: "pd.DataFrame", problem: UseCase, as_of: datetime, policy: TrainPolicy) -> list[Fold]:
+    """Fit each contender before each usable block, oldest block first; as many at once as there are cores."""
+    from joblib import Parallel, delayed
+
+    blocks = usable_blocks(rows, problem, as_of, policy)
+    pasts = [labelled(rows, problem, block.start) for block in blocks]
+    unfitted = contenders(problem)
+    jobs = (delayed(fitted)(model, past, problem) for past in pasts for model in unfitted.values())
+    models = iter(Parallel(n_jobs=-1, prefer="threads")(jobs))
+    return [Fold(block=block, models={name: next(models) for name in unfitted}) for block in blocks]
+
+
+def rolling_predictions(rows: "pd.DataFrame", problem: UseCase, as_of: datetime, folds: list[Fold]) -> "pd.DataFrame":
+    """Return what each fold's contenders predict for the block's labelled rows.
+
+    One row a labelled row of a block, with its index in `rows`; columns `block` (0 is the oldest),
+    `event_time`, `target`, and one for each contender (see `contenders`).
+    """
+    import pandas as pd
+
+    found = []
+    for number, fold in enumerate(folds):
+        ahead = in_block(rows, problem, fold.block, as_of)
+        columns = {BLOCK: number, EVENT_TIME: ahead[problem.event_time], TARGET: targets(ahead, problem)}
+        columns |= {name: predictions(model, ahead, problem) for name, model in fold.models.items()}
+        found.append(pd.DataFrame(columns, index=ahead.index))
+    return pd.concat(found)
+
+
+def _enough(rows: "pd.DataFrame", problem: UseCase, policy: TrainPolicy) -> bool:
+    both = problem.kind == "regression" or rows[problem.target].nunique() > 1
+    return len(rows) >= policy.min_rows and both
+
+
+def _days(length: timedelta) -> str:
+    return f"{length / timedelta(days=1):g} days"

@@ -1,0 +1,145 @@
+"""The words in which one ML problem is declared, and how a declaration is found by its name."""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
+
+from pydantic import AfterValidator, WithJsonSchema
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pandera.pandas as pa
+
+MetricName = Literal["roc_auc", "log_loss", "rmse", "mae"]
+DTYPES = ("float64", "int64", "bool", "str", "datetime64[us, UTC]")
+"""The dtypes that a stored column may have."""
+
+
+class Source(Protocol):
+    """Where rows come from: the one interface that `tasks/sources.py` implements and a use case may implement too."""
+
+    def rows(self, start: datetime, end: datetime) -> "Iterator[pd.DataFrame]":
+        """Yield, in chunks, the rows with event time in `[start, end)` and those that have no event time.
+
+        Raises:
+            SourceError: the source does not answer, or its answer cannot be read.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class UseCase:
+    """One ML problem. Column names refer to `schema`, which describes a row as the source yields it.
+
+    Times are `datetime64[us, UTC]` columns. The target and the label time must be nullable: a row is stored without
+    them until its label time has passed.
+    """
+
+    name: str
+    question: str
+    """What the model predicts, in one sentence."""
+    source: Source
+    schema: "pa.DataFrameSchema"
+    key: tuple[str, ...]
+    """Columns that together name one row for ever."""
+    event_time: str
+    label_time: str
+    mature: str | None = None
+    """Time column from which on a row's label, if it has one, is an unbiased sample; None: as soon as it is known."""
+    target: str
+    kind: Literal["classification", "regression"]
+    numeric: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    candidates: Mapping[str, Any]
+    """Final estimators by name; each retrain compares them all. `tasks/training.py` puts the encoding before them."""
+    metric: MetricName
+    """What decides between models."""
+    slices: tuple[str, ...] = ()
+    """Categorical columns whose groups are reported one by one."""
+    history_start: datetime
+    """The earliest event time that is collected."""
+    period: timedelta
+    """Length of the batches in which rows are collected and judged as a whole."""
+    look_back: timedelta
+    """How far back late, restated and newly labelled rows are looked for: at least the longest label delay."""
+    window: timedelta
+    """Length of a monitoring window, and of a block of the rolling-origin evaluation."""
+    train_on: timedelta | None = None
+    """How much of the past a model is trained on; None for all of it."""
+    intended_use: str = ""
+
+    def __post_init__(self) -> None:
+        columns = set(self.schema.columns)
+        named = {*self.key, self.event_time, self.label_time, self.target, *self.features, *self.slices}
+        named |= {self.mature} if self.mature else set()
+        if missing := sorted(named - columns):
+            raise ValueError(f"use case {self.name!r} names columns that its schema lacks: {', '.join(missing)}")
+        if leaks := sorted({self.target, self.label_time} & set(self.features)):
+            raise ValueError(f"use case {self.name!r} lists as features what is known only later: {', '.join(leaks)}")
+        for column in (self.target, self.label_time):
+            if not self.schema.columns[column].nullable:
+                raise ValueError(f"use case {self.name!r}: column {column!r} must be nullable until the label is known")
+        if strange := {name: dtype for name, dtype in self.dtypes.items() if dtype not in DTYPES}:
+            raise ValueError(f"use case {self.name!r} declares {strange}; expected one of: {', '.join(DTYPES)}")
+        for column in (name for name, dtype in self.dtypes.items() if dtype in ("int64", "bool")):
+            if self.schema.columns[column].nullable:
+                found = f"{column!r} as nullable {self.dtypes[column]}"
+                raise ValueError(f"use case {self.name!r} declares {found}, which has no missing value; use float64")
+        if not self.candidates:
+            raise ValueError(f"use case {self.name!r} declares no candidate estimator")
+        if self.history_start.tzinfo is None:
+            raise ValueError(f"use case {self.name!r}: history_start needs a time zone")
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """All feature columns, numeric first."""
+        return (*self.numeric, *self.categorical)
+
+    @property
+    def dtypes(self) -> dict[str, str]:
+        """All stored columns with their dtype, in the schema's order."""
+        named = {name: str(column.dtype) for name, column in self.schema.columns.items()}
+        # pandera's name for pandas' own str
+        return {name: "str" if dtype.startswith("string") else dtype for name, dtype in named.items()}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All stored columns, in the schema's order."""
+        return tuple(self.schema.columns)
+
+
+def known_use_cases() -> list[str]:
+    """Return the names of the files in `usecases/`, sorted."""
+    package = importlib.import_module("usecases")
+    return sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+
+
+def use_case(name: str) -> UseCase:
+    """Return the declaration `USE_CASE` in `usecases/<name>.py`.
+
+    Raises:
+        ValueError: there is no such file; the message lists those that there are.
+    """
+    return importlib.import_module(f"usecases.{_known(name)}").USE_CASE
+
+
+def _known(name: str) -> str:
+    if name not in (names := known_use_cases()):
+        raise ValueError(f"unknown use case {name!r}; expected one of: {', '.join(names)}")
+    return name
+
+
+class _UseCaseSchema(WithJsonSchema):
+    """A choice among the files in `usecases/` at the time the schema is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__({"type": "string"})
+
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> dict[str, Any]:
+        return {"type": "string", "enum": known_use_cases(), "title": "Use case"}
+
+
+UseCaseName = Annotated[str, AfterValidator(_known), _UseCaseSchema()]

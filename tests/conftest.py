@@ -1,0 +1,106 @@
+"""What several tests share: free ports, and one real system for those that ask for it."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import usecases
+from deployments.environment import environment
+from deployments.running import stop, supervised
+from deployments.startup import deploy, ready_system
+from tasks.settings import Settings
+
+HOST = "127.0.0.1"
+SHOP = Path(__file__).parent / "shop"
+
+
+def free_ports(count: int) -> list[int]:
+    """Return different ports on which nothing listens now."""
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind((HOST, 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
+def settings_in(state: Path) -> Settings:
+    """Return the settings of an installation of its own: its state in `state`, its servers on free ports."""
+    prefect, mlflow, evidently, reports = free_ports(4)
+    return Settings(
+        state=state,
+        host=HOST,
+        prefect_port=prefect,
+        mlflow_port=mlflow,
+        evidently_port=evidently,
+        reports_port=reports,
+    )
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port on which nothing listens now."""
+    return free_ports(1)[0]
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Iterator[Settings]:
+    """Settings of an installation that is down; whatever the test starts there is stopped after it."""
+    settings = settings_in(tmp_path / "state")
+    yield settings
+    stop(settings)
+
+
+@pytest.fixture(scope="session")
+def shop_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """100 days of 60 visits each; after 55 days what sold repels, and both numbers move. Four prices are bad."""
+    chance, visits = np.random.default_rng(0), 6_000
+    seen = pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(np.sort(chance.uniform(0, 100, visits)), unit="D")
+    changed = seen >= pd.Timestamp("2024-02-25", tz="UTC")
+    interest = chance.normal(0, 1, visits) + 2.0 * changed
+    odds = np.where(changed, 4 - 2 * interest, 2 * interest)
+    table = pd.DataFrame(
+        {
+            "visit": np.arange(visits),
+            "seen_at": seen.as_unit("us"),
+            "known_at": (seen + pd.Timedelta(hours=5)).as_unit("us"),
+            "interest": interest,
+            "price": chance.normal(0, 1, visits) + 1.0 * changed,
+            "channel": chance.choice(["ad", "mail", "search"], visits),
+            "bought": (chance.uniform(size=visits) < 1 / (1 + np.exp(-odds))).astype(float),
+        }
+    )
+    table.loc[100:103, "price"] = 99.0
+    path = tmp_path_factory.mktemp("shop") / "visits.parquet"
+    table.to_parquet(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory, shop_table: Path) -> Iterator[Settings]:
+    """One real system for the whole session: servers that answer, a worker, the deployments of all three use cases.
+
+    This process is its client while the session lasts. Prefect reads the environment once, when it is
+    imported, and that may have been long ago.
+    """
+    settings = settings_in(tmp_path_factory.mktemp("system"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(SHOP))
+        patch.setenv("SHOP_TABLE", str(shop_table))
+        patch.setattr(usecases, "__path__", [*usecases.__path__, str(SHOP / "usecases")])
+        for name, value in environment(settings).items():
+            patch.setenv(name, value)
+        from prefect import context
+
+        patch.setattr(context, "GLOBAL_SETTINGS_CONTEXT", context.root_settings_context())
+        try:
+            ready_system(settings)
+            deploy(settings, SHOP / "prefect.yaml", print)
+            yield settings
+        finally:
+            stop(settings)
+        assert supervised(settings) == set()

@@ -1,0 +1,202 @@
+"""What does `make new` write, and what does it ask?"""
+
+import json
+import sqlite3
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from prefect.flows import load_flow_from_entrypoint
+from rich.console import Console
+
+import usecases
+from deployments import new
+from deployments.new import CannotDescribe, answers_from, described, name_refusal, next_steps, show, written
+from tasks.settings import ROOT
+
+ROWS = 24 * 60
+CHANCE = np.random.default_rng(0)
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    """60 days of hourly calls, with their costs."""
+    return pd.DataFrame(
+        {
+            "called": pd.date_range("2024-01-01", periods=ROWS, freq="h"),
+            "cost": CHANCE.normal(50, 10, ROWS),
+            "age": CHANCE.normal(40, 9, ROWS),
+            "line": CHANCE.choice(["north", "south"], ROWS),
+        }
+    )
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A root of its own, with the two folders that are written to."""
+    for folder in ("usecases", "deployments"):
+        (tmp_path / "tree" / folder).mkdir(parents=True)
+    return tmp_path / "tree"
+
+
+@pytest.fixture
+def words(tmp_path: Path, table: pd.DataFrame) -> list[str]:
+    """The words that describe `table`, stored as parquet."""
+    table.to_parquet(tmp_path / "calls.parquet")
+    return ["NAME=calls", f"DATA={tmp_path / 'calls.parquet'}", "TIME=called", "TARGET=cost"]
+
+
+def files(tree: Path) -> list[str]:
+    return sorted(str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file())
+
+
+def test_both_files_are_written_and_what_was_read_back_is_told(words: list[str], tree: Path) -> None:
+    told = described(answers_from(words, tree))
+
+    good, bad = written(told, tree)
+
+    assert files(tree) == ["deployments/calls.yaml", "usecases/calls.py"]
+    assert (good, bad) == (ROWS, 0)
+    assert "make try NAME=calls" in next_steps(told, good, bad)
+
+
+def test_what_was_found_is_shown_with_its_evidence(words: list[str], tmp_path: Path, table: pd.DataFrame) -> None:
+    table.assign(twice=table.cost * 2).to_parquet(tmp_path / "calls.parquet")
+    console = Console(record=True, width=200)
+
+    show(described(answers_from(words)), console)
+
+    assert "alone it predicts cost with R2 0.99" in console.export_text()
+
+
+@pytest.mark.parametrize("store", ["csv", "jsonl", "sqlite"])
+def test_any_source_gives_the_same_use_case(words, tmp_path: Path, tree: Path, table: pd.DataFrame, store: str) -> None:
+    plain = table.assign(called=table.called.astype(str))
+    with sqlite3.connect(tmp_path / "calls.db") as database:
+        plain.to_sql("calls", database, index=False)
+    plain.to_csv(tmp_path / "calls.csv", index=False)
+    plain.to_json(tmp_path / "calls.jsonl", orient="records", lines=True)
+    said = {"csv": [f"DATA={tmp_path / 'calls.csv'}"], "jsonl": [f"DATA={tmp_path / 'calls.jsonl'}"],
+            "sqlite": [f"DATA=sqlite:///{tmp_path / 'calls.db'}", "TABLE=calls"]}[store]  # fmt: skip
+
+    told = described(answers_from([words[0], *words[2:], *said], tree))
+
+    assert told.numeric == ("age",)
+    assert written(told, tree) == (ROWS, 0)
+
+
+def test_the_deployments_load_and_their_limits_are_in_units_of_the_target(
+    words: list[str], tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(described(answers_from(words, tree)), tree)
+    monkeypatch.setattr(usecases, "__path__", [*usecases.__path__, str(tree / "usecases")])
+    content = yaml.safe_load((tree / "deployments" / "calls.yaml").read_text())
+    flows = [load_flow_from_entrypoint(str(ROOT / one["entrypoint"])) for one in content["deployments"]]
+
+    taken = [
+        flow.validate_parameters(one["parameters"]) for flow, one in zip(flows, content["deployments"], strict=True)
+    ]
+
+    assert {parameters["usecase"] for parameters in taken} == {"calls"}
+    assert [flow.name for flow in flows] == ["collect", "score", "monitor", "retrain", "replay"]
+    # a twentieth of the standard deviation, 10
+    assert content["definitions"]["policy"]["max_loss"] == pytest.approx(0.5, abs=0.02)
+    schedules = [schedule for one in content["deployments"] for schedule in one.get("schedules", [])]
+    assert [schedule["active"] for schedule in schedules] == [False] * 4
+
+
+@pytest.mark.parametrize("there", ["usecases/calls.py", "deployments/calls.yaml"])
+def test_nothing_is_overwritten_and_nothing_half_written_stays(words: list[str], tree: Path, there: str) -> None:
+    told = described(answers_from(words, tree))
+    (tree / there).write_text("mine")
+
+    with pytest.raises(CannotDescribe, match="is there already"):
+        written(told, tree)
+
+    assert files(tree) == [there]
+    assert (tree / there).read_text() == "mine"
+    assert not list(tree.glob(".new-*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "refusal"),
+    [
+        ("class", "cannot be the name of a Python file"),
+        ("Hotel Bookings", "cannot be the name of a Python file"),
+        ("prefect", "prefect.yaml"),
+        ("flights", "flights is there already"),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused(tree: Path, name: str, refusal: str) -> None:
+    assert refusal in str(name_refusal(name, tree))
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal"),
+    [
+        (["TARGET=price"], "TARGET=price: no such column; there are: called, cost, age, line"),
+        (["TIME=line"], "expected times in column 'line', found '(north|south)'"),
+        (["KEY=line"], "KEY=line is borne by 1,438 of 1,440 rows"),
+        (["LABEL_TIME=later"], "no such column"),
+        (["COLOUR=red"], "expected NAME, DATA, .*, found COLOUR"),
+        (["KIND=ranking"], "expected KIND=binary or multiclass or regression, found ranking"),
+        (["ZONE=Mars"], "'Mars', which no zone is called"),
+        (["DATA=nowhere.csv"], "nowhere.csv"),
+        (["DATA=sqlite:///some.db"], "say which rows with TABLE= or QUERY="),
+    ],
+)
+def test_what_is_impossible_is_refused_by_name(words: list[str], tree: Path, changes: list[str], refusal: str) -> None:
+    with pytest.raises(CannotDescribe, match=f"(?i){refusal}"):
+        described(answers_from([*words, *changes], tree))
+
+
+def test_a_table_without_times_is_refused_with_what_to_do(tmp_path: Path, tree: Path, table: pd.DataFrame) -> None:
+    table.drop(columns="called").to_parquet(tmp_path / "calls.parquet")
+
+    with pytest.raises(CannotDescribe, match=r"TIME=  column(.|\n)*None of them is a time(.|\n)*made-up clock"):
+        answers_from(["NAME=calls", f"DATA={tmp_path / 'calls.parquet'}", "TARGET=cost"], tree)
+
+
+def test_a_large_table_is_looked_at_in_part_and_its_key_checked_in_full(
+    words: list[str], tmp_path: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table.assign(cost=table.cost.where(table.index != 1, 51.0)).to_parquet(tmp_path / "calls.parquet")
+    from tasks import tables
+
+    monkeypatch.setattr(tables.looked_at, "__defaults__", (1000,))
+
+    told = described(answers_from(words))
+
+    # every second of 1,440
+    assert (told.looked, told.rows) == (720, ROWS)
+
+
+def test_a_refusal_ends_with_exit_code_1_and_says_that_nothing_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(new.sys, "argv", ["new", "NAME=calls"])
+
+    with pytest.raises(SystemExit, match=r"missing:(.|\n)*DATA=(.|\n)*Nothing was written\."):
+        new.main()
+
+
+def test_make_hands_on_what_was_said_and_nothing_of_the_environment() -> None:
+    said = ["NAME=it", "QUERY=select 'a' as b", "TIME=When ?"]
+    command = ["make", "--dry-run", "--no-print-directory", "-o", ".venv/.installed", "new", *said]
+
+    told = subprocess.run(command, cwd=ROOT, env={"PATH": "/usr/bin:/bin", "TARGET": "x"}, capture_output=True,
+                          text=True, check=True)  # fmt: skip
+
+    assert " ".join(told.stdout.split()).endswith(
+        r"deployments.new 'NAME=it' 'TIME=When ?' 'QUERY=select '\''a'\'' as b'"
+    )
+
+
+def test_json_lines_with_lists_name_the_column_that_cannot_be_read(tmp_path: Path, table: pd.DataFrame) -> None:
+    rows = table.assign(called=table.called.astype(str)).to_dict("records")
+    (tmp_path / "calls.jsonl").write_text("\n".join(json.dumps(row | {"tags": ["a"]}) for row in rows))
+
+    told = described(answers_from(["NAME=calls", f"DATA={tmp_path / 'calls.jsonl'}", "TIME=called", "TARGET=cost"]))
+
+    assert [(one.column, one.kind) for one in told.findings if one.left_out] == [("tags", "cannot be read")]

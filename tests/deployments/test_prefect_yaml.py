@@ -1,0 +1,81 @@
+"""Is `deployments/prefect.yaml` what Prefect will read? A misspelt key deploys in silence."""
+
+from typing import Any
+
+import pytest
+import yaml
+from prefect.flows import Flow, load_flow_from_entrypoint
+
+from tasks.settings import ROOT
+from tasks.usecases import known_use_cases
+
+CONTENT = yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text())
+DEPLOYMENTS: list[dict[str, Any]] = CONTENT["deployments"]
+KNOWN = {
+    *("name", "entrypoint", "description", "tags", "work_pool", "schedules", "concurrency_limit", "parameters"),
+    "triggers",
+}
+FLOWS = ("collect", "score", "monitor", "retrain", "replay")
+
+
+def named(deployment: dict[str, Any]) -> str:
+    return f"{deployment['entrypoint'].split(':')[1]}/{deployment['name']}"
+
+
+each_deployment = pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=named)
+
+
+def test_every_flow_is_deployed_for_every_use_case() -> None:
+    assert sorted(map(named, DEPLOYMENTS)) == sorted(f"{flow}/{name}" for flow in FLOWS for name in known_use_cases())
+
+
+@each_deployment
+def test_a_deployment_has_only_keys_that_prefect_knows(deployment: dict[str, Any]) -> None:
+    assert set(deployment) <= KNOWN
+
+
+@each_deployment
+def test_a_deployment_s_flow_loads_and_takes_its_parameters(deployment: dict[str, Any]) -> None:
+    flow: Flow[Any, Any] = load_flow_from_entrypoint(str(ROOT / deployment["entrypoint"]))
+
+    assert flow.validate_parameters(deployment["parameters"])["usecase"] == deployment["name"]
+
+
+@each_deployment
+def test_a_deployment_is_tagged_with_its_use_case_and_runs_one_at_a_time(deployment: dict[str, Any]) -> None:
+    assert deployment["tags"] == [deployment["name"]]
+    assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
+
+
+@each_deployment
+def test_schedules_are_paused_and_have_a_slug_so_that_a_redeploy_leaves_them_so(deployment: dict[str, Any]) -> None:
+    assert [one["active"] for one in deployment.get("schedules", [])].count(True) == 0
+    assert [one for one in deployment.get("schedules", []) if not one.get("slug")] == []
+
+
+@pytest.mark.parametrize("name", known_use_cases())
+def test_drift_of_a_use_case_starts_its_own_retrain_with_the_decision(name: str) -> None:
+    (retrain,) = [one for one in DEPLOYMENTS if named(one) == f"retrain/{name}"]
+    (trigger,) = retrain["triggers"]
+
+    assert trigger["match"] == {"prefect.resource.id": f"evergreen.use-case.{name}"}
+    assert trigger["expect"] == ["drift.detected"]
+    assert trigger["parameters"] == {"decision": "{{ event.payload.decision }}"}
+
+
+def test_a_form_explains_each_of_its_fields() -> None:
+    flows = [load_flow_from_entrypoint(str(ROOT / f"flows/{name}.py:{name}")) for name in FLOWS]
+    silent = [
+        f"{flow.name}.{field}"
+        for flow in flows
+        for field, shown in parameter_properties(flow).items()
+        if not shown.get("description")
+    ]
+
+    assert silent == []
+
+
+def parameter_properties(flow: Any) -> dict[str, Any]:
+    from prefect.utilities.callables import parameter_schema
+
+    return parameter_schema(flow).properties

@@ -1,0 +1,96 @@
+"""What does the ledger remember of a decision?"""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pydantic import ValidationError
+
+from tasks.ledger import Decision, answer_to, decision, decisions, open_request, record
+
+MONDAY = datetime(2024, 1, 1, 6, 30, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def asked(days=0, usecase="stall", reason="3 of 4 features drifted"):
+    return Decision(usecase=usecase, kind="retrain asked", as_of=MONDAY + days * DAY, reason=reason)
+
+
+def answered(request, kind="promoted", days=0):
+    return Decision(usecase="stall", kind=kind, as_of=MONDAY + days * DAY, reason="better", answers=request.id)
+
+
+def test_a_decision_is_named_after_what_it_decides_and_when():
+    assert asked().id == "stall/20240101T063000/retrain-asked"
+
+
+def test_a_decision_comes_back_as_it_was_kept(state):
+    kept = asked().model_copy(update={"facts": {"share": 0.75, "labelled": 12, "report": None, "columns": ["price"]}})
+
+    assert decision(record(kept)) == kept
+
+
+def test_a_decision_made_again_stays_as_it_was_first_written(state):
+    record(asked(reason="first"))
+    record(asked(reason="second"))
+
+    assert [one.reason for one in decisions("stall")] == ["first"]
+
+
+def test_a_number_that_is_none_is_refused_before_it_is_kept(state):
+    with pytest.raises(ValueError, match="Out of range float values are not JSON compliant"):
+        record(asked().model_copy(update={"facts": {"share": float("nan")}}))
+
+    assert decisions("stall") == []
+
+
+def test_a_decision_without_a_zone_is_refused():
+    with pytest.raises(ValidationError, match=r"as_of\n.*timezone"):
+        Decision(usecase="stall", kind="promoted", as_of=datetime(2024, 1, 1), reason="better")
+
+
+def test_decisions_come_oldest_first_up_to_and_including_a_moment_and_of_one_use_case(state):
+    for_another = asked(usecase="bakery")
+    [record(one) for one in (asked(2), asked(0), asked(1), for_another)]
+
+    assert decisions("stall", until=MONDAY + DAY) == [asked(0), asked(1)]
+    assert decisions("bakery") == [for_another]
+
+
+def test_of_one_moment_the_request_comes_before_its_answer(state):
+    [record(one) for one in (answered(asked()), asked())]
+
+    assert decisions("stall") == [asked(), answered(asked())]
+
+
+def test_an_unknown_decision_is_named(state):
+    with pytest.raises(ValueError, match="the ledger has no decision 'stall/never'"):
+        decision("stall/never")
+
+
+@pytest.mark.parametrize("kind", ["promoted", "refused"])
+def test_a_request_is_open_until_it_is_answered(state, kind):
+    request = asked()
+    record(request)
+    assert answer_to(request.id) is None
+
+    record(answered(request, kind))
+
+    assert answer_to(request.id) == answered(request, kind)
+
+
+def test_the_newest_request_that_nothing_answers_is_open():
+    history = [asked(0), asked(1), answered(asked(1), days=1), asked(2), asked(3), answered(asked(3), "refused", 3)]
+
+    assert open_request(history) == asked(2)
+    assert open_request(history[:3]) == asked(0)
+
+
+def test_no_request_is_open_where_none_was_made_or_all_are_answered():
+    assert open_request([]) is None
+    assert open_request([asked(0), answered(asked(0))]) is None
+
+
+def test_an_answer_to_nobody_leaves_a_request_open():
+    by_hand = Decision(usecase="stall", kind="promoted", as_of=MONDAY + DAY, reason="better", answers="stall/by hand")
+
+    assert open_request([asked(0), by_hand]) == asked(0)

@@ -1,0 +1,47 @@
+"""How good are predictions, and which way is better?"""
+
+from math import log, sqrt
+
+import numpy as np
+import pytest
+
+from tasks.metrics import gain, score
+
+
+def of(name, target, prediction):
+    return score(name, np.array(target), np.array(prediction, dtype=float))
+
+
+def test_roc_auc_is_the_share_of_pairs_in_the_right_order():
+    # pairs of a 1 and a 0: (.8, .1) right, (.8, .4) right, (.3, .1) right, (.3, .4) wrong
+    assert of("roc_auc", [1, 1, 0, 0], [0.8, 0.3, 0.1, 0.4]) == 3 / 4
+
+
+def test_log_loss_is_the_mean_surprise():
+    assert of("log_loss", [1, 0], [0.8, 0.4]) == pytest.approx(-(log(0.8) + log(0.6)) / 2)
+
+
+def test_rmse_is_the_root_of_the_mean_square():
+    assert of("rmse", [1.0, 2.0], [4.0, 6.0]) == pytest.approx(sqrt((9 + 16) / 2))
+
+
+def test_mae_is_the_mean_distance():
+    assert of("mae", [1.0, 2.0], [4.0, -2.0]) == (3 + 4) / 2
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "log_loss", "rmse", "mae"])
+def test_no_metric_is_defined_without_rows(name):
+    assert of(name, [], []) is None
+
+
+def test_a_ranking_of_one_class_is_not_defined():
+    assert of("roc_auc", [1, 1], [0.2, 0.9]) is None
+
+
+def test_log_loss_of_one_class_is_defined():
+    assert of("log_loss", [1, 1], [0.5, 0.25]) == pytest.approx((log(2) + log(4)) / 2)
+
+
+@pytest.mark.parametrize(("name", "gained"), [("roc_auc", 0.25), ("log_loss", -0.25), ("rmse", -0.25), ("mae", -0.25)])
+def test_a_higher_value_is_a_gain_in_a_score_and_a_loss_in_an_error(name, gained):
+    assert gain(name, 0.75, 0.5) == gained
