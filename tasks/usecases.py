@@ -19,7 +19,7 @@ DTYPES = ("float64", "int64", "bool", "str", "datetime64[us, UTC]")
 
 
 class Source(Protocol):
-    """Where rows come from: the one interface that `tasks/sources.py` implements and a use case may implement too."""
+    """Where rows come from: the one interface that `tasks/sources/` implements and a use case may implement too."""
 
     def rows(self, start: datetime, end: datetime) -> "Iterator[pd.DataFrame]":
         """Yield, in chunks, the rows with event time in `[start, end)` and those that have no event time.

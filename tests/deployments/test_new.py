@@ -164,7 +164,7 @@ def test_a_large_table_is_looked_at_in_part_and_its_key_checked_in_full(
     words: list[str], tmp_path: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table.assign(cost=table.cost.where(table.index != 1, 51.0)).to_parquet(tmp_path / "calls.parquet")
-    from tasks import tables
+    from tasks.drafting import tables
 
     monkeypatch.setattr(tables.looked_at, "__defaults__", (1000,))
 

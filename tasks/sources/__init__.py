@@ -8,10 +8,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.files import Format, file_frames
-from tasks.frames import joined
-from tasks.layout import TIME, UNPARSED, Layout, SourceError, SourceUnavailable, SourceUnreadable
-from tasks.sql import sql_frames
+from tasks.sources.files import Format, file_frames
+from tasks.sources.frames import joined
+from tasks.sources.layout import TIME, UNPARSED, Layout, SourceError, SourceUnavailable, SourceUnreadable
+from tasks.sources.sql import sql_frames
 
 if TYPE_CHECKING:
     import pandas as pd

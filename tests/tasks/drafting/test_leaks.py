@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.leaks import later_versions, leak_findings, pure, single_scores, sums
-from tasks.profiling import Target
+from tasks.drafting.leaks import later_versions, leak_findings, pure, single_scores, sums
+from tasks.drafting.profiling import Target
 
 ROWS = 4_000
 CHANCE = np.random.default_rng(0)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tasks.profiling import Finding, Target
+from tasks.drafting.profiling import Finding, Target
 
 MISSING_CHANGE = 0.2
 """Change of the share of missing cells, from the first third of the history to the last, that is worth telling."""

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.profiling import Target
-from tasks.shifts import counts_up, holes, shift_findings, steps_missing
+from tasks.drafting.profiling import Target
+from tasks.drafting.shifts import counts_up, holes, shift_findings, steps_missing
 
 ROWS = 3_000
 CHANCE = np.random.default_rng(0)

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
-from tasks.describing import LABEL_TIME, MATURE, ROW, ROW_KEY, Description, Known
-from tasks.layout import TIME
-from tasks.profiling import FORMATS, UNITS, Column, Finding
+from tasks.drafting.describing import LABEL_TIME, MATURE, ROW, ROW_KEY, Description, Known
+from tasks.drafting.profiling import FORMATS, UNITS, Column, Finding
+from tasks.sources.layout import TIME
 
 WIDTH = 116
 CLOSED_LEVELS = 20

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.describing import Answers, described
-from tasks.drafting import secret_variable, use_case_text
-from tasks.profiling import Undecided
+from tasks.drafting.describing import Answers, described
+from tasks.drafting.profiling import Undecided
+from tasks.drafting.tables import Address, looked_at
+from tasks.drafting.writing import secret_variable, use_case_text
 from tasks.settings import ROOT
-from tasks.tables import Address, looked_at
 from tasks.usecases import UseCase
 from tasks.validation import row_faults, settled, shape_fault
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from tasks.profiling import Finding, Target
+from tasks.drafting.profiling import Finding, Target
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from tasks.layout import TIME, UNPARSED, Layout, SourceUnreadable
+from tasks.sources.layout import TIME, UNPARSED, Layout, SourceUnreadable
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.profiling import (
+from tasks.drafting.profiling import (
     Undecided,
     as_times,
     key_of,

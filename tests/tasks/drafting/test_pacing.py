@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from tasks.pacing import pacing, smallest_share, span_of
+from tasks.drafting.pacing import pacing, smallest_share, span_of
 
 DAY = timedelta(days=1)
 

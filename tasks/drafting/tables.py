@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from tasks.files import _csv_blocks, _file_errors, _format_of, _found_files, _json_lines
-from tasks.frames import table_of
-from tasks.layout import Layout, SourceUnreadable
 from tasks.sources import MISSING_WORDS
-from tasks.sql import _column_names, _engine, _relation, _sql_errors
+from tasks.sources.files import _csv_blocks, _file_errors, _format_of, _found_files, _json_lines
+from tasks.sources.frames import table_of
+from tasks.sources.layout import Layout, SourceUnreadable
+from tasks.sources.sql import _column_names, _engine, _relation, _sql_errors
 
 if TYPE_CHECKING:
     import pyarrow as pa

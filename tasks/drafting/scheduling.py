@@ -3,8 +3,8 @@
 import math
 from datetime import datetime, timedelta
 
-from tasks.describing import Description
-from tasks.drafting import metric_of
+from tasks.drafting.describing import Description
+from tasks.drafting.writing import metric_of
 
 PREFECT_VERSION = "3.8.8"
 HEADER = """\

@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from tasks import leaks, profiling, shifts
-from tasks.layout import UNPARSED
-from tasks.pacing import Pacing, pacing
-from tasks.profiling import Column, Finding, Target, TargetKind, Undecided
-from tasks.tables import Address, Table, every_row_of
+from tasks.drafting import leaks, profiling, shifts
+from tasks.drafting.pacing import Pacing, pacing
+from tasks.drafting.profiling import Column, Finding, Target, TargetKind, Undecided
+from tasks.drafting.tables import Address, Table, every_row_of
+from tasks.sources.layout import UNPARSED
 
 ROW = "row"
 NOW = "now"

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from tasks.frames import plain_frame, table_of
-from tasks.layout import Layout, SourceUnavailable, SourceUnreadable
+from tasks.sources.frames import plain_frame, table_of
+from tasks.sources.layout import Layout, SourceUnavailable, SourceUnreadable
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,8 +10,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tasks.frames import plain_frame, table_of
-from tasks.layout import Layout, SourceUnavailable, SourceUnreadable
+from tasks.sources.frames import plain_frame, table_of
+from tasks.sources.layout import Layout, SourceUnavailable, SourceUnreadable
 
 if TYPE_CHECKING:
     import pandas as pd

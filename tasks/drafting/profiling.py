@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from tasks.layout import TIME
+from tasks.sources.layout import TIME
 
 Kind = Literal["numeric", "boolean", "category", "date", "text", "identifier", "constant", "empty"]
 TargetKind = Literal["binary", "multiclass", "regression"]
