@@ -21,9 +21,13 @@ def environment(settings: Settings) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "MPLBACKEND": "Agg",
         # What the caller's path adds stays: a folder there may hold more use cases.
-        "PYTHONPATH": os.pathsep.join(dict.fromkeys([str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])),
+        "PYTHONPATH": os.pathsep.join(dict.fromkeys([str(ROOT), *_folders(os.environ.get("PYTHONPATH", ""))])),
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def _folders(path: str) -> list[str]:
+    return [folder for folder in path.split(os.pathsep) if folder]
 
 
 def prefect_database(settings: Settings) -> str:

@@ -17,8 +17,8 @@ def monitor(usecase: UseCaseName, drift: DriftPolicy, policy: RetrainPolicy, as_
 
     Args:
         usecase: The ML problem, one of the files in usecases/.
-        drift: When a column is said to have drifted.
-        policy: What asks for a retrain, and what holds it back.
+        drift: From which distance on a column counts as drifted.
+        policy: The evidence that asks for a retrain, and what holds it back.
         as_of: The moment taken as now, with its zone. Empty: the clock.
     """
     now = moment(as_of)

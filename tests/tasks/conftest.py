@@ -185,7 +185,8 @@ def mlflow_at() -> Callable[[Path, Path, pytest.MonkeyPatch], None]:
 
     def use(database: Path, folder: Path, patch: pytest.MonkeyPatch) -> None:
         shutil.copy(database, folder / "mlflow.db")
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
+        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+            patch.setenv(name, f"sqlite:///{folder / 'mlflow.db'}")
         patch.chdir(folder)
         patch.setenv("MLFLOW_EXPERIMENT_ID", "0")  # set_experiment leaves it behind
         patch.delenv("MLFLOW_EXPERIMENT_ID")
