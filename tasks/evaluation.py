@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from tasks.gates import Evidence
 from tasks.metrics import metric, score
-from tasks.training import BASELINE, BLOCK, EVENT_TIME, TARGET, features, predictions, targets
-from tasks.usecases import MetricName, UseCase
+from tasks.training import BASELINE, BLOCK, EVENT_TIME, TARGET, features, from_columns, predictions, targets
+from tasks.usecases import UseCase
 from tasks.windows import Window
 
 if TYPE_CHECKING:
@@ -16,26 +16,29 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 
 
-def block_scores(evaluated: "pd.DataFrame", name: MetricName, contenders: list[str]) -> "pd.DataFrame":
+def block_scores(evaluated: "pd.DataFrame", problem: UseCase, contenders: list[str]) -> "pd.DataFrame":
     """Return the metric by block (row) and contender (column); NaN where it is not defined."""
     import pandas as pd
 
     return pd.DataFrame(
         {
-            number: {who: score(name, rows[TARGET].to_numpy(), rows[who].to_numpy()) for who in contenders}
+            number: {
+                who: score(problem.metric, rows[TARGET].to_numpy(), from_columns(rows, who, problem))
+                for who in contenders
+            }
             for number, rows in evaluated.groupby(BLOCK)
         },
         dtype=float,
     ).T
 
 
-def mean_score(evaluated: "pd.DataFrame", name: MetricName, contender: str) -> float | None:
+def mean_score(evaluated: "pd.DataFrame", problem: UseCase, contender: str) -> float | None:
     """Return the mean of a contender's block scores, weighted by rows, or None where no block has one."""
     import numpy as np
 
     if evaluated.empty:
         return None
-    scores = block_scores(evaluated, name, [contender])[contender].dropna()
+    scores = block_scores(evaluated, problem, [contender])[contender].dropna()
     if scores.empty:
         return None
     return float(np.average(scores, weights=evaluated[BLOCK].value_counts()[scores.index]))
@@ -44,7 +47,7 @@ def mean_score(evaluated: "pd.DataFrame", name: MetricName, contender: str) -> f
 def best_candidate(evaluated: "pd.DataFrame", problem: UseCase) -> str:
     """Return the declared candidate with the best mean score; the first declared of those that tie."""
     chosen = metric(problem.metric)
-    means = {name: mean_score(evaluated, problem.metric, name) for name in problem.candidates}
+    means = {name: mean_score(evaluated, problem, name) for name in problem.candidates}
     defined = {name: value for name, value in means.items() if value is not None}
     if not defined:
         return next(iter(problem.candidates))
@@ -58,13 +61,13 @@ def evidence(
     """Return what the gates need to know of `challenger`.
 
     `evaluated` has the columns of `rolling_predictions` and, where there is a champion (its `version` and the
-    window it has `seen`), its predictions as column `champion`.
+    window it has `seen`), its predictions as contender `champion`.
     """
     base = Evidence(
         metric=problem.metric,
         rows=len(evaluated),
-        challenger=mean_score(evaluated, problem.metric, challenger),
-        baseline=mean_score(evaluated, problem.metric, BASELINE),
+        challenger=mean_score(evaluated, problem, challenger),
+        baseline=mean_score(evaluated, problem, BASELINE),
     )
     if version is None or seen is None:
         return base
@@ -75,8 +78,8 @@ def evidence(
             "champion_version": version,
             "compared_rows": len(fair),
             "overlap_rows": len(evaluated) - len(fair),
-            "challenger_beside_champion": mean_score(fair, problem.metric, challenger),
-            "champion": mean_score(fair, problem.metric, CHAMPION),
+            "challenger_beside_champion": mean_score(fair, problem, challenger),
+            "champion": mean_score(fair, problem, CHAMPION),
         }
     )
 

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+LEAST_CHANCE = 1e-6
+"""What a probability of 0 counts as in log_loss, so that one surprise is not infinite."""
+
+
 @dataclass(frozen=True)
 class Metric:
     """A number over targets and predictions, and the direction in which it is better."""
@@ -21,16 +25,28 @@ class Metric:
 
 
 def metric(name: MetricName) -> Metric:
-    """Return the metric of that name; for classification, predictions are probabilities of the class 1."""
+    """Return the metric of that name; for classification, predictions are probabilities.
+
+    Those of class 1, or for log_loss a column for each class, the target being its number.
+    """
     from sklearn import metrics as sk
 
     known = {
         "roc_auc": Metric("roc_auc", True, True, sk.roc_auc_score),
-        "log_loss": Metric("log_loss", False, False, lambda y, p: sk.log_loss(y, p, labels=[0, 1])),
+        "log_loss": Metric("log_loss", False, False, _log_loss),
         "rmse": Metric("rmse", False, False, sk.root_mean_squared_error),
         "mae": Metric("mae", False, False, sk.mean_absolute_error),
     }
     return known[name]
+
+
+def _log_loss(target: "np.ndarray", prediction: "np.ndarray") -> float:
+    import numpy as np
+    from sklearn.metrics import log_loss
+
+    chances = prediction if prediction.ndim == 2 else np.column_stack([1 - prediction, prediction])
+    possible = np.clip(chances, LEAST_CHANCE, 1)
+    return log_loss(target, possible / possible.sum(axis=1, keepdims=True), labels=range(chances.shape[1]))
 
 
 def score(name: MetricName, target: "np.ndarray", prediction: "np.ndarray") -> float | None:

@@ -41,14 +41,15 @@ def checks(problem: UseCase) -> Dataset:
 def live_predictions(problem: UseCase, window: Window, as_of: datetime) -> "pd.DataFrame":
     """Return the window's observed rows that were predicted, as known at `as_of`, with what was predicted when."""
     rows = rows_at(problem, as_of, window)
-    told = predicted(problem).read(window)[[*problem.key, PREDICTION, MODEL_VERSION, IN_TRAINING]]
+    names = [*problem.key, *training.columns_of(PREDICTION, problem), MODEL_VERSION, IN_TRAINING]
+    told = predicted(problem).read(window)[names]
     return rows.merge(told, on=list(problem.key), validate="1:1")
 
 
 def performance(live: "pd.DataFrame", problem: UseCase, expected: float) -> Performance:
     """Return the metric over predictions of rows that their model had not been trained on and whose label is known."""
     fair = live[live[problem.target].notna() & ~live[IN_TRAINING].astype(bool)]
-    value = score(problem.metric, training.targets(fair, problem), fair[PREDICTION].to_numpy(dtype=float))
+    value = score(problem.metric, training.targets(fair, problem), training.from_columns(fair, PREDICTION, problem))
     return Performance(metric=problem.metric, value=value, labelled=len(fair), expected=expected)
 
 
@@ -143,17 +144,23 @@ def _compared(
 
 
 def _with_outcomes(rows: "pd.DataFrame", model: Any, problem: UseCase, policy: DriftPolicy) -> "pd.DataFrame":
-    """Return a sample of the features with the model's prediction and the target, where it is known."""
+    """Return a sample of the features with the model's prediction (of several classes the likeliest) and the target,
+    where it is known."""
+    import numpy as np
+
     some = drift.sampled(rows, policy.max_rows)
     known = training.features(some, problem)
-    return known.assign(**{PREDICTION: training.predictions(model, some, problem), TARGET_DRIFT: some[problem.target]})
+    said = training.predictions(model, some, problem)
+    if problem.classes:
+        said = np.array(problem.classes)[said.argmax(axis=1)]
+    return known.assign(**{PREDICTION: said, TARGET_DRIFT: some[problem.target]})
 
 
 def _kinds(problem: UseCase, current: "pd.DataFrame") -> dict[str, drift.Kind]:
     """Return which columns are compared and how; the target only where labels have arrived."""
     kinds: dict[str, drift.Kind] = dict.fromkeys(problem.numeric, "numeric")
     kinds.update(dict.fromkeys(problem.categorical, "categorical"))
-    kinds[PREDICTION] = "numeric"
+    kinds[PREDICTION] = "categorical" if problem.classes else "numeric"
     if current[TARGET_DRIFT].notna().any():
         kinds[TARGET_DRIFT] = "categorical" if problem.kind == "classification" else "numeric"
     return kinds

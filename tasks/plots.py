@@ -2,19 +2,24 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.training import EVENT_TIME, TARGET
+from tasks.training import EVENT_TIME, TARGET, from_columns
 from tasks.usecases import UseCase
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from matplotlib.figure import Figure
 
 SHOWN_ROWS = 20_000
+MOST_CLASSES = 8
+"""Most classes that have a curve, or numbers in the cells, of their own."""
 
 
 def evaluation_figures(evaluated: "pd.DataFrame", challenger: str, problem: UseCase) -> dict[str, "Figure"]:
     """Return the field's usual pictures, by file name, of rolling-origin predictions (see `rolling_predictions`)."""
     shown = evaluated.sample(min(len(evaluated), SHOWN_ROWS), random_state=0)
+    if problem.classes:
+        return _several_classes(shown[TARGET].to_numpy(), from_columns(shown, challenger, problem), problem.classes)
     if problem.kind == "classification":
         return _classification(shown[TARGET], shown[challenger])
     return _regression(shown, challenger)
@@ -66,6 +71,33 @@ def _classification(target: "pd.Series", prediction: "pd.Series") -> dict[str, "
     axes.set(title="Predicted probability by class", xlabel="probability of class 1", ylabel="density")
     axes.legend()
     figures["confusion"].axes[0].set_title("At a threshold of 0.5")
+    return figures
+
+
+def _several_classes(target: "np.ndarray", chances: "np.ndarray", classes: "tuple[str, ...]") -> dict[str, "Figure"]:
+    from sklearn.calibration import CalibrationDisplay
+    from sklearn.metrics import ConfusionMatrixDisplay, RocCurveDisplay
+
+    figures = {name: _figure() for name in ("roc", "calibration", "confusion")}
+    axes = {name: figure.subplots() for name, figure in figures.items()}
+    for number, name in enumerate(classes[:MOST_CLASSES]):
+        if 0 < (target == number).sum() < len(target):
+            told: dict[str, Any] = {"name": name}
+            RocCurveDisplay.from_predictions(target == number, chances[:, number], ax=axes["roc"], **told)
+            CalibrationDisplay.from_predictions(
+                target == number, chances[:, number], n_bins=10, strategy="quantile", ax=axes["calibration"], **told
+            )
+    ConfusionMatrixDisplay.from_predictions(
+        target,
+        chances.argmax(axis=1),
+        labels=range(len(classes)),
+        display_labels=classes,
+        xticks_rotation="vertical",
+        include_values=len(classes) <= MOST_CLASSES,
+        ax=axes["confusion"],
+        colorbar=False,
+    )
+    axes["confusion"].set_title("The likeliest class")
     return figures
 
 

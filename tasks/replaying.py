@@ -188,7 +188,7 @@ def _scores(live: "pd.DataFrame | None", problem: UseCase, first: registry.Champ
     target = training.targets(live, problem)
     return {
         "model": ", ".join(sorted(live[MODEL_VERSION].unique(), key=int)),
-        "live": score(problem.metric, target, live[PREDICTION].to_numpy(dtype=float)),
+        "live": score(problem.metric, target, training.from_columns(live, PREDICTION, problem)),
         "first": score(problem.metric, target, training.predictions(registry.load(first), live, problem)),
     }
 

@@ -148,7 +148,7 @@ def _logged(problem: UseCase, request: Request, policy: TrainPolicy, run) -> Tra
     live = registry.champion(problem.name)
     if live is not None:
         held = training.predictions(registry.load(live), rows.loc[evaluated.index], problem)
-        evaluated = evaluated.assign(**{evaluation.CHAMPION: held})
+        evaluated = evaluated.assign(**training.as_columns(evaluation.CHAMPION, problem, held))
     challenger = evaluation.best_candidate(evaluated, problem)
     found = evaluation.evidence(
         evaluated,
@@ -197,8 +197,9 @@ def _parameters(
 def _log_scores(evaluated: "pd.DataFrame", problem: UseCase, challenger: str, found: Evidence) -> None:
     import mlflow
 
-    who = [name for name in evaluated.columns if name in {*training.contenders(problem), evaluation.CHAMPION}]
-    scores = evaluation.block_scores(evaluated, problem.metric, who)
+    every = (*training.contenders(problem), evaluation.CHAMPION)
+    who = [name for name in every if training.columns_of(name, problem)[0] in evaluated]
+    scores = evaluation.block_scores(evaluated, problem, who)
     for name in who:
         for block, value in scores[name].dropna().items():
             mlflow.log_metric(f"{problem.metric}.{name}", float(value), step=int(block))

@@ -37,13 +37,14 @@ class Scored(BaseModel):
 def predicted(problem: UseCase) -> Dataset:
     """Return the table of predictions: one row a key, as first predicted.
 
-    Columns: the key, the event time, `prediction` (probability of class 1, or the value), `model_version`,
+    Columns: the key, the event time, `prediction` (probability of class 1, or the value; where the use case declares
+    classes `prediction_0`, `prediction_1`, ... with the probability of each, in their order), `model_version`,
     `in_training` (the row is older than the end of that model's training window, so it says nothing about how
     good the model is) and `scored_at`.
     """
     stored = {name: problem.dtypes[name] for name in (*problem.key, problem.event_time)}
     columns = stored | {
-        PREDICTION: "float64",
+        **dict.fromkeys(training.columns_of(PREDICTION, problem), "float64"),
         MODEL_VERSION: "str",
         IN_TRAINING: "bool",
         SCORED_AT: "datetime64[us, UTC]",
@@ -63,7 +64,7 @@ def scored_rows(rows: "pd.DataFrame", problem: UseCase, live: Champion, predicti
     names = list(dict.fromkeys((*problem.key, problem.event_time)))
     table = rows[names].assign(
         **{
-            PREDICTION: prediction,
+            **training.as_columns(PREDICTION, problem, prediction),
             MODEL_VERSION: live.version,
             IN_TRAINING: rows[problem.event_time] < live.trained_until,
             SCORED_AT: pd.Timestamp(as_of).as_unit("us"),

@@ -130,15 +130,46 @@ def fitted(model: "Pipeline", rows: "pd.DataFrame", problem: UseCase) -> "Pipeli
 
 
 def targets(rows: "pd.DataFrame", problem: UseCase) -> "np.ndarray":
-    """Return the targets of labelled rows: 0 or 1 for classification."""
+    """Return the targets of labelled rows: for classification 0 or 1, or the number of the declared class."""
+    if problem.classes:
+        return rows[problem.target].map({name: number for number, name in enumerate(problem.classes)}).to_numpy(int)
     values = rows[problem.target].to_numpy(dtype=float)
     return values.astype(int) if problem.kind == "classification" else values
 
 
 def predictions(model: "Pipeline", rows: "pd.DataFrame", problem: UseCase) -> "np.ndarray":
-    """Return one number a row: the probability of class 1, or the regression's value."""
+    """Return one number a row: the probability of class 1, or the regression's value.
+
+    Where the use case declares classes, a column for each, in their order; 0 for one that was not learned.
+    """
+    import numpy as np
+
     known = features(rows, problem)
-    return model.predict_proba(known)[:, 1] if problem.kind == "classification" else model.predict(known)
+    if problem.kind == "regression":
+        return model.predict(known)
+    chances = model.predict_proba(known)
+    every = np.zeros((len(known), max(2, problem.outputs)))
+    every[:, model.classes_.astype(int)] = chances
+    return every if problem.classes else every[:, 1]
+
+
+def columns_of(contender: str, problem: UseCase) -> list[str]:
+    """Return the columns that hold a contender's predictions: one, or one for each declared class."""
+    return [f"{contender}_{number}" for number in range(problem.outputs)] if problem.classes else [contender]
+
+
+def as_columns(contender: str, problem: UseCase, predicted: "np.ndarray") -> "dict[str, np.ndarray]":
+    """Return predictions as columns of a frame (see `columns_of`)."""
+    import numpy as np
+
+    held = np.asarray(predicted, dtype=float).reshape(len(predicted), problem.outputs)
+    return dict(zip(columns_of(contender, problem), held.T, strict=True))
+
+
+def from_columns(frame: "pd.DataFrame", contender: str, problem: UseCase) -> "np.ndarray":
+    """Return the predictions that `as_columns` laid into a frame."""
+    held = frame[columns_of(contender, problem)].to_numpy(dtype=float)
+    return held if problem.classes else held[:, 0]
 
 
 @dataclass(frozen=True)
@@ -165,7 +196,7 @@ def rolling_predictions(rows: "pd.DataFrame", problem: UseCase, as_of: datetime,
     """Return what each fold's contenders predict for the block's labelled rows.
 
     One row a labelled row of a block, with its index in `rows`; columns `block` (0 is the oldest),
-    `event_time`, `target`, and one for each contender (see `contenders`).
+    `event_time`, `target`, and those of each contender (see `contenders` and `columns_of`).
     """
     import pandas as pd
 
@@ -173,7 +204,8 @@ def rolling_predictions(rows: "pd.DataFrame", problem: UseCase, as_of: datetime,
     for number, fold in enumerate(folds):
         ahead = in_block(rows, problem, fold.block, as_of)
         columns = {BLOCK: number, EVENT_TIME: ahead[problem.event_time], TARGET: targets(ahead, problem)}
-        columns |= {name: predictions(model, ahead, problem) for name, model in fold.models.items()}
+        for name, model in fold.models.items():
+            columns |= as_columns(name, problem, predictions(model, ahead, problem))
         found.append(pd.DataFrame(columns, index=ahead.index))
     return pd.concat(found)
 

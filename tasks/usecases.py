@@ -51,6 +51,8 @@ class UseCase:
     """Time column from which on a row's label, if it has one, is an unbiased sample; None: as soon as it is known."""
     target: str
     kind: Literal["classification", "regression"]
+    classes: tuple[str, ...] = ()
+    """The values of a text target, three or more; empty for a number, or for a class that is 0.0 or 1.0."""
     numeric: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
     candidates: Mapping[str, Any]
@@ -88,10 +90,17 @@ class UseCase:
             if self.schema.columns[column].nullable:
                 found = f"{column!r} as nullable {self.dtypes[column]}"
                 raise ValueError(f"use case {self.name!r} declares {found}, which has no missing value; use float64")
+        if self.classes and (self.kind, self.metric) != ("classification", "log_loss"):
+            raise ValueError(f"use case {self.name!r} declares classes; expected a classification by log_loss")
         if not self.candidates:
             raise ValueError(f"use case {self.name!r} declares no candidate estimator")
         if self.history_start.tzinfo is None:
             raise ValueError(f"use case {self.name!r}: history_start needs a time zone")
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers are predicted for a row: the probability of each of several classes, or one."""
+        return len(self.classes) or 1
 
     @property
     def features(self) -> tuple[str, ...]:

@@ -27,28 +27,28 @@ def evaluated(targets, blocks, **contenders):
     return pd.DataFrame(columns).astype(dict.fromkeys(contenders, float))
 
 
-def test_each_block_has_a_score_for_each_contender():
+def test_each_block_has_a_score_for_each_contender(problem):
     rows = evaluated([0, 0, 0], [0, 0, 1], tree=[1, 2, 4], stump=[0, 0, 3])
 
-    scores = block_scores(rows, "mae", ["tree", "stump"])
+    scores = block_scores(rows, problem, ["tree", "stump"])
 
     assert scores.to_dict("index") == {0: {"tree": (1 + 2) / 2, "stump": 0}, 1: {"tree": 4, "stump": 3}}
 
 
-def test_a_mean_score_weighs_blocks_by_their_rows():
+def test_a_mean_score_weighs_blocks_by_their_rows(problem):
     rows = evaluated([0, 0, 0, 0], [0, 0, 0, 1], tree=[1, 1, 1, 5])
 
-    assert mean_score(rows, "mae", "tree") == (3 * 1 + 1 * 5) / 4
+    assert mean_score(rows, problem, "tree") == (3 * 1 + 1 * 5) / 4
 
 
-def test_a_block_in_which_the_metric_is_not_defined_has_no_weight():
+def test_a_block_in_which_the_metric_is_not_defined_has_no_weight(stall):
     rows = evaluated([1, 0, 1, 1, 1, 0], [0, 0, 1, 1, 2, 2], tree=[0.9, 0.1, 0.5, 0.5, 0.1, 0.9])
 
-    assert mean_score(rows, "roc_auc", "tree") == (2 * 1 + 2 * 0) / 4
+    assert mean_score(rows, stall, "tree") == (2 * 1 + 2 * 0) / 4
 
 
-def test_where_no_block_has_a_score_there_is_no_mean():
-    assert mean_score(evaluated([1, 1], [0, 1], tree=[0.5, 0.5]), "roc_auc", "tree") is None
+def test_where_no_block_has_a_score_there_is_no_mean(stall):
+    assert mean_score(evaluated([1, 1], [0, 1], tree=[0.5, 0.5]), stall, "tree") is None
 
 
 @pytest.mark.parametrize(

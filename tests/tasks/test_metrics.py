@@ -45,3 +45,13 @@ def test_log_loss_of_one_class_is_defined():
 @pytest.mark.parametrize(("name", "gained"), [("roc_auc", 0.25), ("log_loss", -0.25), ("rmse", -0.25), ("mae", -0.25)])
 def test_a_higher_value_is_a_gain_in_a_score_and_a_loss_in_an_error(name, gained):
     assert gain(name, 0.75, 0.5) == gained
+
+
+def test_log_loss_of_several_classes_is_the_mean_surprise_at_the_true_one():
+    chances = [[0.7, 0.2, 0.1], [0.1, 0.4, 0.5]]
+
+    assert of("log_loss", [0, 2], chances) == pytest.approx(-(log(0.7) + log(0.5)) / 2)
+
+
+def test_a_class_that_was_thought_impossible_is_a_great_surprise_and_not_an_infinite_one():
+    assert of("log_loss", [1], [[1.0, 0.0]]) == pytest.approx(-log(1e-6), rel=1e-6)

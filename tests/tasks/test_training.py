@@ -4,16 +4,20 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
 from pydantic import ValidationError
 from sklearn.tree import DecisionTreeClassifier
 
 from tasks.training import (
     TrainPolicy,
+    as_columns,
     blocks_before,
+    columns_of,
     evidence_window,
     features,
     fitted,
+    from_columns,
     in_block,
     labelled,
     lacking,
@@ -243,3 +247,36 @@ def test_a_policy_that_could_compare_nothing_is_refused_by_name():
         policy(blocks=0)
     with pytest.raises(ValidationError, match=r"min_rows\n.*greater than or equal to 10"):
         policy(min_rows=9)
+
+
+@pytest.fixture
+def channels(stall):
+    """The stall's problem as one of three classes, of which the third is never sold."""
+    classes = ("store", "web", "fair")
+    schema = stall.schema.update_column("channel", nullable=True)
+    told = {"target": "channel", "classes": classes, "metric": "log_loss"}
+    return replace(stall, schema=schema, categorical=(), numeric=("price",), **told)
+
+
+def test_a_class_is_told_by_its_number_and_one_that_was_not_learned_has_no_chance(channels, sales):
+    rows = sales(*({"price": float(n % 2)} for n in range(8)))
+    model = fitted(pipeline(channels, DecisionTreeClassifier()), rows, channels)
+
+    assert targets(rows, channels).tolist() == [0, 1] * 4
+    assert predictions(model, rows[:2], channels).tolist() == [[1, 0, 0], [0, 1, 0]]
+
+
+def test_predictions_of_several_classes_lie_in_columns_and_come_back(channels):
+    given = [[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]]
+
+    laid = as_columns("tree", channels, np.array(given))
+
+    assert list(laid) == columns_of("tree", channels) == ["tree_0", "tree_1", "tree_2"]
+    assert from_columns(pd.DataFrame(laid), "tree", channels).tolist() == given
+
+
+def test_a_single_number_lies_in_a_column_of_the_contenders_name(stall):
+    laid = as_columns("tree", stall, np.array([0.5, 0.3]))
+
+    assert list(laid) == ["tree"]
+    assert from_columns(pd.DataFrame(laid), "tree", stall).tolist() == [0.5, 0.3]

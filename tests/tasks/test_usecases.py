@@ -106,3 +106,8 @@ def test_the_form_offers_the_use_cases_and_refuses_another(stall):
     assert form.json_schema()["enum"] == known_use_cases()
     with pytest.raises(ValidationError, match="unknown use case 'stalls'"):
         form.validate_python("stalls")
+
+
+def test_several_classes_are_compared_by_log_loss(stall):
+    with pytest.raises(ValueError, match="expected a classification by log_loss"):
+        replace(stall, classes=("a", "b", "c"), metric="roc_auc")
