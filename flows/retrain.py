@@ -3,8 +3,9 @@
 from prefect import flow
 
 from tasks.gates import GatePolicy, refusal_reason
+from tasks.promotion import nothing_to_train, promote, refuse
 from tasks.reporting import run_name
-from tasks.retraining import data_lacking, nothing_to_train, past_answer, promote, refuse, train, understood
+from tasks.retraining import data_lacking, past_answer, train, understood
 from tasks.training import TrainPolicy
 from tasks.usecases import UseCaseName
 from tasks.windows import AsOf, moment
