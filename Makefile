@@ -6,7 +6,7 @@ UV ?= uv
 BIN := .venv/bin
 SOURCES := flows tasks usecases deployments benchmarks tests
 .DEFAULT_GOAL := help
-.PHONY: help new demo up down test test-unit check fix lock bench
+.PHONY: help new try demo up down test test-unit check fix lock bench
 
 help:  ## Say what each word does
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r word text; do \
@@ -27,6 +27,9 @@ said = $(if $(filter command,$(origin $(1))),'$(1)=$(subst ','\'',$($(1)))')
 
 new: .venv/.installed  ## Describe a new problem: NAME= DATA= TIME= TARGET= [KEY=] [LABEL_TIME=] [MATURE=]
 	@$(BIN)/python -m deployments.new $(foreach word,$(NEW_WORDS),$(call said,$(word)))
+
+try: .venv/.installed  ## Play a problem's whole history in one process, without servers: NAME=
+	@$(BIN)/python -m deployments.rehearse '$(if $(filter command,$(origin NAME)),$(subst ','\'',$(NAME)))'
 
 test: .venv/.installed  ## Run every test, against real servers where they matter
 	@$(BIN)/python -m pytest

@@ -123,7 +123,7 @@ def first_model(numbers: dict[str, Any]) -> None:
 
 def policies() -> dict[str, Any]:
     """Return the numbers of the flights' own deployments."""
-    from flows.replay import Policies
+    from tasks.replaying import Policies
 
     deployments = yaml.safe_load(PREFECT_FILE.read_text())["deployments"]
     (replay,) = [one for one in deployments if one["name"] == USECASE and one["entrypoint"].endswith(":replay")]

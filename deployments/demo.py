@@ -11,10 +11,10 @@ from uuid import UUID
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from deployments.environment import environment
 from deployments.startup import CannotStart, ready_system
+from deployments.telling import show_replay
 from deployments.up import addresses
 from tasks.settings import Settings
 
@@ -104,33 +104,14 @@ def played_steps() -> list[dict[Any, Any]]:
 
 
 def show(console: Console) -> None:
-    """Print the replay's table, as its artifact holds it, then its reasons and its summary."""
+    """Print the replay's table, as its artifact holds it."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import ArtifactCollectionFilter
 
     ours = ArtifactCollectionFilter.model_validate({"key": {"any_": [f"{USECASE}-replay"]}})
     with get_client(sync_client=True) as client:
         newest = client.read_latest_artifacts(artifact_filter=ours, limit=1)[0]
-    rows = json.loads(str(newest.data))
-    console.print(short_table(rows))
-    for row in rows:
-        if row["retrain"]:
-            console.print(
-                f"[bold]{row['as of']}[/]  {row['retrain']}\n            -> {row['verdict']}", highlight=False
-            )
-    console.print(f"\n[bold]{newest.description}[/]\n", highlight=False)
-
-
-def short_table(rows: list[dict[str, Any]]) -> Table:
-    """Return the replay's rows with their reasons cut down to who asked and what came of it."""
-    table = Table(*rows[0], title=f"{USECASE}, replayed")
-    for row in rows:
-        short = row | {
-            "retrain": row["retrain"].split(":")[0].removeprefix("no "),
-            "verdict": row["verdict"].split(":")[0],
-        }
-        table.add_row(*("" if cell is None else str(cell) for cell in short.values()))
-    return table
+    show_replay(USECASE, json.loads(str(newest.data)), str(newest.description), console)
 
 
 if __name__ == "__main__":

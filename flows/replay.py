@@ -3,45 +3,26 @@
 from datetime import datetime, timedelta
 
 from prefect import flow, tags
-from pydantic import BaseModel, ConfigDict, Field
 
 from flows.collect import collect
 from flows.monitor import monitor
 from flows.retrain import retrain
 from flows.score import score
-from tasks.drift import DriftPolicy
-from tasks.gates import GatePolicy
-from tasks.policy import RetrainPolicy
-from tasks.replaying import AUTOMATION, answer, keep_step, moments_to_play, replay_name, tell_replay
+from tasks.replaying import (
+    AUTOMATION,
+    NO_CHAMPION,
+    Pace,
+    Policies,
+    answer,
+    keep_step,
+    moments_to_play,
+    replay_name,
+    tell_replay,
+)
 from tasks.reporting import move_progress, show_progress
 from tasks.scoring import live_model
-from tasks.training import TrainPolicy
 from tasks.usecases import UseCaseName
-from tasks.validation import BatchPolicy
 from tasks.windows import Window
-
-NO_CHAMPION = "no champion yet"
-
-
-class Policies(BaseModel):
-    """The numbers by which each flow decides, as in their own deployments."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    batch: BatchPolicy
-    training: TrainPolicy
-    gates: GatePolicy
-    drift: DriftPolicy
-    policy: RetrainPolicy
-
-
-class Pace(BaseModel):
-    """How a replay moves through time."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    step_days: float = Field(gt=0, description="Days from one moment to the next")
-    patience_minutes: float = Field(gt=0, description="Minutes after which a retrain that has not answered is given up")
 
 
 @flow(flow_run_name=replay_name)

@@ -121,12 +121,12 @@ def _compared(
 ) -> Check:
     """Return the check with its drift, having kept the report and the numbers."""
     model = registry.load(live)
-    sides = [_with_outcomes(side, model, problem, policy) for side in (reference, current)]
-    kinds = _kinds(problem, sides[1])
+    sides = [with_outcomes(side, model, problem, policy) for side in (reference, current)]
+    compared_as = kinds(problem, sides[1])
     outcomes = {PREDICTION, TARGET_DRIFT}
     name = f"{check.window} version {live.version}"
     found, snapshot = drift.compared(
-        sides[0], sides[1], kinds, policy, outcomes=outcomes, until=check.window.end, name=name
+        sides[0], sides[1], compared_as, policy, outcomes=outcomes, until=check.window.end, name=name
     )
     page = f"{problem.name}/{check.window.start:%Y-%m-%d}-{check.window.end:%Y-%m-%dT%H%M}.html"
     drift.save_html(snapshot, Settings().reports / page)
@@ -143,7 +143,7 @@ def _compared(
     return whole
 
 
-def _with_outcomes(rows: "pd.DataFrame", model: Any, problem: UseCase, policy: DriftPolicy) -> "pd.DataFrame":
+def with_outcomes(rows: "pd.DataFrame", model: Any, problem: UseCase, policy: DriftPolicy) -> "pd.DataFrame":
     """Return a sample of the features with the model's prediction (of several classes the likeliest) and the target,
     where it is known."""
     import numpy as np
@@ -156,14 +156,14 @@ def _with_outcomes(rows: "pd.DataFrame", model: Any, problem: UseCase, policy: D
     return known.assign(**{PREDICTION: said, TARGET_DRIFT: some[problem.target]})
 
 
-def _kinds(problem: UseCase, current: "pd.DataFrame") -> dict[str, drift.Kind]:
+def kinds(problem: UseCase, current: "pd.DataFrame") -> dict[str, drift.Kind]:
     """Return which columns are compared and how; the target only where labels have arrived."""
-    kinds: dict[str, drift.Kind] = dict.fromkeys(problem.numeric, "numeric")
-    kinds.update(dict.fromkeys(problem.categorical, "categorical"))
-    kinds[PREDICTION] = "categorical" if problem.classes else "numeric"
+    found: dict[str, drift.Kind] = dict.fromkeys(problem.numeric, "numeric")
+    found.update(dict.fromkeys(problem.categorical, "categorical"))
+    found[PREDICTION] = "categorical" if problem.classes else "numeric"
     if current[TARGET_DRIFT].notna().any():
-        kinds[TARGET_DRIFT] = "categorical" if problem.kind == "classification" else "numeric"
-    return kinds
+        found[TARGET_DRIFT] = "categorical" if problem.kind == "classification" else "numeric"
+    return found
 
 
 def _replaced_run(problem: UseCase, window: Window) -> str:

@@ -32,7 +32,7 @@ def promote(request: Request, trained: Trained) -> str:
         )
     version = registry.register(request.usecase, trained.run_id, trained.model_uri, _facts(request, trained))
     registry.make_champion(request.usecase, version)
-    reason = _promotion_reason(version, evidence)
+    reason = promotion_reason(version, evidence)
     return _concluded(request, trained, "promoted", reason, version)
 
 
@@ -64,7 +64,8 @@ def _facts(request: Request, trained: Trained) -> ModelFacts:
     )
 
 
-def _promotion_reason(version: str, evidence: Evidence) -> str:
+def promotion_reason(version: str, evidence: Evidence) -> str:
+    """Say what a version went live on."""
     if evidence.champion_version is None:
         return (
             f"version {version}: {evidence.metric} {evidence.challenger:.4f} against {evidence.baseline:.4f} of the "

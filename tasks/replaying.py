@@ -7,23 +7,50 @@ from typing import TYPE_CHECKING, Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tasks import ledger, registry, reporting, training
 from tasks.collection import Collected
 from tasks.datasets import Dataset, arrow_schema
+from tasks.drift import DriftPolicy
+from tasks.gates import GatePolicy
 from tasks.metrics import score
 from tasks.monitoring import live_predictions, tell_automations
+from tasks.policy import RetrainPolicy
 from tasks.scoring import IN_TRAINING, MODEL_VERSION, PREDICTION, Scored
 from tasks.settings import Settings
+from tasks.training import TrainPolicy
 from tasks.usecases import UseCase, use_case
+from tasks.validation import BatchPolicy
 from tasks.windows import Window
 
 if TYPE_CHECKING:
     import pandas as pd
 
 AUTOMATION = "automation"
+NO_CHAMPION = "no champion yet"
 _TOLD_AGAIN = timedelta(minutes=1)
+
+
+class Policies(BaseModel):
+    """The numbers by which each flow decides, as in their own deployments."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    batch: BatchPolicy
+    training: TrainPolicy
+    gates: GatePolicy
+    drift: DriftPolicy
+    policy: RetrainPolicy
+
+
+class Pace(BaseModel):
+    """How a replay moves through time."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    step_days: float = Field(gt=0, description="Days from one moment to the next")
+    patience_minutes: float = Field(gt=0, description="Minutes after which a retrain that has not answered is given up")
 
 
 class Step(BaseModel):
@@ -202,10 +229,15 @@ def tell_replay(usecase: str, as_of: datetime) -> str:
         scores: list[dict[str, Any]] = [{"model": None, "live": None, "first": None}] * len(played)
     else:
         scores = window_scores(usecase, played, as_of)
-    rows = [_told(step, one, problem) for step, one in zip(played.to_dict("records"), scores, strict=True)]
+    rows = replay_rows(problem, played, scores)
     summary = replay_summary(problem, scores, played)
     reporting.show_table(f"{usecase} replay", rows, summary)
     return summary
+
+
+def replay_rows(problem: UseCase, played: "pd.DataFrame", scores: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the table of a replay: a row a step, as people read it."""
+    return [_told(step, one, problem) for step, one in zip(played.to_dict("records"), scores, strict=True)]
 
 
 def replay_summary(problem: UseCase, scores: list[dict[str, Any]], played: "pd.DataFrame") -> str:

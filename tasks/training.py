@@ -1,6 +1,6 @@
 """Fit candidates on the past and let each predict the blocks that came after: rolling origin, never random."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.pipeline import Pipeline
 
+Shelf = MutableMapping[tuple[str, datetime], "Pipeline"]
+"""Fitted models by contender and the moment up to which they learned."""
 BASELINE = "baseline"
 BLOCK = "block"
 TARGET = "target"
@@ -180,16 +182,23 @@ class Fold:
     models: "Mapping[str, Pipeline]"
 
 
-def rolling_folds(rows: "pd.DataFrame", problem: UseCase, as_of: datetime, policy: TrainPolicy) -> list[Fold]:
-    """Fit each contender before each usable block, oldest block first; as many at once as there are cores."""
+def rolling_folds(
+    rows: "pd.DataFrame", problem: UseCase, as_of: datetime, policy: TrainPolicy, shelf: Shelf | None = None
+) -> list[Fold]:
+    """Fit each contender before each usable block, oldest block first; as many at once as there are cores.
+
+    What lies on the `shelf` is not fitted again; what is fitted is put there.
+    """
     from joblib import Parallel, delayed
 
+    known = {} if shelf is None else shelf
     blocks = usable_blocks(rows, problem, as_of, policy)
-    pasts = [labelled(rows, problem, block.start) for block in blocks]
     unfitted = contenders(problem)
-    jobs = (delayed(fitted)(model, past, problem) for past in pasts for model in unfitted.values())
-    models = iter(Parallel(n_jobs=-1, prefer="threads")(jobs))
-    return [Fold(block=block, models={name: next(models) for name in unfitted}) for block in blocks]
+    missing = [(name, block.start) for block in blocks for name in unfitted if (name, block.start) not in known]
+    pasts = {start: labelled(rows, problem, start) for _, start in missing}
+    jobs = (delayed(fitted)(unfitted[name], pasts[start], problem) for name, start in missing)
+    known.update(zip(missing, Parallel(n_jobs=-1, prefer="threads")(jobs), strict=True))
+    return [Fold(block=block, models={name: known[name, block.start] for name in unfitted}) for block in blocks]
 
 
 def rolling_predictions(rows: "pd.DataFrame", problem: UseCase, as_of: datetime, folds: list[Fold]) -> "pd.DataFrame":

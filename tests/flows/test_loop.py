@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flows.replay import Pace, Policies, replay
+from flows.replay import replay
 from tasks import ledger, registry
 from tasks.collection import observations, quarantine
 from tasks.drift import DriftPolicy
 from tasks.gates import GatePolicy
 from tasks.monitoring import checks
 from tasks.policy import RetrainPolicy
-from tasks.replaying import steps
+from tasks.replaying import Pace, Policies, steps
 from tasks.scoring import predicted
 from tasks.settings import Settings
 from tasks.training import TrainPolicy

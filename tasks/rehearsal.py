@@ -1,0 +1,241 @@
+"""Play a history in memory, without servers: what the flows would have decided, by the same rules."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from tasks import drift, evaluation, monitoring, training, validation
+from tasks.gates import refusal_reason
+from tasks.labels import as_usable, known
+from tasks.metrics import score
+from tasks.policy import Check, History, retrain_reason
+from tasks.promotion import promotion_reason
+from tasks.replaying import AUTOMATION, NO_CHAMPION, Policies, Step
+from tasks.usecases import UseCase
+from tasks.windows import Window, periods, window_before
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from sklearn.pipeline import Pipeline
+
+
+@dataclass(frozen=True)
+class Live:
+    """A model that went live."""
+
+    version: int
+    model: "Pipeline"
+    candidate: str
+    trained: Window
+    expected: float
+
+
+@dataclass
+class Play:
+    """Where a rehearsal stands."""
+
+    problem: UseCase
+    rows: "pd.DataFrame"
+    bad: "pd.Series"
+    """The event times of the rows that were set aside."""
+    policies: Policies
+    said: "np.ndarray"
+    """What was predicted for each row, NaN where nothing was yet; a column for each declared class."""
+    by: "np.ndarray"
+    """The version that predicted each row; 0 where none did."""
+    live: Live | None = None
+    first: Live | None = None
+    last_retrain: datetime | None = None
+    shelf: training.Shelf = field(default_factory=dict)
+
+
+def collected(problem: UseCase, until: datetime, policy: validation.BatchPolicy) -> "tuple[pd.DataFrame, pd.Series]":
+    """Return the good rows of the history up to `until`, in order of event time, and the times of the bad ones.
+
+    Raises:
+        BatchRefusedError: a batch is bad as a whole, as `collect` would find, or there is no row at all.
+        SourceError: the source cannot be read.
+    """
+    import pandas as pd
+
+    kept: list[pd.DataFrame] = []
+    aside: list[pd.Series] = []
+    for window in periods(Window(start=problem.history_start, end=until), problem.period):
+        chunks = [chunk for chunk in problem.source.rows(window.start, window.end) if len(chunk)]
+        if chunks:
+            rows = validation.settled(pd.concat(chunks, ignore_index=True), problem)
+            bad = _judged(rows, problem, window, [len(one) for one in kept], policy)
+            kept.append(rows[~bad][list(problem.columns)].astype(problem.dtypes))
+            aside.append(rows[bad][problem.event_time])
+    if not kept:
+        raise validation.BatchRefusedError(f"{problem.name} has no rows from {problem.history_start} to {until}")
+    good = pd.concat(kept).drop_duplicates(list(problem.key), keep="last")
+    return good.sort_values(problem.event_time, kind="stable").reset_index(drop=True), pd.concat(aside)
+
+
+def started(problem: UseCase, rows: "pd.DataFrame", bad: "pd.Series", policies: Policies) -> Play:
+    """Return a rehearsal of what `collected` returned, in which nothing has happened yet."""
+    import numpy as np
+
+    said = np.full((len(rows), problem.outputs), np.nan)
+    return Play(problem, rows, bad, policies, said, np.zeros(len(rows), dtype=int))
+
+
+def played(play: Play, before: datetime | None, now: datetime) -> Step:
+    """Let every rule have its turn at one moment, and return what happened; `before` is the moment played last."""
+    visible = as_usable(play.rows, play.problem, now)
+    counts = _counts(play, before, now)
+    if play.live is None:
+        verdict = _retrained(play, visible, now)
+        return Step(as_of=now, scored=0, drifted_share=None, retrain=NO_CHAMPION, verdict=verdict, **counts)
+    scored = _scored(play, play.live, before, now)
+    check = _checked(play, play.live, visible, now)
+    reason = retrain_reason(check, _history(play, play.live, visible), play.policies.policy)
+    verdict = "" if reason is None else _retrained(play, visible, now)
+    told = "" if reason is None else f"{AUTOMATION}: {reason}"
+    return Step(as_of=now, scored=scored, drifted_share=check.drifted_share, retrain=told, verdict=verdict, **counts)
+
+
+def scores_between(play: Play, before: datetime | None, now: datetime, end: datetime) -> dict[str, Any]:
+    """Return the metric, on the rows between two moments, of what was live and of the first model left alone.
+
+    Labels as usable at the `end` of the history. None where it is not defined.
+    """
+    rows = _told(play, before, now, end)
+    if play.first is None or rows.empty:
+        return {"model": None, "live": None, "first": None}
+    problem, places = play.problem, rows.index.to_numpy()
+    target = training.targets(rows, problem)
+    held = play.said[places] if problem.classes else play.said[places, 0]
+    return {
+        "model": ", ".join(map(str, sorted(set(play.by[places].tolist())))),
+        "live": score(problem.metric, target, held),
+        "first": score(problem.metric, target, training.predictions(play.first.model, rows, problem)),
+    }
+
+
+def renewed_score(play: Play, before: datetime, now: datetime, end: datetime) -> float | None:
+    """Return the metric, on the rows that `scores_between` judges, of a model fitted at the moment before."""
+    rows = _told(play, before, now, end)
+    past = training.labelled(play.rows, play.problem, before)
+    if play.first is None or rows.empty or len(past) < play.policies.training.min_rows:
+        return None
+    model = fitted_at(play, before, play.first.candidate)
+    target = training.targets(rows, play.problem)
+    return score(play.problem.metric, target, training.predictions(model, rows, play.problem))
+
+
+def fitted_at(play: Play, now: datetime, candidate: str) -> "Pipeline":
+    """Return a candidate fitted on what could be learned from at `now`, fitted once."""
+    key = (candidate, now)
+    if key not in play.shelf:
+        past = training.labelled(play.rows, play.problem, now)
+        play.shelf[key] = training.fitted(training.contenders(play.problem)[candidate], past, play.problem)
+    return play.shelf[key]
+
+
+def _judged(
+    rows: "pd.DataFrame", problem: UseCase, window: Window, stored: list[int], policy: validation.BatchPolicy
+) -> "pd.Series":
+    """Return which rows of a batch are bad; raise if it is bad as a whole."""
+    if fault := validation.shape_fault(rows, problem):
+        raise validation.BatchRefusedError(f"{problem.name} {window}: {fault}")
+    faults = validation.row_faults(rows, problem)
+    bad = faults[(faults != "") & rows[problem.event_time].notna()]
+    complete = window.length == problem.period
+    usual = stored[-validation.USUAL_PERIODS :]
+    if fault := validation.batch_fault(len(rows), bad, usual, policy, complete=complete):
+        raise validation.BatchRefusedError(f"{problem.name} {window}: {fault}")
+    return faults != ""
+
+
+def _between(play: Play, before: datetime | None, now: datetime) -> "np.ndarray":
+    times = play.rows[play.problem.event_time]
+    return ((times >= (before or play.problem.history_start)) & (times < now)).to_numpy()
+
+
+def _told(play: Play, before: datetime | None, now: datetime, end: datetime) -> "pd.DataFrame":
+    """Return the rows between two moments that were predicted and have a label at the `end`."""
+    ours = _between(play, before, now) & (play.by > 0)
+    rows = as_usable(play.rows[ours], play.problem, end)
+    return rows[rows[play.problem.target].notna()]
+
+
+def _counts(play: Play, before: datetime | None, now: datetime) -> dict[str, int]:
+    """Return how many rows are new since the moment before, and of how many older ones the label came since."""
+    new = _between(play, before, now)
+    bad = (play.bad < now) & (play.bad >= (before or play.problem.history_start))
+    counts = {"inserted": int(new.sum()), "updated": 0, "quarantined": int(bad.sum())}
+    if before is None:
+        return counts
+    older = play.rows[play.problem.event_time] < before
+    came = known(play.rows, play.problem, now) & ~known(play.rows, play.problem, before)
+    return counts | {"updated": int((older & came).sum())}
+
+
+def _scored(play: Play, live: Live, before: datetime | None, now: datetime) -> int:
+    ours = _between(play, before, now)
+    if ours.any():
+        said = training.predictions(live.model, play.rows[ours], play.problem)
+        play.said[ours] = said.reshape(len(said), play.problem.outputs)
+        play.by[ours] = live.version
+    return int(ours.sum())
+
+
+def _checked(play: Play, live: Live, visible: "pd.DataFrame", now: datetime) -> Check:
+    problem, policy = play.problem, play.policies.drift
+    window = window_before(now, problem.window)
+    current = visible[visible[problem.event_time] >= window.start]
+    predicted = current[play.by[current.index] > 0]
+    said = training.as_columns(monitoring.PREDICTION, problem, play.said[predicted.index])
+    # A row is predicted when it comes, so no model that predicts it has learned from it.
+    seen = monitoring.performance(predicted.assign(**said, in_training=False), problem, live.expected)
+    check = Check(usecase=problem.name, as_of=now, window=window, model_version=str(live.version),
+                  rows=len(current), performance=seen)  # fmt: skip
+    reference = training.labelled(play.rows, problem, live.trained.end)
+    if min(len(current), len(reference)) < policy.min_rows:
+        return check
+    sides = [monitoring.with_outcomes(side, live.model, problem, policy) for side in (reference, current)]
+    outcomes = {monitoring.PREDICTION, monitoring.TARGET_DRIFT}
+    kinds = monitoring.kinds(problem, sides[1])
+    found, _ = drift.compared(sides[0], sides[1], kinds, policy, outcomes=outcomes, until=now, name=problem.name)
+    return check.model_copy(update={"features": tuple(one for one in found if one.column not in outcomes)})
+
+
+def _history(play: Play, live: Live, visible: "pd.DataFrame") -> History:
+    since = visible[visible[play.problem.event_time] >= live.trained.end]
+    return History(last_retrain=play.last_retrain, new_rows=int(since[play.problem.target].notna().sum()))
+
+
+def _retrained(play: Play, visible: "pd.DataFrame", now: datetime) -> str:
+    """Compare, decide, and put the better model live; return the verdict."""
+    problem, policy = play.problem, play.policies.training
+    rows = _evidence_rows(visible, problem, now, policy)
+    if (lack := training.lacking(rows, problem, now, policy)) is not None:
+        return f"nothing to do: {lack}"
+    play.last_retrain = now
+    folds = training.rolling_folds(rows, problem, now, policy, play.shelf)
+    evaluated = training.rolling_predictions(rows, problem, now, folds)
+    live = play.live
+    if live is not None:
+        held = training.predictions(live.model, rows.loc[evaluated.index], problem)
+        evaluated = evaluated.assign(**training.as_columns(evaluation.CHAMPION, problem, held))
+    challenger = evaluation.best_candidate(evaluated, problem)
+    seen = (str(live.version), live.trained) if live else (None, None)
+    evidence = evaluation.evidence(evaluated, problem, challenger, *seen)
+    if (refusal := refusal_reason(evidence, play.policies.gates)) is not None:
+        return f"refused: {refusal}"
+    assert evidence.challenger is not None
+    version = 1 if live is None else live.version + 1
+    model = fitted_at(play, now, challenger)
+    play.live = Live(version, model, challenger, training.training_window(problem, now), evidence.challenger)
+    play.first = play.first or play.live
+    return f"promoted: {promotion_reason(str(version), evidence)}"
+
+
+def _evidence_rows(
+    visible: "pd.DataFrame", problem: UseCase, now: datetime, policy: training.TrainPolicy
+) -> "pd.DataFrame":
+    times = visible[problem.event_time]
+    return visible[times >= training.evidence_window(problem, now, policy.blocks).start]
