@@ -103,3 +103,7 @@ def _played(problem: UseCase, numbers: dict[str, Any], console: Console) -> tupl
     if known:
         summary += f"; {sum(known) / len(known):.4f} for a model fitted anew at every step"
     return replaying.replay_rows(problem, table, scores), summary
+
+
+if __name__ == "__main__":
+    main()
