@@ -59,17 +59,19 @@ def collected(problem: UseCase, until: datetime, policy: validation.BatchPolicy)
     """
     import pandas as pd
 
-    kept: list[pd.DataFrame] = []
-    aside: list[pd.Series] = []
+    chunks = [chunk for chunk in problem.source.rows(problem.history_start, until) if len(chunk)]
+    if not chunks:
+        raise validation.BatchRefusedError(f"{problem.name} has no rows from {problem.history_start} to {until}")
+    every = validation.settled(pd.concat(chunks, ignore_index=True), problem)
+    if fault := validation.shape_fault(every, problem):
+        raise validation.BatchRefusedError(f"{problem.name}: {fault}")
+    times, kept, aside = every[problem.event_time], [], []
     for window in periods(Window(start=problem.history_start, end=until), problem.period):
-        chunks = [chunk for chunk in problem.source.rows(window.start, window.end) if len(chunk)]
-        if chunks:
-            rows = validation.settled(pd.concat(chunks, ignore_index=True), problem)
+        rows = every[(times >= window.start) & (times < window.end)]
+        if len(rows):
             bad = _judged(rows, problem, window, [len(one) for one in kept], policy)
             kept.append(rows[~bad][list(problem.columns)].astype(problem.dtypes))
             aside.append(rows[bad][problem.event_time])
-    if not kept:
-        raise validation.BatchRefusedError(f"{problem.name} has no rows from {problem.history_start} to {until}")
     good = pd.concat(kept).drop_duplicates(list(problem.key), keep="last")
     return good.sort_values(problem.event_time, kind="stable").reset_index(drop=True), pd.concat(aside)
 
@@ -139,10 +141,8 @@ def _judged(
     rows: "pd.DataFrame", problem: UseCase, window: Window, stored: list[int], policy: validation.BatchPolicy
 ) -> "pd.Series":
     """Return which rows of a batch are bad; raise if it is bad as a whole."""
-    if fault := validation.shape_fault(rows, problem):
-        raise validation.BatchRefusedError(f"{problem.name} {window}: {fault}")
     faults = validation.row_faults(rows, problem)
-    bad = faults[(faults != "") & rows[problem.event_time].notna()]
+    bad = faults[faults != ""]
     complete = window.length == problem.period
     usual = stored[-validation.USUAL_PERIODS :]
     if fault := validation.batch_fault(len(rows), bad, usual, policy, complete=complete):

@@ -94,6 +94,7 @@ REPLAY = """\
         drift: *drift
         policy: *policy"""
 FEWEST_FIT_ROWS = 50
+HOUR = timedelta(hours=1)
 
 
 def deployments_text(told: Description) -> str:
@@ -182,8 +183,9 @@ def replay_stretch(told: Description) -> tuple[datetime, datetime, timedelta]:
     span = pace.history_end - pace.history_start
     before = max(3 * pace.window, math.ceil(span / 5 / pace.window) * pace.window)
     start = pace.history_start + min(before, span / 2)
-    steps = max(1, math.ceil((pace.history_end - start) / pace.window))
-    return start, start + steps * pace.window, pace.window
+    # Not a whole window more: a batch that the history does not fill would be refused for its few rows.
+    end = pace.history_start + math.floor((pace.history_end - pace.history_start) / HOUR + 1) * HOUR
+    return start, max(end, start + HOUR), pace.window
 
 
 def _told(length: timedelta) -> str:
