@@ -65,7 +65,9 @@ def collected(problem: UseCase, until: datetime, policy: validation.BatchPolicy)
     every = validation.settled(pd.concat(chunks, ignore_index=True), problem)
     if fault := validation.shape_fault(every, problem):
         raise validation.BatchRefusedError(f"{problem.name}: {fault}")
-    times, kept, aside = every[problem.event_time], [], []
+    times = every[problem.event_time]
+    kept: list[pd.DataFrame] = []
+    aside: list[pd.Series] = []
     for window in periods(Window(start=problem.history_start, end=until), problem.period):
         rows = every[(times >= window.start) & (times < window.end)]
         if len(rows):
