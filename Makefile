@@ -6,7 +6,7 @@ UV ?= uv
 BIN := .venv/bin
 SOURCES := flows tasks usecases deployments benchmarks tests
 .DEFAULT_GOAL := help
-.PHONY: help new try demo up down test test-unit check fix lock bench
+.PHONY: help new try demo up deploy down test test-unit check fix lock bench
 
 help:  ## Say what each word does
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r word text; do \
@@ -17,6 +17,9 @@ demo: .venv/.installed  ## Start the system, play 2013 through the loop, leave t
 
 up: .venv/.installed  ## Start the servers and the worker here, until Ctrl-C
 	@$(BIN)/python -u -m deployments.up
+
+deploy: .venv/.installed  ## Deploy all files in deployments/ to the system that is up
+	@$(BIN)/python -m deployments.deploy
 
 down: .venv/.installed  ## Stop everything that runs on the state folder
 	@$(BIN)/python -m deployments.down

@@ -174,7 +174,7 @@ def next_steps(told: "Description", good: int, bad: int) -> str:
         f"categories; {len(list(left_out(told)))} columns left out, with their reasons in the file.",
         f"Labels: {told.label.why}." + (f" Mature: {told.mature.why}." if told.mature else ""),
         *([f"Set {secret} to the database's URL wherever a flow runs; no password is in the file."] if secret else []),
-        f"Next: read usecases/{name}.py, then `make try NAME={name}`.",
+        f"Next: read usecases/{name}.py, then `make try NAME={name}`; `make up` serves it (`make deploy` if it is up).",
     ]
     return "\n".join(lines)
 

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from deployments.startup import prefect_files
 from deployments.telling import show_replay
-from tasks.settings import ROOT
 from tasks.usecases import UseCase, use_case
 
 NOTE = (
@@ -61,7 +61,7 @@ def replay_parameters(name: str) -> dict[str, Any]:
         use_case(name)
     except ValueError as unknown:
         raise CannotTry(f"{str(unknown)[:1].upper()}{str(unknown)[1:]}. Describe a new one with `make new`.") from None
-    for file in sorted((ROOT / "deployments").glob("*.yaml")):
+    for file in prefect_files():
         for one in yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]:
             if one["name"] == name and one["entrypoint"] == "flows/replay.py:replay":
                 return one["parameters"]

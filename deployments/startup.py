@@ -26,7 +26,7 @@ class CannotStart(Exception):
     """The system is not up; the message says why and what to do."""
 
 
-def ready_system(settings: Settings, prefect_file: Path = PREFECT_FILE, say: Say = print) -> None:
+def ready_system(settings: Settings, prefect_file: Path | None = None, say: Say = print) -> None:
     """Make sure that the system is up, detached from this process; return when every server answers.
 
     Raises `CannotStart` when it cannot be; nothing is left running then.
@@ -39,7 +39,7 @@ def ready_system(settings: Settings, prefect_file: Path = PREFECT_FILE, say: Say
         wait_for_answers(settings)
 
 
-def start(settings: Settings, prefect_file: Path, say: Say) -> subprocess.Popen[bytes]:
+def start(settings: Settings, prefect_file: Path | None, say: Say) -> subprocess.Popen[bytes]:
     """Start the supervisor in a session of its own; return it when every server answers and all is deployed."""
     for folder in folders(settings):
         folder.mkdir(parents=True, exist_ok=True)
@@ -54,7 +54,8 @@ def start(settings: Settings, prefect_file: Path, say: Say) -> subprocess.Popen[
         supervisor = launch(settings)
         try:
             wait_for_answers(settings, supervisor)
-            deploy(settings, prefect_file, say)
+            for file in prefect_files() if prefect_file is None else [prefect_file]:
+                deploy(settings, file, say)
         except BaseException:
             stop(settings)
             raise
@@ -138,6 +139,12 @@ def wait_for_answers(settings: Settings, supervisor: subprocess.Popen[bytes] | N
                     f"{server.title} did not answer at {server.health_url} in {PATIENCE} s. Its log is {log}"
                 )
             time.sleep(0.3)
+
+
+def prefect_files() -> list[Path]:
+    """Return the files that declare deployments: `prefect.yaml`, and one for each problem that `make new` described."""
+    folder = PREFECT_FILE.parent
+    return [PREFECT_FILE, *sorted(set(folder.glob("*.yaml")) - {PREFECT_FILE})]
 
 
 def deploy(settings: Settings, prefect_file: Path, say: Say) -> None:

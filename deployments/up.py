@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from deployments.processes import log_file, servers
 from deployments.running import stop
-from deployments.startup import PREFECT_FILE, CannotStart, end_of, ready_system, start
+from deployments.startup import CannotStart, end_of, ready_system, start
 from tasks.settings import Settings
 
 ASKED_TO_STOP = (130, 143)  # the supervisor's exit codes after SIGINT and SIGTERM
@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         "EVERGREEN_MLFLOW_PORT, EVERGREEN_EVIDENTLY_PORT, EVERGREEN_REPORTS_PORT.",
     )
     parser.add_argument("--detach", action="store_true", help="return when all is up and leave it running")
-    parser.add_argument("--prefect-file", type=Path, default=PREFECT_FILE, help="the deployments to make")
+    parser.add_argument("--prefect-file", type=Path, help="deploy this file only, not all in deployments/")
     return parser
 
 

@@ -3,10 +3,11 @@
 import re
 from datetime import UTC, datetime, timedelta
 
+import pandas as pd
 import pytest
 
 from flows.replay import replay
-from tasks import ledger, registry
+from tasks import ledger, registry, rehearsal
 from tasks.collection import observations, quarantine
 from tasks.drift import DriftPolicy
 from tasks.gates import GatePolicy
@@ -124,3 +125,17 @@ def test_the_live_model_did_better_than_the_first_one_left_alone(summary: str) -
     live, first = (float(summary.split(text)[0].split()[-1]) for text in (" live", " for the first model"))
 
     assert live > first
+
+
+def test_a_rehearsal_in_memory_decides_at_each_moment_what_the_flows_decided(summary: str) -> None:
+    problem = use_case("shop")
+    kept = steps(problem).read().sort_values("as_of")
+    play = rehearsal.started(problem, *rehearsal.collected(problem, END, POLICIES.batch), POLICIES)
+    moments = list(kept["as_of"])
+
+    rehearsed = [rehearsal.played(play, *span) for span in zip([None, *moments], moments, strict=False)]
+
+    told = ["inserted", "updated", "quarantined", "scored", "retrain", "verdict"]
+    assert pd.DataFrame([one.model_dump() for one in rehearsed])[told].to_dict("records") == kept[told].to_dict(
+        "records"
+    )
