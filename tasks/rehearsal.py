@@ -75,7 +75,8 @@ def collected(problem: UseCase, until: datetime, policy: validation.BatchPolicy)
             kept.append(rows[~bad][list(problem.columns)].astype(problem.dtypes))
             aside.append(rows[bad][problem.event_time])
     good = pd.concat(kept).drop_duplicates(list(problem.key), keep="last")
-    return good.sort_values(problem.event_time, kind="stable").reset_index(drop=True), pd.concat(aside)
+    ordered = good.sort_values(problem.event_time, kind="stable").reset_index(drop=True)
+    return ordered.copy(), pd.concat(aside)
 
 
 def started(problem: UseCase, rows: "pd.DataFrame", bad: "pd.Series", policies: Policies) -> Play:

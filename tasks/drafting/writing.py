@@ -212,14 +212,17 @@ def _prepare(told: Description) -> str:
     made = _made(told)
     lines = [f"        {name!r}: {text}," for name, text in made.items()]
     row_key = [f"    rows = rows.assign({ROW_KEY}=_row_keys(rows))"] if told.key == (ROW,) else []
-    # A frame of very many columns is stored in pieces, which pandas warns of; a copy is in one.
-    copied = ".copy()" if len(told.columns) > MANY_COLUMNS else ""
+    joined = "raw.assign(**columns)"
+    if len(told.columns) > MANY_COLUMNS:
+        # Added one by one, so many columns are slow, and pandas warns of it.
+        others = 'raw.drop(columns=list(columns), errors="ignore")'
+        joined = f"pd.concat([{others}, pd.DataFrame(columns, index=raw.index)], axis=1)"
     body = [
         "def prepare(raw: pd.DataFrame) -> pd.DataFrame:",
         '    """Return the schema\'s columns, one row for each raw row."""',
         f"    event = raw[{told.answers.time!r}]",
         "    columns = {", *lines, "    }",
-        f"    rows = raw{copied}.assign(**columns)",
+        f"    rows = {joined}",
         *row_key,
         "    return chosen(rows, list(SCHEMA.columns))",
     ]  # fmt: skip
