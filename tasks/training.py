@@ -125,10 +125,15 @@ def features(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
 
 
 def fitted(model: "Pipeline", rows: "pd.DataFrame", problem: UseCase) -> "Pipeline":
-    """Return a copy of `model` fitted on labelled rows."""
+    """Return a copy of `model` fitted on labelled rows.
+
+    A number that is missing in all of them is learned as a constant: boosted trees refuse it, and none can use it.
+    """
     from sklearn.base import clone
 
-    return clone(model).fit(features(rows, problem), targets(rows, problem))
+    known = features(rows, problem)
+    unseen = [name for name in problem.numeric if known[name].isna().all()]
+    return clone(model).fit(known.assign(**dict.fromkeys(unseen, 0.0)), targets(rows, problem))
 
 
 def targets(rows: "pd.DataFrame", problem: UseCase) -> "np.ndarray":

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from tasks.training import (
@@ -280,3 +281,13 @@ def test_a_single_number_lies_in_a_column_of_the_contenders_name(stall):
 
     assert list(laid) == ["tree"]
     assert from_columns(pd.DataFrame(laid), "tree", stall).tolist() == [0.5, 0.3]
+
+
+def test_a_number_that_is_missing_in_every_row_is_no_obstacle_and_no_clue(stall, sales):
+    rows = sales(*({"price": float(n % 3), "weight": None} for n in range(30))).astype({"weight": float})
+    model = fitted(pipeline(stall, HistGradientBoostingClassifier(min_samples_leaf=2)), rows, stall)
+
+    told = predictions(model, rows, stall)
+
+    assert predictions(model, rows.assign(weight=5.0), stall).tolist() == told.tolist()
+    assert (told > 0.5).tolist() == [number % 3 == 0 for number in range(30)]

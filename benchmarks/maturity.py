@@ -1,0 +1,91 @@
+"""Measure what waiting for mature labels is worth: `python -m benchmarks.maturity NAME`.
+
+NAME is a use case in usecases/ that declares `mature`. At every window of its history after the first fifth one model
+is fitted on the rows whose label is mature, one on all rows whose label is known, one on all rows as if each label came
+with its row (an oracle), and one on the first fifth only. All are judged on the rows of the next window, by their
+final labels. Means over the windows, weighted by rows; one run, no randomness beyond the estimator's seed.
+"""
+
+import argparse
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks.usecases import MetricName, UseCase, use_case
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEAST_ROWS = 100
+METRICS: dict[str, tuple[MetricName, ...]] = {"regression": ("rmse", "mae"), "classification": ("log_loss", "roc_auc")}
+
+
+def main() -> None:
+    """Print a row a way to train, a column a metric."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.maturity", description=__doc__)
+    parser.add_argument("name", help="a use case that declares `mature`")
+    problem = use_case(parser.parse_args().name)
+    if problem.mature is None:
+        parser.error(f"{problem.name} declares no `mature`: its labels are trusted as soon as they are known")
+    rows = _rows(problem)
+    found = measured(problem, rows)
+    for way, scores in found.items():
+        print(f"{way:<24}" + "".join(f"{name} {value:.4f}   " for name, value in scores.items()))
+
+
+def measured(problem: UseCase, rows: "pd.DataFrame") -> dict[str, dict[str, float]]:
+    """Return the mean metrics of each way to train."""
+    from tasks.metrics import score
+    from tasks.replaying import moments
+    from tasks.training import predictions, targets
+
+    times = rows[problem.event_time]
+    last = times.max().to_pydatetime()
+    starts = moments(problem.history_start + (last - problem.history_start) / 5, last, problem.window)[:-2]
+    now_known = replace(problem, mature=None)
+    foretold = rows.assign(**{problem.label_time: times})
+    ways = {
+        "mature labels": (problem, rows),
+        "labels known so far": (now_known, rows),
+        "oracle without delay": (now_known, foretold),
+        "never trained again": (now_known, foretold[times < starts[0]]),
+    }
+    scores: dict[str, list[tuple[int, dict[str, Any]]]] = {}
+    for now in starts:
+        block = rows[(times >= now) & (times < now + problem.window) & rows[problem.target].notna()]
+        for way, (sight, seen) in ways.items():
+            model = _model(sight, seen, now)
+            if model is not None and len(block) >= LEAST_ROWS and block[problem.target].nunique() > 1:
+                told, truth = predictions(model, block, problem), targets(block, problem)
+                values: dict[str, Any] = {name: score(name, truth, told) for name in METRICS[problem.kind]}
+                scores.setdefault(way, []).append((len(block), values))
+    return {way: _means(found) for way, found in scores.items()}
+
+
+def _rows(problem: UseCase) -> "pd.DataFrame":
+    from tasks.rehearsal import collected
+    from tasks.validation import BatchPolicy
+
+    lenient = BatchPolicy(max_bad_share=1, min_volume_share=0)
+    return collected(problem, datetime(2100, 1, 1, tzinfo=UTC), lenient)[0]
+
+
+def _model(sight: UseCase, rows: "pd.DataFrame", now: Any) -> Any:
+    """Return the first candidate fitted on what `sight` may learn from at a moment, or None where it is too little."""
+    from tasks.training import contenders, fitted, labelled
+
+    past = labelled(rows, sight, now)
+    if len(past) < LEAST_ROWS or past[sight.target].nunique() < 2:
+        return None
+    return fitted(contenders(sight)[next(iter(sight.candidates))], past, sight)
+
+
+def _means(found: list[tuple[int, dict[str, Any]]]) -> dict[str, float]:
+    weights = [rows for rows, _ in found]
+    return {name: float(np.average([values[name] for _, values in found], weights=weights)) for name in found[0][1]}
+
+
+if __name__ == "__main__":
+    main()
