@@ -1,8 +1,8 @@
 """Measure what waiting for mature labels is worth: `python -m benchmarks.maturity NAME`.
 
-NAME is a use case in usecases/ that declares `mature`. At every window of its history after the first fifth one model
-is fitted on the rows whose label is mature, one on all rows whose label is known, one on all rows as if each label came
-with its row (an oracle), and one on the first fifth only. All are judged on the rows of the next window, by their
+NAME is a use case in usecases/ that declares `mature`. At every window of its history, from 1,000 mature labels
+on, one model is fitted on the rows whose label is mature, one on all rows whose label is known, one on all rows as if
+each label came with its row (an oracle), and one on the rows before the first such window only. All are judged on the rows of the next window, by their
 final labels. Means over the windows, weighted by rows; one run, no randomness beyond the estimator's seed.
 """
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEAST_ROWS = 100
+FIRST_ROWS = 1_000
 METRICS: dict[str, tuple[MetricName, ...]] = {"regression": ("rmse", "mae"), "classification": ("log_loss", "roc_auc")}
 
 
@@ -39,11 +40,12 @@ def measured(problem: UseCase, rows: "pd.DataFrame") -> dict[str, dict[str, floa
     """Return the mean metrics of each way to train."""
     from tasks.metrics import score
     from tasks.replaying import moments
-    from tasks.training import predictions, targets
+    from tasks.training import labelled, predictions, targets
 
     times = rows[problem.event_time]
     last = times.max().to_pydatetime()
-    starts = moments(problem.history_start + (last - problem.history_start) / 5, last, problem.window)[:-2]
+    every = moments(problem.history_start + problem.window, last, problem.window)[:-2]
+    starts = [moment for moment in every if len(labelled(rows, problem, moment)) >= FIRST_ROWS]
     now_known = replace(problem, mature=None)
     foretold = rows.assign(**{problem.label_time: times})
     ways = {
