@@ -83,7 +83,7 @@ def affordable_share(past: Sequence[Try], over: Window) -> float:
 def time_pieces(times: "pd.Series", blocks: "pd.Series") -> "np.ndarray":
     """Return, by row, the number of its piece of time; no piece reaches over two blocks.
 
-    A block of D days is cut into pieces of D^(1/3) whole days, rounded up: long enough for what depends on each other
+    A block of D days is cut into pieces of D^(1/3) whole days, rounded: long enough for what depends on each other
     to stay together, and a day is never cut. That is the rate at which the length of a block must grow (Hall, Horowitz
     and Jing, On blocking rules for the bootstrap with dependent data, Biometrika 82, 1995). A block that would be cut
     into fewer than 6 is cut into 6 of equal length; one with fewer than 20 rows a piece, into fewer.
@@ -107,7 +107,7 @@ def _pieces_of_a_block(times: "pd.Series") -> "np.ndarray":
 
     days = ((times - times.min()) / pd.Timedelta(days=1)).to_numpy()
     span = max(days.max(), 1e-9)
-    length = math.ceil(math.ceil(span) ** (1 / 3) - 1e-9)
+    length = max(1, round(math.ceil(span) ** (1 / 3)))
     count = int(math.ceil(span) // length)
     most = max(2, len(times) // ROWS_A_PIECE)
     if min(count, most) == count >= FEWEST_PIECES:
@@ -147,6 +147,19 @@ def gain_estimate(
     bootstrap, the spread of its t from the number of pieces: with few of them, percentiles are too narrow (Hesterberg,
     What Teachers Should Know About the Bootstrap, The American Statistician 69, 2015).
     """
+    return as_estimate(*resampled_gains(name, target, new, old, blocks, pieces, seed))
+
+
+def resampled_gains(
+    name: MetricName,
+    target: "np.ndarray",
+    new: "np.ndarray",
+    old: "np.ndarray",
+    blocks: "np.ndarray",
+    pieces: "np.ndarray",
+    seed: int = 0,
+) -> "tuple[np.ndarray, int]":
+    """Return the gain (see `gain_estimate`), then that of each draw, and the degrees of freedom; NaN if not defined."""
     import numpy as np
 
     chance = np.random.default_rng(seed)
@@ -164,8 +177,23 @@ def gain_estimate(
             weights.append(inside.sum())
             freedom += count - 1
     if not found:
-        return None
-    return as_estimate(np.average(found, axis=0, weights=weights), freedom)
+        return np.full(1 + DRAWS, np.nan), 0
+    return np.average(found, axis=0, weights=weights), freedom
+
+
+def independent_tries(gains: "Sequence[np.ndarray]") -> float:
+    """Return as how many independent tries several candidates count, given each one's resampled gains.
+
+    1 where all gain and lose on the same draws, their number where they do so independently. Source: Nyholt, A simple
+    correction for multiple testing for SNPs in linkage disequilibrium, American Journal of Human Genetics 74, 2004.
+    """
+    import numpy as np
+
+    known = [one[1:] for one in gains if np.isfinite(one).all() and one[1:].std() > 0]
+    if len(known) < 2:
+        return 1.0
+    spread = np.linalg.eigvalsh(np.corrcoef(known)).var(ddof=1)
+    return float(1 + (len(known) - 1) * (1 - spread / len(known)))
 
 
 def as_estimate(scores: "np.ndarray", freedom: int) -> Estimate | None:

@@ -1,6 +1,6 @@
 """Fit candidates on the past and let each predict the blocks that came after: rolling origin, never random."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 BASELINE = "baseline"
+SIMPLE_MODEL = "simple_model"
+MOST_LEVELS = 30
+"""Levels of a category that the simple model tells apart."""
 BLOCK = "block"
 TARGET = "target"
 EVENT_TIME = "event_time"
@@ -33,6 +36,11 @@ class TrainPolicy(BaseModel):
     min_rows: int = Field(
         ge=10,
         description="Fewest labelled rows on which a model is fitted, and fewest in a block to be compared on",
+    )
+    refit: bool = Field(
+        default=True,
+        description="On: what goes live is fitted again on all labelled rows. Off: it is the model that was evaluated "
+        "on the newest block, which has not learned from that block",
     )
 
 
@@ -95,11 +103,31 @@ def in_block(rows: "pd.DataFrame", problem: UseCase, block: Window, as_of: datet
 
 
 def contenders(problem: UseCase) -> Mapping[str, "Pipeline"]:
-    """Return the unfitted models that a retrain compares: the declared candidates and the trivial baseline."""
+    """Return the unfitted models that a retrain compares: the declared candidates, and two that they must beat."""
     from sklearn.dummy import DummyClassifier, DummyRegressor
 
     trivial = DummyClassifier(strategy="prior") if problem.kind == "classification" else DummyRegressor()
-    return {name: pipeline(problem, final) for name, final in {**problem.candidates, BASELINE: trivial}.items()}
+    known = {name: pipeline(problem, final) for name, final in {**problem.candidates, BASELINE: trivial}.items()}
+    return known | {SIMPLE_MODEL: simple_model(problem)}
+
+
+def simple_model(problem: UseCase) -> "Pipeline":
+    """Return a linear model of the same features: numbers scaled, gaps filled with the median, categories one-hot."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    scaled = Pipeline(
+        [("gaps", SimpleImputer(strategy="median", keep_empty_features=True)), ("scale", StandardScaler())]
+    )
+    levels = OneHotEncoder(max_categories=MOST_LEVELS, handle_unknown="infrequent_if_exist", sparse_output=False)
+    encoding = ColumnTransformer(
+        [("numeric", scaled, list(problem.numeric)), ("categorical", levels, list(problem.categorical))]
+    )
+    final = LogisticRegression(max_iter=100, tol=1e-3) if problem.kind == "classification" else Ridge()
+    return Pipeline([("encoding", encoding), ("model", final)])
 
 
 def pipeline(problem: UseCase, final: Any) -> "Pipeline":
@@ -142,15 +170,19 @@ def predictions(model: "Pipeline", rows: "pd.DataFrame", problem: UseCase) -> "n
 
     Where the use case declares classes, a column for each, in their order; 0 for one that was not learned.
     """
+    return answers(model, features(rows, problem), problem.kind, problem.classes)
+
+
+def answers(model: "Pipeline", known: "pd.DataFrame", kind: str, classes: Sequence[str]) -> "np.ndarray":
+    """Return predictions (see `predictions`) from the feature columns alone."""
     import numpy as np
 
-    known = features(rows, problem)
-    if problem.kind == "regression":
+    if kind == "regression":
         return model.predict(known)
     chances = model.predict_proba(known)
-    every = np.zeros((len(known), max(2, problem.outputs)))
+    every = np.zeros((len(known), max(2, len(classes))))
     every[:, model.classes_.astype(int)] = chances
-    return every if problem.classes else every[:, 1]
+    return every if classes else every[:, 1]
 
 
 def columns_of(contender: str, problem: UseCase) -> list[str]:
@@ -178,6 +210,8 @@ class Fold:
 
     block: Window
     models: "Mapping[str, Pipeline]"
+    learned: "pd.Index"
+    """The rows that they were fitted on."""
 
 
 def rolling_folds(rows: "pd.DataFrame", problem: UseCase, as_of: datetime, policy: TrainPolicy) -> list[Fold]:
@@ -189,7 +223,10 @@ def rolling_folds(rows: "pd.DataFrame", problem: UseCase, as_of: datetime, polic
     unfitted = contenders(problem)
     jobs = (delayed(fitted)(model, past, problem) for past in pasts for model in unfitted.values())
     models = iter(Parallel(n_jobs=-1, prefer="threads")(jobs))
-    return [Fold(block=block, models={name: next(models) for name in unfitted}) for block in blocks]
+    return [
+        Fold(block=block, models={name: next(models) for name in unfitted}, learned=past.index)
+        for block, past in zip(blocks, pasts, strict=True)
+    ]
 
 
 def rolling_predictions(rows: "pd.DataFrame", problem: UseCase, as_of: datetime, folds: list[Fold]) -> "pd.DataFrame":
