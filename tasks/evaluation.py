@@ -102,7 +102,7 @@ def evidence(
         baseline=mean_score(evaluated, problem, BASELINE),
         simple_model=mean_score(evaluated, problem, SIMPLE_MODEL),
         as_of=as_of,
-        rows_per_day=float(evaluated[BLOCK].value_counts()[evaluated[BLOCK].max()] / (problem.window / DAY)),
+        rows_per_day=float((evaluated[BLOCK] == evaluated[BLOCK].max()).sum() / (folds[-1].block.length / DAY)),
         group_gaps=group_gaps(evaluated, rows, problem, challenger),
     )
     parts = plausible(evaluated, problem, challenger, pieces, rows) | honest(rows, problem, folds, as_of)

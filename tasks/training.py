@@ -37,6 +37,13 @@ class TrainPolicy(BaseModel):
         ge=10,
         description="Fewest labelled rows on which a model is fitted, and fewest in a block to be compared on",
     )
+    origins: int = Field(
+        default=1,
+        ge=1,
+        le=12,
+        description="Times that models are fitted anew within a block while they are compared: more show better "
+        "what fresh rows gain, and take longer; each part is compared by itself and needs its share of min_rows",
+    )
     refit: bool = Field(
         default=True,
         description="On: what goes live is fitted again on all labelled rows. Off: it is the model that was evaluated "
@@ -57,16 +64,20 @@ def labelled(rows: "pd.DataFrame", problem: UseCase, until: datetime) -> "pd.Dat
     return rows[(times >= window.start) & (times < window.end) & usable(rows, problem, until)]
 
 
-def blocks_before(problem: UseCase, as_of: datetime, count: int) -> list[Window]:
-    """Return the newest `count` blocks that end at or before `as_of` and begin after history does, oldest first."""
-    ends = [as_of - step * problem.window for step in range(count)]
-    starts = [(end - problem.window, end) for end in ends]
+def blocks_before(problem: UseCase, as_of: datetime, count: int, origins: int = 1) -> list[Window]:
+    """Return the newest `count` blocks that end at or before `as_of` and begin after history does, oldest first.
+
+    Each is cut into as many parts as there are origins, and these are returned in its place.
+    """
+    length = problem.window / origins
+    ends = [as_of - step * length for step in range(count * origins)]
+    starts = [(end - length, end) for end in ends]
     return [Window(start=a, end=b) for a, b in reversed(starts) if a > problem.history_start]
 
 
-def evidence_window(problem: UseCase, as_of: datetime, count: int) -> Window:
+def evidence_window(problem: UseCase, as_of: datetime, count: int, origins: int = 1) -> Window:
     """Return the event times needed to fit and compare at `as_of` on `count` blocks."""
-    blocks = blocks_before(problem, as_of, count)
+    blocks = blocks_before(problem, as_of, count, origins)
     origin = blocks[0].start if blocks else as_of
     return Window(start=training_window(problem, origin).start, end=as_of)
 
@@ -90,9 +101,9 @@ def usable_blocks(rows: "pd.DataFrame", problem: UseCase, as_of: datetime, polic
     """Return the newest blocks that have enough labelled rows, both to fit on before them and to compare on."""
     return [
         block
-        for block in blocks_before(problem, as_of, policy.blocks)
-        if _enough(labelled(rows, problem, block.start), problem, policy)
-        and _enough(in_block(rows, problem, block, as_of), problem, policy)
+        for block in blocks_before(problem, as_of, policy.blocks, policy.origins)
+        if _enough(labelled(rows, problem, block.start), problem, policy.min_rows)
+        and _enough(in_block(rows, problem, block, as_of), problem, policy.min_rows / policy.origins)
     ]
 
 
@@ -247,9 +258,9 @@ def rolling_predictions(rows: "pd.DataFrame", problem: UseCase, as_of: datetime,
     return pd.concat(found)
 
 
-def _enough(rows: "pd.DataFrame", problem: UseCase, policy: TrainPolicy) -> bool:
+def _enough(rows: "pd.DataFrame", problem: UseCase, least: float) -> bool:
     both = problem.kind == "regression" or rows[problem.target].nunique() > 1
-    return len(rows) >= policy.min_rows and both
+    return len(rows) >= least and both
 
 
 def _days(length: timedelta) -> str:

@@ -77,7 +77,7 @@ def stored_rows(
     columns: tuple[str, ...] | None = None,
 ) -> "pd.DataFrame":
     """Return the stored rows, as known at a moment, that fitting and comparing need."""
-    window = training.evidence_window(problem, as_of, policy.blocks)
+    window = training.evidence_window(problem, as_of, policy.blocks, policy.origins)
     return rows_at(problem, as_of, window, columns, version)
 
 
@@ -101,12 +101,19 @@ def with_champion(
 
 
 def past_tries(decisions: Sequence[ledger.Decision]) -> list[Try]:
-    """Return the challengers that were compared with a champion before, and what each spent of the error budget."""
-    answers = [one.facts for one in decisions if one.kind in ledger.ANSWERS and one.facts.get("compared_from")]
+    """Return the challengers that were compared with a champion before, and what each spent of the error budget.
+
+    One that predicted the same as the champion could not have been lucky, and spent nothing.
+    """
+    answers = [one.facts for one in decisions if one.kind in ledger.ANSWERS and _took_a_chance(one.facts)]
     return [
         Try(over=Window(start=facts["compared_from"], end=facts["compared_until"]), share=facts["error_share"])
         for facts in answers
     ]
+
+
+def _took_a_chance(facts: dict[str, Any]) -> bool:
+    return bool(facts.get("gain_over_champion")) and facts["gain_over_champion"]["error"] > 0
 
 
 def candidate(problem: UseCase, as_of: datetime, policy: TrainPolicy, found: Compared) -> Candidate:

@@ -110,7 +110,7 @@ def test_without_a_champion_evidence_compares_with_the_baseline_and_the_linear_m
 
 
 def test_evidence_tells_how_many_labelled_rows_come_a_day(judged):
-    assert judged().rows_per_day == 20 / 7  # twenty in the newest block, of a window of seven days
+    assert judged().rows_per_day == 20 / 2.5  # twenty in the newest block, of two and a half days
 
 
 def test_rows_that_the_champion_learned_from_are_left_out_of_its_comparison_and_counted(judged):

@@ -244,6 +244,18 @@ def test_each_block_is_predicted_by_what_was_known_when_it_began(stall, sales):
     assert (evaluated["baseline"] == 1 / 2).all()
 
 
+def test_a_block_is_cut_into_as_many_parts_as_there_are_origins(stall):
+    assert blocks_before(replace(stall, window=8 * DAY), on_day(28), 1, origins=2) == [days(20, 24), days(24, 28)]
+
+
+@pytest.mark.parametrize(("least", "used"), [(55, 2), (56, 2), (57, 0)])
+def test_a_part_of_a_block_needs_its_share_of_the_rows(stall, sales, least, used):
+    rows = prices_of_what_comes_back(sales)  # eight sales a day, so that half a week has 28
+    found = usable_blocks(rows, stall, on_day(28), TrainPolicy(blocks=1, min_rows=least, origins=2))
+
+    assert len(found) == used
+
+
 def test_the_simple_model_is_linear_and_takes_gaps_and_levels_it_has_not_seen(stall, sales):
     rows = sales(*({"weight": float(n % 2), "returned": float(n % 2), "channel": "web"} for n in range(40)))
     model = fitted(simple_model(stall), rows, stall)
