@@ -1,9 +1,9 @@
 """Measure what waiting for mature labels is worth: `python -m benchmarks.maturity NAME`.
 
-NAME is a use case in usecases/ that declares `mature`. At every window of its history, from 1,000 mature labels on, one
-model is fitted on the rows whose label is mature, one on all rows whose label is known, one on all rows as if each label
-came with its row (an oracle), and one on the rows before the first such window only. All are judged on the rows of the
-next window, by their final labels. Means over the windows, weighted by rows; one run, no randomness beyond the
+NAME is a use case in usecases/ that declares `mature`. At every window of its history, from 1,000 mature labels on,
+one model is fitted on the rows whose label is mature, one on all rows whose label is known, one on all rows as if each
+label came with its row (an oracle), and one on the rows before the first such window only. All are judged on the rows
+of the next window, by their final labels. Means over the windows, weighted by rows; one run, no randomness beyond the
 estimator's seed.
 """
 

@@ -2,7 +2,8 @@
 
 from prefect import flow
 
-from tasks.gates import GatePolicy, refusal_reason
+from tasks.gates import GatePolicy, refusal_reason, verdicts
+from tasks.judging import show_verdicts
 from tasks.promotion import nothing_to_train, promote, refuse
 from tasks.reporting import run_name
 from tasks.retraining import data_lacking, past_answer, train, understood
@@ -40,7 +41,9 @@ def retrain(
         return nothing_to_train(request, lack)
 
     trained = train(request, training)
-    refusal = refusal_reason(trained.evidence, gates)
+    judged = verdicts(trained.evidence, gates)
+    show_verdicts(usecase, trained, judged, gates)
+    refusal = refusal_reason(judged)
     if refusal is not None:
         return refuse(request, trained, refusal)
     return promote(request, trained)

@@ -123,6 +123,13 @@ def load(model: Champion) -> "Pipeline":
     return _loaded(f"models:/{model.name}/{model.version}", model.run_id)
 
 
+def untrusted_types(model: Any) -> list[str]:
+    """Return the types that a file of this model would name and that are neither on skops' list nor on ours, sorted."""
+    import skops.io
+
+    return sorted(set(skops.io.get_untrusted_types(data=skops.io.dumps(model))) - TRUSTED_TYPES)
+
+
 def trusted(path: Path) -> "Pipeline":
     """Load a skops file if every type in it is on skops' list or ours.
 

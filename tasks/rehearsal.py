@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tasks import drift, evaluation, monitoring, training, validation
-from tasks.gates import refusal_reason
+from tasks import drift, evaluation, ledger, monitoring, training, trial, validation
+from tasks.gates import Evidence, GatePolicy, refusal_reason, verdicts
 from tasks.labels import as_usable, known
 from tasks.metrics import score
 from tasks.policy import Check, History, retrain_reason
@@ -46,8 +46,13 @@ class Play:
     """The version that predicted each row; 0 where none did."""
     live: Live | None = None
     first: Live | None = None
-    last_retrain: datetime | None = None
+    decided: list[ledger.Decision] = field(default_factory=list)
     shelf: training.Shelf = field(default_factory=dict)
+
+    @property
+    def gates(self) -> GatePolicy:
+        """The gates that need no registry: a model in memory is neither stored nor loaded."""
+        return self.policies.gates.model_copy(update={"must_serve": False, "must_reproduce": False})
 
 
 def collected(problem: UseCase, until: datetime, policy: validation.BatchPolicy) -> "tuple[pd.DataFrame, pd.Series]":
@@ -208,7 +213,8 @@ def _checked(play: Play, live: Live, visible: "pd.DataFrame", now: datetime) -> 
 
 def _history(play: Play, live: Live, visible: "pd.DataFrame") -> History:
     since = visible[visible[play.problem.event_time] >= live.trained.end]
-    return History(last_retrain=play.last_retrain, new_rows=int(since[play.problem.target].notna().sum()))
+    last = play.decided[-1].as_of if play.decided else None
+    return History(last_retrain=last, new_rows=int(since[play.problem.target].notna().sum()))
 
 
 def _retrained(play: Play, visible: "pd.DataFrame", now: datetime) -> str:
@@ -217,7 +223,6 @@ def _retrained(play: Play, visible: "pd.DataFrame", now: datetime) -> str:
     rows = _evidence_rows(visible, problem, now, policy)
     if (lack := training.lacking(rows, problem, now, policy)) is not None:
         return f"nothing to do: {lack}"
-    play.last_retrain = now
     folds = training.rolling_folds(rows, problem, now, policy, play.shelf)
     evaluated = training.rolling_predictions(rows, problem, now, folds)
     live = play.live
@@ -225,9 +230,20 @@ def _retrained(play: Play, visible: "pd.DataFrame", now: datetime) -> str:
         held = training.predictions(live.model, rows.loc[evaluated.index], problem)
         evaluated = evaluated.assign(**training.as_columns(evaluation.CHAMPION, problem, held))
     challenger = evaluation.best_candidate(evaluated, problem)
-    seen = (str(live.version), live.trained) if live else (None, None)
-    evidence = evaluation.evidence(evaluated, problem, challenger, *seen)
-    if (refusal := refusal_reason(evidence, play.policies.gates)) is not None:
+    evidence = evaluation.evidence(
+        evaluated,
+        problem,
+        challenger,
+        str(live.version) if live else None,
+        live.trained if live else None,
+        rows=rows,
+        folds=folds,
+        as_of=now,
+        past=trial.past_tries(play.decided),
+    )
+    refusal = refusal_reason(verdicts(evidence, play.gates))
+    _keep(play, now, evidence, refusal)
+    if refusal is not None:
         return f"refused: {refusal}"
     assert evidence.challenger is not None
     version = 1 if live is None else live.version + 1
@@ -237,8 +253,15 @@ def _retrained(play: Play, visible: "pd.DataFrame", now: datetime) -> str:
     return f"promoted: {promotion_reason(str(version), evidence)}"
 
 
+def _keep(play: Play, now: datetime, evidence: Evidence, refusal: str | None) -> None:
+    """Add what was decided to the rehearsal's own ledger."""
+    verdict: ledger.Kind = "promoted" if refusal is None else "refused"
+    name, facts = play.problem.name, evidence.model_dump()
+    play.decided.append(ledger.Decision(usecase=name, kind=verdict, as_of=now, reason=refusal or "", facts=facts))
+
+
 def _evidence_rows(
     visible: "pd.DataFrame", problem: UseCase, now: datetime, policy: training.TrainPolicy
 ) -> "pd.DataFrame":
     times = visible[problem.event_time]
-    return visible[times >= training.evidence_window(problem, now, policy.blocks).start]
+    return visible[times >= training.evidence_window(problem, now, policy.blocks, policy.origins).start]

@@ -7,8 +7,8 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
-from tasks import evaluation, ledger, outages, plots, registry, tracking, training
-from tasks.collection import observations, rows_at
+from tasks import evaluation, ledger, outages, plots, tracking, training, trial
+from tasks.collection import observations
 from tasks.gates import Evidence
 from tasks.tracking import Request
 from tasks.training import Fold, TrainPolicy
@@ -58,7 +58,7 @@ def past_answer(request: Request) -> str | None:
 def data_lacking(request: Request, policy: TrainPolicy) -> str | None:
     """Say what is missing before a model can be trained, or None."""
     problem = use_case(request.usecase)
-    rows = _rows(problem, request, policy, columns=())
+    rows = trial.stored_rows(problem, request.as_of, policy, columns=())
     return training.lacking(rows, problem, request.as_of, policy)
 
 
@@ -81,57 +81,30 @@ def train(request: Request, policy: TrainPolicy) -> Trained:
     return trained
 
 
-def _rows(
-    problem: UseCase,
-    request: Request,
-    policy: TrainPolicy,
-    version: int | None = None,
-    columns: tuple[str, ...] | None = None,
-) -> "pd.DataFrame":
-    """Return the stored rows, as known at the request's moment, that fitting and comparing need."""
-    window = training.evidence_window(problem, request.as_of, policy.blocks)
-    return rows_at(problem, request.as_of, window, columns, version)
-
-
 def _logged(problem: UseCase, request: Request, policy: TrainPolicy, run) -> Trained:
-    """Evaluate, fit and log inside an open MLflow run."""
+    """Evaluate, fit, test and log inside an open MLflow run."""
     import mlflow
 
     version = observations(problem).version()
     assert version is not None
-    rows = _rows(problem, request, policy, version)
-    folds = training.rolling_folds(rows, problem, request.as_of, policy)
-    evaluated = training.rolling_predictions(rows, problem, request.as_of, folds)
-    live = registry.champion(problem.name)
-    if live is not None:
-        held = training.predictions(registry.load(live), rows.loc[evaluated.index], problem)
-        evaluated = evaluated.assign(**training.as_columns(evaluation.CHAMPION, problem, held))
-    challenger = evaluation.best_candidate(evaluated, problem)
-    found = evaluation.evidence(
-        evaluated,
-        problem,
-        challenger,
-        live.version if live else None,
-        live.trained if live else None,
-    )
-    known = training.labelled(rows, problem, request.as_of)
-    model = training.fitted(training.contenders(problem)[challenger], known, problem)
-    window = training.training_window(problem, request.as_of)
-    mlflow.log_params(_parameters(problem, policy, challenger, window, version, len(known), model))
-    _log_scores(evaluated, problem, challenger, found)
-    _log_importance(folds[-1].models[challenger], _newest(rows, problem, folds, request.as_of), problem)
+    found = trial.compared(problem, request.as_of, policy, version)
+    made = trial.candidate(problem, request.as_of, policy, found)
+    evidence = trial.tested(problem, request.as_of, policy, version, found, made)
+    window = training.training_window(problem, made.until)
+    mlflow.log_params(_parameters(problem, policy, found.challenger, window, version, len(made.learned), made.model))
+    _log_scores(found.evaluated, problem, found.challenger, evidence)
+    newest = _newest(found.rows, problem, found.folds, request.as_of)
+    _log_importance(found.folds[-1].models[found.challenger], newest, problem)
     tracking.log_dataset(observations(problem), version, f"{problem.name} {window}")
-    sample = training.features(known.head(1000), problem)
-    uri = tracking.log_model(model, sample, training.predictions(model, known.head(1000), problem))
     return Trained(
         run_id=run.info.run_id,
         run_url=tracking.run_url(run),
-        model_uri=uri,
-        candidate=challenger,
+        model_uri=made.model_uri,
+        candidate=found.challenger,
         dataset_version=version,
         window=window,
-        rows=len(known),
-        evidence=found,
+        rows=len(made.learned),
+        evidence=evidence,
     )
 
 
@@ -160,8 +133,9 @@ def _log_scores(evaluated: "pd.DataFrame", problem: UseCase, challenger: str, fo
     for name in who:
         for block, value in scores[name].dropna().items():
             mlflow.log_metric(f"{problem.metric}.{name}", float(value), step=int(block))
-    numbers = found.model_dump(exclude={"metric", "champion_version"}, exclude_none=True)
+    numbers = {name: value for name, value in found if isinstance(value, int | float)}
     mlflow.log_metrics({name: float(value) for name, value in numbers.items()})
+    mlflow.log_dict(found.model_dump(mode="json"), "evidence.json")
     mlflow.log_figure(plots.score_figure(scores[who], problem.metric), "plots/score_by_block.png")
     for name, figure in plots.evaluation_figures(evaluated, challenger, problem).items():
         mlflow.log_figure(figure, f"plots/{name}.png")

@@ -12,6 +12,7 @@ from tasks.settings import ROOT, Settings
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
     from mlflow.entities import Run
     from sklearn.pipeline import Pipeline
 
@@ -86,6 +87,26 @@ def conclude(run_id: str, verdict: str, reason: str, name: str) -> None:
         MlflowClient().set_tag(run_id, key, value)
 
 
+def log_gates(run_id: str, judged: list[dict[str, Any]], table: str, told: str) -> None:
+    """Keep what the gates said in a run: as JSON, as a table, each number as a metric, and in one sentence as a tag."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient()
+    client.log_dict(run_id, {"gates": judged}, "gates.json")
+    client.log_text(run_id, table, "gates.md")
+    for one in judged:
+        if one["number"] is not None:
+            client.log_metric(run_id, f"gate.{one['gate']}", one["number"])
+    client.set_tag(run_id, "evergreen.gates", told)
+
+
+def log_picture(run_id: str, figure: "Figure", path: str) -> None:
+    """Keep a figure among a run's artifacts."""
+    from mlflow import MlflowClient
+
+    MlflowClient().log_figure(run_id, figure, path)
+
+
 def log_dataset(dataset: "Dataset", version: int, name: str) -> None:
     """Name in the open run the dataset version that it learns from."""
     import mlflow
@@ -97,7 +118,7 @@ def log_dataset(dataset: "Dataset", version: int, name: str) -> None:
     mlflow.log_input(known, context="training")
 
 
-def log_model(model: "Pipeline", inputs: "pd.DataFrame", outputs: Any) -> str:
+def log_model(model: "Pipeline", inputs: "pd.DataFrame", outputs: Any, name: str = "model") -> str:
     """Store a fitted pipeline with its signature in the open run, as skops, and return its address.
 
     Raises:
@@ -110,7 +131,7 @@ def log_model(model: "Pipeline", inputs: "pd.DataFrame", outputs: Any) -> str:
 
     logged = mlflow.sklearn.log_model(
         model,
-        name="model",
+        name=name,
         serialization_format="skops",
         skops_trusted_types=sorted(TRUSTED_TYPES),
         signature=infer_signature(inputs, outputs),

@@ -1,6 +1,6 @@
 """Fit candidates on the past and let each predict the blocks that came after: rolling origin, never random."""
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Shelf = MutableMapping[tuple[str, datetime], "Pipeline"]
 """Fitted models by contender and the moment up to which they learned."""
 BASELINE = "baseline"
+SIMPLE_MODEL = "simple_model"
+MOST_LEVELS = 30
+"""Levels of a category that the simple model tells apart."""
 BLOCK = "block"
 TARGET = "target"
 EVENT_TIME = "event_time"
@@ -36,6 +39,18 @@ class TrainPolicy(BaseModel):
         ge=10,
         description="Fewest labelled rows on which a model is fitted, and fewest in a block to be compared on",
     )
+    origins: int = Field(
+        default=1,
+        ge=1,
+        le=12,
+        description="Times that models are fitted anew within a block while they are compared: more show better "
+        "what fresh rows gain, and take longer; each part is compared by itself and needs its share of min_rows",
+    )
+    refit: bool = Field(
+        default=True,
+        description="On: what goes live is fitted again on all labelled rows. Off: it is the model that was evaluated "
+        "on the newest block, which has not learned from that block",
+    )
 
 
 def training_window(problem: UseCase, until: datetime) -> Window:
@@ -51,16 +66,20 @@ def labelled(rows: "pd.DataFrame", problem: UseCase, until: datetime) -> "pd.Dat
     return rows[(times >= window.start) & (times < window.end) & usable(rows, problem, until)]
 
 
-def blocks_before(problem: UseCase, as_of: datetime, count: int) -> list[Window]:
-    """Return the newest `count` blocks that end at or before `as_of` and begin after history does, oldest first."""
-    ends = [as_of - step * problem.window for step in range(count)]
-    starts = [(end - problem.window, end) for end in ends]
+def blocks_before(problem: UseCase, as_of: datetime, count: int, origins: int = 1) -> list[Window]:
+    """Return the newest `count` blocks that end at or before `as_of` and begin after history does, oldest first.
+
+    Each is cut into as many parts as there are origins, and these are returned in its place.
+    """
+    length = problem.window / origins
+    ends = [as_of - step * length for step in range(count * origins)]
+    starts = [(end - length, end) for end in ends]
     return [Window(start=a, end=b) for a, b in reversed(starts) if a > problem.history_start]
 
 
-def evidence_window(problem: UseCase, as_of: datetime, count: int) -> Window:
+def evidence_window(problem: UseCase, as_of: datetime, count: int, origins: int = 1) -> Window:
     """Return the event times needed to fit and compare at `as_of` on `count` blocks."""
-    blocks = blocks_before(problem, as_of, count)
+    blocks = blocks_before(problem, as_of, count, origins)
     origin = blocks[0].start if blocks else as_of
     return Window(start=training_window(problem, origin).start, end=as_of)
 
@@ -84,9 +103,9 @@ def usable_blocks(rows: "pd.DataFrame", problem: UseCase, as_of: datetime, polic
     """Return the newest blocks that have enough labelled rows, both to fit on before them and to compare on."""
     return [
         block
-        for block in blocks_before(problem, as_of, policy.blocks)
-        if _enough(labelled(rows, problem, block.start), problem, policy)
-        and _enough(in_block(rows, problem, block, as_of), problem, policy)
+        for block in blocks_before(problem, as_of, policy.blocks, policy.origins)
+        if _enough(labelled(rows, problem, block.start), problem, policy.min_rows)
+        and _enough(in_block(rows, problem, block, as_of), problem, policy.min_rows / policy.origins)
     ]
 
 
@@ -97,11 +116,31 @@ def in_block(rows: "pd.DataFrame", problem: UseCase, block: Window, as_of: datet
 
 
 def contenders(problem: UseCase) -> Mapping[str, "Pipeline"]:
-    """Return the unfitted models that a retrain compares: the declared candidates and the trivial baseline."""
+    """Return the unfitted models that a retrain compares: the declared candidates, and two that they must beat."""
     from sklearn.dummy import DummyClassifier, DummyRegressor
 
     trivial = DummyClassifier(strategy="prior") if problem.kind == "classification" else DummyRegressor()
-    return {name: pipeline(problem, final) for name, final in {**problem.candidates, BASELINE: trivial}.items()}
+    known = {name: pipeline(problem, final) for name, final in {**problem.candidates, BASELINE: trivial}.items()}
+    return known | {SIMPLE_MODEL: simple_model(problem)}
+
+
+def simple_model(problem: UseCase) -> "Pipeline":
+    """Return a linear model of the same features: numbers scaled, gaps filled with the median, categories one-hot."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    scaled = Pipeline(
+        [("gaps", SimpleImputer(strategy="median", keep_empty_features=True)), ("scale", StandardScaler())]
+    )
+    levels = OneHotEncoder(max_categories=MOST_LEVELS, handle_unknown="infrequent_if_exist", sparse_output=False)
+    encoding = ColumnTransformer(
+        [("numeric", scaled, list(problem.numeric)), ("categorical", levels, list(problem.categorical))]
+    )
+    final = LogisticRegression(max_iter=100, tol=1e-3) if problem.kind == "classification" else Ridge()
+    return Pipeline([("encoding", encoding), ("model", final)])
 
 
 def pipeline(problem: UseCase, final: Any) -> "Pipeline":
@@ -149,15 +188,19 @@ def predictions(model: "Pipeline", rows: "pd.DataFrame", problem: UseCase) -> "n
 
     Where the use case declares classes, a column for each, in their order; 0 for one that was not learned.
     """
+    return answers(model, features(rows, problem), problem.kind, problem.classes)
+
+
+def answers(model: "Pipeline", known: "pd.DataFrame", kind: str, classes: Sequence[str]) -> "np.ndarray":
+    """Return predictions (see `predictions`) from the feature columns alone."""
     import numpy as np
 
-    known = features(rows, problem)
-    if problem.kind == "regression":
+    if kind == "regression":
         return model.predict(known)
     chances = model.predict_proba(known)
-    every = np.zeros((len(known), max(2, problem.outputs)))
+    every = np.zeros((len(known), max(2, len(classes))))
     every[:, model.classes_.astype(int)] = chances
-    return every if problem.classes else every[:, 1]
+    return every if classes else every[:, 1]
 
 
 def columns_of(contender: str, problem: UseCase) -> list[str]:
@@ -185,6 +228,8 @@ class Fold:
 
     block: Window
     models: "Mapping[str, Pipeline]"
+    learned: "pd.Index"
+    """The rows that they were fitted on."""
 
 
 def rolling_folds(
@@ -198,12 +243,19 @@ def rolling_folds(
 
     known = {} if shelf is None else shelf
     blocks = usable_blocks(rows, problem, as_of, policy)
+    pasts = {block.start: labelled(rows, problem, block.start) for block in blocks}
     unfitted = contenders(problem)
     missing = [(name, block.start) for block in blocks for name in unfitted if (name, block.start) not in known]
-    pasts = {start: labelled(rows, problem, start) for _, start in missing}
     jobs = (delayed(fitted)(unfitted[name], pasts[start], problem) for name, start in missing)
     known.update(zip(missing, Parallel(n_jobs=-1, prefer="threads")(jobs), strict=True))
-    return [Fold(block=block, models={name: known[name, block.start] for name in unfitted}) for block in blocks]
+    return [
+        Fold(
+            block=block,
+            models={name: known[name, block.start] for name in unfitted},
+            learned=pasts[block.start].index,
+        )
+        for block in blocks
+    ]
 
 
 def rolling_predictions(rows: "pd.DataFrame", problem: UseCase, as_of: datetime, folds: list[Fold]) -> "pd.DataFrame":
@@ -224,9 +276,9 @@ def rolling_predictions(rows: "pd.DataFrame", problem: UseCase, as_of: datetime,
     return pd.concat(found)
 
 
-def _enough(rows: "pd.DataFrame", problem: UseCase, policy: TrainPolicy) -> bool:
+def _enough(rows: "pd.DataFrame", problem: UseCase, least: float) -> bool:
     both = problem.kind == "regression" or rows[problem.target].nunique() > 1
-    return len(rows) >= policy.min_rows and both
+    return len(rows) >= least and both
 
 
 def _days(length: timedelta) -> str:

@@ -60,7 +60,9 @@ class UseCase:
     metric: MetricName
     """What decides between models."""
     slices: tuple[str, ...] = ()
-    """Categorical columns whose groups are reported one by one."""
+    """Categorical columns whose groups are compared one by one: a model that is worse on one does not go live."""
+    protected: tuple[str, ...] = ()
+    """Categorical columns whose groups must be treated alike; they need not be features."""
     history_start: datetime
     """The earliest event time that is collected."""
     period: timedelta
@@ -76,6 +78,7 @@ class UseCase:
     def __post_init__(self) -> None:
         columns = set(self.schema.columns)
         named = {*self.key, self.event_time, self.label_time, self.target, *self.features, *self.slices}
+        named |= set(self.protected)
         named |= {self.mature} if self.mature else set()
         if missing := sorted(named - columns):
             raise ValueError(f"use case {self.name!r} names columns that its schema lacks: {', '.join(missing)}")

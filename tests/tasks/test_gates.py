@@ -1,37 +1,236 @@
-"""Which challenger is refused, and with which words?"""
+"""Which challenger is refused, by which gate, and with which words?"""
+
+from datetime import UTC, datetime
 
 import pytest
 from pydantic import ValidationError
 
-from tasks.gates import Evidence, GatePolicy, refusal_reason
+from tasks.comparison import Estimate
+from tasks.gates import Evidence, GatePolicy, GroupGap, Serving, SliceGain, refusal_reason, verdicts
 
-POLICY = GatePolicy(min_gain_over_baseline=0.125, min_gain_over_champion=0.0625, min_rows=100)
+POLICY = GatePolicy(
+    min_gain_over_baseline=0.125,
+    min_gain_over_simple_model=0.0625,
+    min_gain_over_champion=0.0625,
+    min_rows=100,
+    error_rate=0.1,
+    min_slice_rows=50,
+    max_slice_loss=0,
+    max_group_gap=0.25,
+    max_outside=0.5,
+    max_same_share=0.5,
+    max_calibration_error=0.0625,
+    max_bias=0.25,
+    max_single_skill=0.875,
+    max_copied_share=0.125,
+    max_late_share=0.5,
+    max_serving_difference=0.125,
+    max_latency_ratio=4,
+    max_size_ratio=8,
+    max_reproduction_difference=0.125,
+)
+EVERY_GATE = [
+    *("beats_baseline", "beats_simple_model", "enough_unseen_rows", "beats_champion", "no_slice_worse", "groups_alike"),
+    *("finite", "in_range", "not_constant", "calibrated", "unbiased", "no_feature_too_good", "no_row_learned"),
+    *("no_copies", "learned_from_the_past", "known_at_the_event", "serves", "serves_fast", "fits", "reproducible"),
+]
+SURE = Estimate(value=0.25, error=0, freedom=10)
+"""A gain without doubt."""
 
 
 def evidence(**found):
-    """Return evidence of a first model that is good enough."""
-    return Evidence(**{"metric": "roc_auc", "rows": 500, "challenger": 0.75, "baseline": 0.5} | found)
+    """Return evidence of a first model that is good in every way."""
+    good = {
+        "metric": "roc_auc",
+        "rows": 500,
+        "challenger": 0.75,
+        "baseline": 0.5,
+        "simple_model": 0.625,
+        "finite_share": 1.0,
+        "outside": 0.0,
+        "same_share": 0.01,
+        "calibration_error": 0.01,
+        "best_single_feature": "price",
+        "single_skill": 0.5,
+        "learned_rows": 0,
+        "early_rows": 0,
+        "copied_share": 0.0,
+        "late_share": 0.0,
+        "serving": Serving(difference=0.0, milliseconds=4.0, size=1000),
+        "largest_reproduction_difference": 0.0,
+    }
+    return Evidence(**good | found)
 
 
 def beside_a_champion(**found):
-    """Return evidence of a challenger that is better than the present champion."""
-    compared = {"champion_version": "3", "compared_rows": 200, "overlap_rows": 300}
-    return evidence(**compared | {"challenger_beside_champion": 0.75, "champion": 0.5} | found)
+    """Return evidence of a challenger that is better than the present champion in every way."""
+    compared = {
+        "champion_version": "3",
+        "compared_rows": 200,
+        "overlap_rows": 300,
+        "challenger_beside_champion": 0.75,
+        "champion": 0.5,
+        "simple_model_beside_champion": 0.25,
+        "gain_over_champion": SURE,
+        "serving": Serving(difference=0.0, milliseconds=4, champion_milliseconds=4, size=1000, champion_size=1000),
+    }
+    return evidence(**compared | found)
 
 
-def test_a_good_first_model_is_not_refused():
-    assert refusal_reason(evidence(), POLICY) is None
+def regression(**found):
+    """Return evidence of a first regression that is good in every way."""
+    good = {"metric": "rmse", "challenger": 1.0, "simple_model": 2.0, "baseline": 3.0, "is_classification": False}
+    return evidence(**good | {"calibration_error": None, "bias": 0.0} | found)
 
 
-def test_a_challenger_that_beats_the_champion_is_not_refused():
-    assert refusal_reason(beside_a_champion(), POLICY) is None
+def refusing(found, **changes):
+    """Return the names of the gates that refuse."""
+    judged = verdicts(found, POLICY.model_copy(update=changes))
+    return [one.gate for one in judged if one.reason is not None]
+
+
+def the(gate, found, **changes):
+    """Return one gate's verdict."""
+    (one,) = (one for one in verdicts(found, POLICY.model_copy(update=changes)) if one.gate == gate)
+    return one
+
+
+@pytest.mark.parametrize("found", [evidence(), beside_a_champion(), regression()], ids=["first", "beside", "values"])
+def test_what_is_good_in_every_way_is_judged_by_every_gate_and_refused_by_none(found):
+    judged = verdicts(found, POLICY)
+
+    assert [one.gate for one in judged] == EVERY_GATE
+    assert refusal_reason(judged) is None
+
+
+def test_without_thresholds_nothing_is_promoted():
+    judged = verdicts(evidence(), GatePolicy())
+
+    assert refusal_reason(judged) == (
+        "no threshold is configured for min_gain_over_baseline, min_gain_over_champion, min_rows: "
+        "set each in the gates of the deployment"
+    )
+
+
+@pytest.mark.parametrize("name", ["min_gain_over_baseline", "min_gain_over_champion", "min_rows"])
+def test_a_threshold_that_is_left_out_refuses_by_its_name(name):
+    judged = verdicts(evidence(), POLICY.model_copy(update={name: None}))
+
+    assert refusal_reason(judged).startswith(f"no threshold is configured for {name}: ")
+
+
+def test_without_any_verdict_nothing_is_promoted():
+    assert refusal_reason(()) == "no gate has judged the challenger"
+
+
+def test_all_gates_are_computed_even_when_the_first_refuses_and_all_reasons_are_told():
+    judged = verdicts(evidence(challenger=0.5, finite_share=0.5), POLICY)
+
+    assert [one.gate for one in judged] == EVERY_GATE
+    assert refusal_reason(judged) == (
+        "roc_auc 0.5000 against 0.5000 of the trivial baseline: gain +0.0000, 0.125 needed; "
+        "roc_auc 0.5000 against 0.6250 of a linear model: gain -0.1250, 0.0625 needed; "
+        "share of predictions that are missing or infinite: 0.5 found, at most 0 allowed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "gate"),
+    [
+        ({"challenger": None}, "beats_baseline"),
+        ({"challenger": float("nan")}, "beats_baseline"),
+        ({"baseline": None}, "beats_baseline"),
+        ({"baseline": float("nan")}, "beats_baseline"),
+        ({"simple_model": None}, "beats_simple_model"),
+        ({"champion": None}, "beats_champion"),
+        ({"challenger_beside_champion": None}, "beats_champion"),
+        ({"gain_over_champion": None}, "beats_champion"),
+        ({"error_share": 0.0}, "beats_champion"),
+        ({"champion_fault": "its file is gone"}, "beats_champion"),
+        ({"group_gaps": (GroupGap(column="sex", measure="odds", gap=None),)}, "groups_alike"),
+        ({"finite_share": None}, "finite"),
+        ({"outside": None}, "in_range"),
+        ({"same_share": None}, "not_constant"),
+        ({"calibration_error": None}, "calibrated"),
+        ({"single_skill": None}, "no_feature_too_good"),
+        ({"learned_rows": None}, "no_row_learned"),
+        ({"copied_share": None}, "no_copies"),
+        ({"early_rows": None}, "learned_from_the_past"),
+        ({"late_share": None}, "known_at_the_event"),
+        ({"serving": None}, "serves"),
+        ({"serving": Serving(fault="it is no model")}, "serves"),
+        ({"serving": Serving(milliseconds=1, size=1)}, "serves"),
+        ({"serving": Serving(difference=0, size=1, champion_size=1)}, "serves_fast"),
+        ({"serving": Serving(difference=0, size=1, champion_size=1, milliseconds=1)}, "serves_fast"),
+        ({"serving": Serving(difference=0, milliseconds=1, champion_milliseconds=1, champion_size=1)}, "fits"),
+        ({"serving": Serving(difference=0, milliseconds=1, champion_milliseconds=1, size=1)}, "fits"),
+        ({"largest_reproduction_difference": None}, "reproducible"),
+    ],
+)
+def test_what_cannot_be_computed_refuses(change, gate):
+    assert gate in refusing(beside_a_champion(**change))
+
+
+def test_a_bias_that_cannot_be_computed_refuses_a_regression():
+    assert refusing(regression(bias=None)) == ["unbiased"]
+
+
+@pytest.mark.parametrize(
+    ("gate", "below", "at", "above"),
+    [
+        ("in_range", {"outside": 0}, {"outside": 1e-9}, {"outside": 1e-8}),
+        ("not_constant", {"same_share": 0.49}, {"same_share": 0.5}, {"same_share": 0.51}),
+        ("calibrated", {"calibration_error": 0.06}, {"calibration_error": 0.0625}, {"calibration_error": 0.063}),
+        ("no_feature_too_good", {"single_skill": 0.8}, {"single_skill": 0.875}, {"single_skill": 0.876}),
+        ("no_row_learned", {"learned_rows": 0}, {"learned_rows": 0}, {"learned_rows": 1}),
+        ("no_copies", {"copied_share": 0.1}, {"copied_share": 0.125}, {"copied_share": 0.126}),
+        ("learned_from_the_past", {"early_rows": 0}, {"early_rows": 0}, {"early_rows": 1}),
+        ("known_at_the_event", {"late_share": 0.4}, {"late_share": 0.5}, {"late_share": 0.51}),
+        (
+            "reproducible",
+            {"largest_reproduction_difference": 0.1},
+            {"largest_reproduction_difference": 0.125},
+            {"largest_reproduction_difference": 0.126},
+        ),
+    ],
+)
+def test_a_limit_refuses_only_what_is_above_it(gate, below, at, above):
+    assert refusing(evidence(**below)) == refusing(evidence(**at)) == []
+    assert refusing(evidence(**above)) == [gate]
+
+
+@pytest.mark.parametrize(("share", "refused"), [(1.0, []), (0.999, ["finite"])])
+def test_a_single_prediction_that_is_not_finite_refuses(share, refused):
+    assert refusing(evidence(finite_share=share)) == refused
+
+
+@pytest.mark.parametrize(("outside", "refused"), [(0.4, []), (0.5, []), (0.6, ["in_range"])])
+def test_values_may_lie_outside_what_was_learned_from_by_a_share_of_its_range(outside, refused):
+    assert refusing(regression(outside=outside)) == refused
+
+
+@pytest.mark.parametrize(("bias", "refused"), [(0.2, []), (0.25, []), (0.3, ["unbiased"])])
+def test_values_may_be_off_on_average_by_a_share_of_the_targets_spread(bias, refused):
+    assert refusing(regression(bias=bias)) == refused
+
+
+@pytest.mark.parametrize(("error", "refused"), [(0.19, []), (0.2, []), (0.21, ["calibrated"])])
+def test_where_the_champions_chances_are_contradicted_more_than_the_limit_its_own_error_is_the_limit(error, refused):
+    found = beside_a_champion(calibration_error=error, champion_calibration_error=0.2)
+
+    assert refusing(found) == refused
+    assert the("calibrated", found).limit == 0.2
+
+
+def test_a_champion_with_less_error_than_the_limit_does_not_tighten_it():
+    assert the("calibrated", beside_a_champion(champion_calibration_error=0.01)).limit == 0.0625
 
 
 @pytest.mark.parametrize(
     ("challenger", "refused"), [(0.624, True), (0.625, False), (0.626, False)], ids=["below", "at", "above"]
 )
 def test_a_challenger_must_gain_at_least_the_minimum_over_the_trivial_baseline(challenger, refused):
-    assert (refusal_reason(evidence(challenger=challenger, baseline=0.5), POLICY) is not None) is refused
+    assert ("beats_baseline" in refusing(evidence(challenger=challenger, baseline=0.5))) is refused
 
 
 @pytest.mark.parametrize(
@@ -40,83 +239,165 @@ def test_a_challenger_must_gain_at_least_the_minimum_over_the_trivial_baseline(c
 def test_of_an_error_less_is_a_gain_over_the_trivial_baseline(challenger, refused):
     found = evidence(metric="rmse", challenger=challenger, baseline=1.0)
 
-    assert (refusal_reason(found, POLICY) is not None) is refused
+    assert ("beats_baseline" in refusing(found)) is refused
 
 
-@pytest.mark.parametrize(
-    ("challenger", "refused"), [(0.562, True), (0.5625, True), (0.563, False)], ids=["below", "tie", "above"]
-)
-def test_a_challenger_must_gain_more_than_the_minimum_over_the_champion(challenger, refused):
-    found = beside_a_champion(challenger_beside_champion=challenger, champion=0.5)
-
-    assert (refusal_reason(found, POLICY) is not None) is refused
+@pytest.mark.parametrize(("simple", "refused"), [(0.687, []), (0.6875, []), (0.688, ["beats_simple_model"])])
+def test_a_challenger_must_gain_at_least_the_minimum_over_a_linear_model(simple, refused):
+    assert refusing(evidence(simple_model=simple)) == refused
 
 
-@pytest.mark.parametrize(
-    ("challenger", "refused"), [(0.938, True), (0.9375, True), (0.937, False)], ids=["worse", "tie", "better"]
-)
-def test_of_an_error_less_is_a_gain_over_the_champion(challenger, refused):
-    found = beside_a_champion(
-        metric="mae", challenger=0.5, baseline=1.0, challenger_beside_champion=challenger, champion=1.0
-    )
+@pytest.mark.parametrize(("simple", "refused"), [(0.99, []), (1.0, []), (1.01, ["beats_simple_model"])])
+def test_a_champion_that_is_worse_than_a_linear_model_must_only_be_bettered(simple, refused):
+    found = beside_a_champion(champion=0.5, simple_model_beside_champion=0.75, challenger=0.75, simple_model=simple)
 
-    assert (refusal_reason(found, POLICY) is not None) is refused
+    assert refusing(found) == refused
+
+
+@pytest.mark.parametrize(("low", "refused"), [(0.0624, ["beats_champion"]), (0.0625, ["beats_champion"]), (0.0626, [])])
+def test_the_lower_bound_of_the_gain_must_exceed_the_minimum_and_a_tie_keeps_the_champion(low, refused):
+    found = beside_a_champion(gain_over_champion=Estimate(value=low, error=0, freedom=9))
+
+    assert refusing(found) == refused
 
 
 def test_a_tie_keeps_the_champion_even_where_no_gain_is_asked_for():
-    policy = POLICY.model_copy(update={"min_gain_over_champion": 0.0})
+    found = beside_a_champion(gain_over_champion=Estimate(value=0, error=0, freedom=9))
 
-    assert refusal_reason(beside_a_champion(challenger_beside_champion=0.5, champion=0.5), policy) is not None
+    assert refusing(found, min_gain_over_champion=0.0) == ["beats_champion"]
+
+
+@pytest.mark.parametrize(("low", "refused"), [(-0.03, []), (-0.03125, []), (-0.032, ["beats_champion"])])
+def test_where_the_policy_says_so_a_challenger_need_only_not_be_worse_by_more_than_a_margin(low, refused):
+    found = beside_a_champion(gain_over_champion=Estimate(value=low, error=0, freedom=9))
+
+    assert refusing(found, must_beat_champion=False, max_loss_to_champion=0.03125) == refused
+
+
+# t of 10 degrees of freedom, one-sided: 1.372 at 10 %, 1.812 at 5 %, 2.228 at 2.5 % (the table)
+@pytest.mark.parametrize(
+    ("share", "candidates", "t"), [(1.0, 1.0, 1.372), (0.5, 1.0, 1.812), (0.25, 1.0, 2.228), (0.5, 2.0, 2.228)]
+)
+def test_the_confidence_asked_for_rises_with_the_tries_and_with_the_candidates(share, candidates, t):
+    gained = Estimate(value=0.25, error=0.0625, freedom=10)
+    found = beside_a_champion(gain_over_champion=gained, error_share=share, candidates=candidates)
+
+    assert the("beats_champion", found).number == pytest.approx(0.25 - 0.0625 * t, abs=1e-4)
+
+
+def test_a_gain_that_is_not_sure_is_refused_with_its_numbers():
+    gained = Estimate(value=0.25, error=0.125, freedom=10)
+
+    assert the("beats_champion", beside_a_champion(gain_over_champion=gained, error_share=0.5)).reason == (
+        "roc_auc 0.7500 against 0.5000 of champion version 3 on 200 rows: gain +0.2500, with 95.00% confidence "
+        "at least +0.0234, more than 0.0625 needed"
+    )
+
+
+def test_a_champion_that_could_not_be_asked_is_told_with_the_fault():
+    reason = the("beats_champion", beside_a_champion(champion_fault="its file is gone")).reason
+
+    assert reason == "champion version 3 (its file is gone): could not be computed"
 
 
 @pytest.mark.parametrize(("rows", "refused"), [(99, True), (100, False), (101, False)], ids=["below", "at", "above"])
 def test_a_comparison_needs_enough_rows_that_neither_has_seen(rows, refused):
-    assert (refusal_reason(beside_a_champion(compared_rows=rows), POLICY) is not None) is refused
+    assert ("enough_unseen_rows" in refusing(beside_a_champion(compared_rows=rows))) is refused
+
+
+def test_too_few_rows_are_told_with_those_left_out_and_when_there_will_be_enough():
+    found = beside_a_champion(compared_rows=70, as_of=datetime(2024, 3, 1, tzinfo=UTC), rows_per_day=20)
+
+    # 30 more at 20 a day: a day and a half
+    assert the("enough_unseen_rows", found).reason == (
+        "70 rows that champion version 3 has not seen, 100 needed to compare (300 left out that it was trained on); "
+        "at 20 labelled rows a day there will be enough by 2024-03-02 12:00"
+    )
+
+
+def worse_by(value, name="shop=web", rows=100):
+    """Return a slice on which the challenger loses, with t = -value of 10 degrees of freedom."""
+    return SliceGain(name=name, rows=rows, gain=Estimate(value=-value, error=1, freedom=10))
+
+
+@pytest.mark.parametrize(("loss", "refused"), [(1.3, []), (1.4, ["no_slice_worse"])])
+def test_a_slice_is_worse_where_that_is_surer_than_the_error_rate(loss, refused):
+    assert refusing(beside_a_champion(slices=(worse_by(loss),))) == refused
+
+
+# one-sided 5 % is the half of 10 %: t = 1.812
+@pytest.mark.parametrize(("loss", "refused"), [(1.8, []), (1.83, ["no_slice_worse"])])
+def test_of_two_slices_each_may_take_half_of_the_error_rate(loss, refused):
+    assert refusing(beside_a_champion(slices=(worse_by(loss), worse_by(-5, "shop=store")))) == refused
+
+
+def test_once_one_slice_is_worse_the_next_is_asked_about_one_fewer():
+    told = the("no_slice_worse", beside_a_champion(slices=(worse_by(3), worse_by(1.4, "shop=store")))).reason
+
+    assert told == (
+        "surely worse than the champion on 2 of 2 slices: shop=web (-3.0000 on 100 rows), "
+        "shop=store (-1.4000 on 100 rows)"
+    )
+
+
+@pytest.mark.parametrize(("rows", "refused"), [(49, False), (50, True)])
+def test_a_slice_too_small_to_tell_is_named_and_does_not_refuse(rows, refused):
+    found = the("no_slice_worse", beside_a_champion(slices=(worse_by(9, rows=rows),)))
+
+    assert (found.reason is not None, found.note) == (refused, "" if refused else "too small to tell: shop=web")
+
+
+def test_a_loss_that_the_policy_allows_a_slice_is_no_loss():
+    assert refusing(beside_a_champion(slices=(worse_by(2),)), max_slice_loss=1.0) == []
+
+
+@pytest.mark.parametrize(("gap", "refused"), [(0.2, []), (0.25, []), (0.3, ["groups_alike"])])
+def test_the_groups_of_a_protected_column_must_be_treated_alike(gap, refused):
+    gaps = (GroupGap(column="age", measure="odds", gap=0.1), GroupGap(column="sex", measure="odds", gap=gap))
+
+    assert refusing(evidence(group_gaps=gaps)) == refused
+
+
+def test_a_model_that_fails_in_a_clean_process_is_told_with_the_fault():
+    assert the("serves", evidence(serving=Serving(fault="no such class"))).reason == (
+        "in a clean process the model did not serve: no such class"
+    )
 
 
 @pytest.mark.parametrize(
-    "unknown",
+    ("gate", "change", "refused"),
     [
-        {"challenger": None},
-        {"baseline": None},
-        {"champion": None},
-        {"challenger_beside_champion": None},
-        {"challenger": float("nan")},
-        {"baseline": float("nan")},
-        {"champion": float("nan")},
-        {"challenger_beside_champion": float("nan")},
+        ("serves", {"difference": 0.125}, False),
+        ("serves", {"difference": 0.126}, True),
+        ("serves_fast", {"milliseconds": 16}, False),
+        ("serves_fast", {"milliseconds": 17}, True),
+        ("fits", {"size": 8000}, False),
+        ("fits", {"size": 8001}, True),
     ],
-    ids=str,
 )
-def test_what_cannot_be_computed_refuses(unknown):
-    assert refusal_reason(beside_a_champion(**unknown), POLICY) is not None
+def test_a_model_serves_the_same_within_ratios_of_the_champion(gate, change, refused):
+    found = beside_a_champion().serving.model_copy(update=change)
+
+    assert refusing(beside_a_champion(serving=found)) == ([gate] if refused else [])
 
 
-def test_the_baseline_is_asked_about_beside_a_champion_too_and_all_reasons_are_told():
-    found = beside_a_champion(challenger=0.5, baseline=0.5, challenger_beside_champion=0.25, champion=0.5)
+def test_what_the_policy_does_not_ask_for_is_passed_over_and_named():
+    found = evidence(serving=None, largest_reproduction_difference=None)
+    judged = verdicts(found, POLICY.model_copy(update={"must_serve": False, "must_reproduce": False}))
 
-    assert refusal_reason(found, POLICY) == (
-        "roc_auc 0.5000 against 0.5000 of the trivial baseline: gain +0.0000, 0.125 needed; "
-        "roc_auc 0.2500 against 0.5000 of champion version 3 on 200 rows: gain -0.2500, more than 0.0625 needed"
-    )
-
-
-def test_too_few_rows_are_told_with_those_left_out():
-    assert refusal_reason(beside_a_champion(compared_rows=7), POLICY) == (
-        "7 rows that champion version 3 has not seen, 100 needed to compare (300 left out that it was trained on)"
-    )
+    assert refusal_reason(judged) is None
+    assert [one.gate for one in judged if one.note == "not asked for by the policy"] == EVERY_GATE[-4:]
 
 
-def test_a_metric_that_is_not_defined_is_told_with_its_rows():
-    assert refusal_reason(evidence(challenger=None), POLICY) == (
-        "roc_auc cannot be computed on the 500 rows of the evaluation blocks"
-    )
-    assert refusal_reason(beside_a_champion(champion=None), POLICY) == (
-        "roc_auc cannot be computed on the 200 rows that neither has seen"
-    )
-
-
-@pytest.mark.parametrize("wrong", [{"min_gain_over_baseline": 0}, {"min_gain_over_champion": -0.1}, {"min_rows": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"min_gain_over_baseline": 0}, {"min_gain_over_champion": -0.1}, {"min_rows": 0}, {"error_rate": 0}]
+)
 def test_a_gate_that_could_never_refuse_is_refused_by_name(wrong):
     with pytest.raises(ValidationError, match=f"{next(iter(wrong))}\n.*should be greater than"):
         GatePolicy(**POLICY.model_dump() | wrong)
+
+
+def test_the_form_shows_each_threshold_as_a_plain_number():
+    fields = GatePolicy.model_json_schema()["properties"]
+
+    assert {shown["type"] for shown in fields.values()} <= {"number", "integer", "boolean"}

@@ -9,7 +9,7 @@ from tasks import rehearsal, replaying
 from tasks.drift import DriftPolicy
 from tasks.gates import GatePolicy
 from tasks.policy import RetrainPolicy
-from tasks.training import TrainPolicy
+from tasks.training import TrainPolicy, training_window
 from tasks.validation import BatchPolicy, BatchRefusedError
 
 JAN_1 = datetime(2024, 1, 1, tzinfo=UTC)
@@ -76,27 +76,46 @@ def test_a_label_that_came_since_the_moment_before_is_counted_once(play):
     assert (step.inserted, step.updated) == (8 - 1, 8)
 
 
-def test_a_model_predicts_the_rows_that_came_after_it_and_is_scored_on_those_told_by_the_end(play):
-    first = rehearsal.played(play, None, JAN_1 + 10 * DAY)
-    assert play.live is not None, first.verdict
+@pytest.fixture
+def served(play) -> rehearsal.Play:
+    """The rehearsal after ten days, a tree being live."""
+    now = JAN_1 + 10 * DAY
+    tree = rehearsal.fitted_at(play, now, "tree")
+    play.live = play.first = rehearsal.Live(1, tree, "tree", training_window(play.problem, now), 0.5)
+    return play
 
-    step = rehearsal.played(play, JAN_1 + 10 * DAY, JAN_1 + 12 * DAY)
-    found = rehearsal.scores_between(play, JAN_1 + 10 * DAY, JAN_1 + 12 * DAY, JAN_1 + 14 * DAY)
+
+def test_a_model_predicts_the_rows_that_came_after_it_and_is_scored_on_those_told_by_the_end(served):
+    step = rehearsal.played(served, JAN_1 + 10 * DAY, JAN_1 + 12 * DAY)
+    found = rehearsal.scores_between(served, JAN_1 + 10 * DAY, JAN_1 + 12 * DAY, JAN_1 + 14 * DAY)
 
     # 16 sales in two days, of which number 87 is bad
     assert step.scored == 15
-    assert (play.by > 0).sum() == 15
+    assert (served.by > 0).sum() == 15
     assert found["model"] == "1"
-    assert found["live"] == found["first"]
+    assert found["live"] == found["first"] == 1.0
+
+
+def test_a_score_waits_for_the_labels(served):
+    rehearsal.played(served, JAN_1 + 10 * DAY, JAN_1 + 12 * DAY)
+
+    found = rehearsal.scores_between(served, JAN_1 + 10 * DAY, JAN_1 + 12 * DAY, JAN_1 + 11 * DAY)
+
+    assert found == {"model": None, "live": None, "first": None}
+
+
+def test_a_challenger_that_a_gate_refuses_does_not_go_live(play):
+    # the number of items alone tells which sale comes back
+    step = rehearsal.played(play, None, JAN_1 + 10 * DAY)
+
+    assert "how well items alone predicts (0 a guess, 1 perfect): 1 found" in step.verdict
+    assert (step.verdict.split(":")[0], play.live) == ("refused", None)
 
 
 def test_a_model_is_fitted_once_however_often_it_is_compared(play):
-    rehearsal.played(play, None, JAN_1 + 10 * DAY)
-    shelf = dict(play.shelf)
+    once = rehearsal.fitted_at(play, JAN_1 + 10 * DAY, "tree")
 
-    again = rehearsal.fitted_at(play, JAN_1 + 10 * DAY, play.live.candidate)
-
-    assert again is shelf[play.live.candidate, JAN_1 + 10 * DAY]
+    assert rehearsal.fitted_at(play, JAN_1 + 10 * DAY, "tree") is once
 
 
 def test_what_is_told_after_a_moment_is_not_learned_from_at_it(play):

@@ -26,6 +26,7 @@ from tasks.training import (
     predictions,
     rolling_folds,
     rolling_predictions,
+    simple_model,
     targets,
     training_window,
     usable_blocks,
@@ -231,7 +232,8 @@ def test_each_block_is_predicted_by_what_was_known_when_it_began(stall, sales):
     evaluated = rolling_predictions(rows, stall, on_day(28), folds)
 
     assert [fold.block for fold in folds] == [days(14, 21), days(21, 28)]
-    assert list(folds[0].models) == ["stump", "tree", "baseline"]
+    assert list(folds[0].models) == ["stump", "tree", "baseline", "simple_model"]
+    assert folds[0].learned.tolist() == labelled(rows, stall, on_day(14)).index.tolist()
     assert evaluated.index.tolist() == list(range(8 * 14, 8 * 28))
     assert evaluated["block"].tolist() == [0] * 56 + [1] * 56
     assert evaluated["target"].tolist() == rows["returned"][8 * 14 :].tolist()
@@ -241,6 +243,29 @@ def test_each_block_is_predicted_by_what_was_known_when_it_began(stall, sales):
     dear = (rows["price"] == 90).loc[evaluated.index] & (evaluated["block"] == 1)
     assert np.allclose(evaluated["stump"][dear], 2 / 3)
     assert (evaluated["baseline"] == 1 / 2).all()
+
+
+def test_a_block_is_cut_into_as_many_parts_as_there_are_origins(stall):
+    assert blocks_before(replace(stall, window=8 * DAY), on_day(28), 1, origins=2) == [days(20, 24), days(24, 28)]
+
+
+@pytest.mark.parametrize(("least", "used"), [(55, 2), (56, 2), (57, 0)])
+def test_a_part_of_a_block_needs_its_share_of_the_rows(stall, sales, least, used):
+    rows = prices_of_what_comes_back(sales)  # eight sales a day, so that half a week has 28
+    found = usable_blocks(rows, stall, on_day(28), TrainPolicy(blocks=1, min_rows=least, origins=2))
+
+    assert len(found) == used
+
+
+def test_the_simple_model_is_linear_and_takes_gaps_and_levels_it_has_not_seen(stall, sales):
+    rows = sales(*({"weight": float(n % 2), "returned": float(n % 2), "channel": "web"} for n in range(40)))
+    model = fitted(simple_model(stall), rows, stall)
+
+    found = predictions(model, sales({"weight": 1.0, "channel": "fair"}, {"weight": 0.0}, {"weight": None}), stall)
+
+    assert found[0] > 0.9
+    assert found[1] < 0.1
+    assert 0 <= found[2] <= 1
 
 
 def test_a_policy_that_could_compare_nothing_is_refused_by_name():
