@@ -2,8 +2,8 @@
 
 from prefect import flow
 
-from tasks.gates import GatePolicy, refusal_reason
-from tasks.promotion import nothing_to_train, promote, refuse
+from tasks.gates import GatePolicy, refusal_reason, verdicts
+from tasks.promotion import nothing_to_train, promote, refuse, settle
 from tasks.reporting import run_name
 from tasks.retraining import data_lacking, past_answer, train, understood
 from tasks.training import TrainPolicy
@@ -30,6 +30,7 @@ def retrain(
         decision: Id of the request in the ledger that this run answers; it brings its own moment and reason.
         reason: Why a person asks for this retrain; kept in the ledger.
     """
+    settle(usecase)
     request = understood(usecase, moment(as_of), decision, reason)
     answer = past_answer(request)
     if answer is not None:
@@ -40,7 +41,8 @@ def retrain(
         return nothing_to_train(request, lack)
 
     trained = train(request, training)
-    refusal = refusal_reason(trained.evidence, gates)
+    judged = verdicts(trained.evidence, gates)
+    refusal = refusal_reason(judged)
     if refusal is not None:
-        return refuse(request, trained, refusal)
-    return promote(request, trained)
+        return refuse(request, trained, judged, refusal)
+    return promote(request, trained, judged)

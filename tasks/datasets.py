@@ -1,6 +1,6 @@
 """Keep rows in Delta tables, each row once; the only module that knows Delta."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -76,12 +76,23 @@ class Dataset:
         """Store the rows whose keys are new; a key that is stored already stays as it is."""
         return self._write(rows, update=False)
 
+    def append_unless(self, rows: "pd.DataFrame", refusal: "Callable[[pd.DataFrame], str | None]") -> str | None:
+        """Store the rows whose keys are new unless `refusal`, of all that is stored, gives a reason; return that.
+
+        Asking and storing are one act: where another writer comes between them, it is asked again.
+        """
+        return self._insisting(self._append_unless, rows, refusal)
+
     def compact(self, most_files: int) -> None:
         """Join small files once there are more than `most_files`; the rows stay the same."""
         if self.exists() and len((table := self._table()).file_uris()) > most_files:
             table.optimize.compact()
 
     def _write(self, rows: "pd.DataFrame", *, update: bool) -> Written:
+        return self._insisting(self._write_once, rows, update=update)
+
+    def _insisting(self, write: Callable, *given: Any, **named: Any) -> Any:
+        """Do a write again each time that another writer was faster."""
         from deltalake.exceptions import CommitFailedError
         from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random
 
@@ -91,7 +102,7 @@ class Dataset:
             stop=stop_after_attempt(50),
             reraise=True,
         )
-        return losing_a_race(self._write_once)(rows, update=update)
+        return losing_a_race(write)(*given, **named)
 
     def _write_once(self, rows: "pd.DataFrame", *, update: bool) -> Written:
         import pandas as pd
@@ -109,6 +120,17 @@ class Dataset:
         else:
             self._merge(table, pd.concat([new, changed]))
         return Written(version=self._table().version(), inserted=len(new), updated=len(changed))
+
+    def _append_unless(self, rows: "pd.DataFrame", refusal: "Callable[[pd.DataFrame], str | None]") -> str | None:
+        table = self._created()
+        stored = _frame(table.to_pyarrow_dataset().to_table(self.schema.names).cast(self._selected(self.schema.names)))
+        new, _ = differences(stored, rows[self.schema.names], self.key)
+        if new.empty:
+            return None
+        reason = refusal(stored)
+        if reason is None:
+            self._append(table, new)
+        return reason
 
     def _append(self, table: "DeltaTable", rows: "pd.DataFrame") -> None:
         from deltalake import write_deltalake

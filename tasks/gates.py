@@ -43,11 +43,46 @@ class Evidence(BaseModel):
     champion: float | None = None
 
 
-def refusal_reason(evidence: Evidence, policy: GatePolicy) -> str | None:
-    """Say why the challenger must not go live, or None if it may; what cannot be computed refuses."""
-    reasons = [baseline_refusal(evidence, policy), champion_refusal(evidence, policy)]
-    told = [reason for reason in reasons if reason is not None]
-    return "; ".join(told) or None
+class Verdict(BaseModel):
+    """What one gate found, and whether it lets the challenger pass."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gate: str
+    number: float | None
+    """What was found; None: it could not be computed."""
+    limit: float | None
+    reason: str | None
+    """Why the gate refuses, with the numbers; None: passed."""
+    note: str = ""
+    """What was passed over."""
+
+
+def verdicts(evidence: Evidence, policy: GatePolicy) -> tuple[Verdict, ...]:
+    """Return what each gate says of the challenger; what cannot be computed refuses."""
+    return (
+        Verdict(
+            gate="better_than_baseline",
+            number=_gained(evidence.metric, evidence.challenger, evidence.baseline),
+            limit=policy.min_gain_over_baseline,
+            reason=baseline_refusal(evidence, policy),
+        ),
+        Verdict(
+            gate="better_than_champion",
+            number=_gained(evidence.metric, evidence.challenger_beside_champion, evidence.champion),
+            limit=policy.min_gain_over_champion,
+            reason=champion_refusal(evidence, policy),
+        ),
+    )
+
+
+def refusal_reason(judged: tuple[Verdict, ...]) -> str | None:
+    """Say why the challenger must not go live, or None if every gate lets it pass."""
+    return "; ".join(one.reason for one in judged if one.reason is not None) or None
+
+
+def _gained(metric: MetricName, new: float | None, old: float | None) -> float | None:
+    return None if new is None or old is None else gain(metric, new, old)
 
 
 def baseline_refusal(evidence: Evidence, policy: GatePolicy) -> str | None:

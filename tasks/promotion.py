@@ -1,67 +1,91 @@
-"""Make a challenger live or refuse it, and keep the decision; each act may be repeated."""
+"""Make a challenger live or refuse it, and keep the decision; whoever comes after a death finishes the act.
+
+The order is: profile, version with its tags and card, row in the ledger (see `tasks/champions.py`), alias, artifact,
+verdict in the MLflow run. Before the row nothing counts, after it `settle` brings the rest about.
+"""
+
+import json
+from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks import ledger, outages, registry, reporting, tracking
-from tasks.gates import Evidence
+from tasks import champions, ledger, outages, profiles, registry, reporting, tracking, training
+from tasks.champions import ChampionMovedError
+from tasks.collection import observations
+from tasks.gates import Evidence, Verdict
 from tasks.ledger import Decision
 from tasks.registry import ModelFacts
 from tasks.retraining import Trained
 from tasks.tracking import Request
-
-
-class ChampionMovedError(RuntimeError):
-    """Another model went live while this one was compared with its predecessor."""
+from tasks.usecases import use_case
 
 
 @task(**outages.RETRIED)
-def promote(request: Request, trained: Trained) -> str:
-    """Register the challenger, make it the champion, and keep the decision; return what was decided.
+def settle(usecase: str) -> None:
+    """Leave no promotion or refusal half shown: alias, artifact and MLflow run say what the ledger says."""
+    champions.live(usecase)
+    known = [one for one in ledger.decisions(usecase) if one.kind in ledger.ANSWERS and "run_id" in one.facts]
+    if known and tracking.verdict_of(known[-1].facts["run_id"]) is None:
+        _show(known[-1])
 
-    Raises:
-        ChampionMovedError: the champion is no longer the one that the evidence compares with.
+
+@task(**outages.RETRIED)
+def promote(request: Request, trained: Trained, judged: tuple[Verdict, ...]) -> str:
+    """Make the challenger the champion and keep the decision; return what was decided.
+
+    It is refused if the champion is no longer the one that the evidence compares with.
     """
+    known = ledger.answer_to(request.id)
+    if known is not None:
+        return _shown(known)
     evidence = trained.evidence
-    version = registry.registered_version(request.usecase, trained.run_id)
-    live = registry.champion(request.usecase)
-    if live is not None and live.version not in {version, evidence.champion_version}:
-        raise ChampionMovedError(
-            f"expected champion version {evidence.champion_version} of {request.usecase}, found {live.version}: "
-            f"it changed while the challenger was trained. Run retrain again to compare with it"
-        )
-    version = registry.register(request.usecase, trained.run_id, trained.model_uri, _facts(request, trained))
-    registry.make_champion(request.usecase, version)
-    reason = _promotion_reason(version, evidence)
-    return _concluded(request, trained, "promoted", reason, version)
+    live = champions.live(request.usecase)
+    if (None if live is None else live.version) != evidence.champion_version:
+        return _refused(request, trained, judged, _moved(evidence, live))
+    version = _registered(request, trained)
+    decision = _decision(request, trained, judged, "promoted", _promotion_reason(version, evidence))
+    try:
+        kept = champions.crown(decision, version, evidence.champion_version)
+    except ChampionMovedError as error:
+        registry.withdraw(request.usecase, version)
+        return _refused(request, trained, judged, str(error))
+    return _shown(kept)
 
 
 @task(**outages.RETRIED)
-def refuse(request: Request, trained: Trained, reason: str) -> str:
-    """Keep the refusal and its reason in MLflow and the ledger; return what was decided."""
-    return _concluded(request, trained, "refused", reason, None)
+def refuse(request: Request, trained: Trained, judged: tuple[Verdict, ...], reason: str) -> str:
+    """Keep the refusal and its reason in the ledger and MLflow; return what was decided."""
+    return _refused(request, trained, judged, reason)
 
 
 @task(cache_policy=NO_CACHE)
 def nothing_to_train(request: Request, lack: str) -> str:
     """Say that there is nothing to do yet; a request in the ledger is answered so that it is not asked for again."""
     if request.decision:
-        ledger.record(_decision(request, "refused", lack, {}))
+        ledger.answered(_answer(request, "refused", lack, {}))
     told = f"nothing to do: {lack}"
     reporting.show_markdown(f"{request.usecase} verdict", f"# {told}", told)
     return told
 
 
-def _facts(request: Request, trained: Trained) -> ModelFacts:
+def _registered(request: Request, trained: Trained) -> str:
+    """Register the challenger with everything that goes with it, though not live; return its version."""
+    problem = use_case(request.usecase)
+    rows = observations(problem).read(trained.window, version=trained.dataset_version)
+    known = training.labelled(rows, problem, request.as_of)
+    profile = tracking.log_profile(trained.run_id, profiles.profile(known, problem))
     score = trained.evidence.challenger
     assert score is not None
-    return ModelFacts(
+    facts = ModelFacts(
         dataset_version=trained.dataset_version,
         trained_from=trained.window.start,
         trained_until=trained.window.end,
         promoted_at=request.as_of,
         expected_score=score,
+        profile=profile,
     )
+    return registry.register(request.usecase, trained.run_id, trained.model_uri, facts)
 
 
 def _promotion_reason(version: str, evidence: Evidence) -> str:
@@ -77,27 +101,33 @@ def _promotion_reason(version: str, evidence: Evidence) -> str:
     )
 
 
-def _concluded(request: Request, trained: Trained, verdict: ledger.Kind, reason: str, version: str | None) -> str:
-    """Write a verdict where people look for it; the ledger comes last and closes the request."""
-    name = f"{request.as_of:%Y-%m-%d} {verdict}" + (f" v{version}" if version else "")
-    tracking.conclude(trained.run_id, verdict, reason, name)
-    facts = trained.evidence.model_dump() | {
-        "version": version,
+def _moved(evidence: Evidence, live: registry.Champion | None) -> str:
+    compared = "no champion" if evidence.champion_version is None else f"champion version {evidence.champion_version}"
+    found = "none" if live is None else f"version {live.version}"
+    return f"the evidence compares with {compared}, but {found} is live now: it changed meanwhile"
+
+
+def _refused(request: Request, trained: Trained, judged: tuple[Verdict, ...], reason: str) -> str:
+    return _shown(ledger.answered(_decision(request, trained, judged, "refused", reason)))
+
+
+def _decision(
+    request: Request, trained: Trained, judged: tuple[Verdict, ...], kind: ledger.Kind, reason: str
+) -> Decision:
+    facts = _as_json(trained.evidence) | {
+        "run_id": trained.run_id,
         "mlflow_run": trained.run_url,
         "dataset_version": trained.dataset_version,
         "window": str(trained.window),
         "rows_trained_on": trained.rows,
         "candidate": trained.candidate,
+        "asked_because": request.reason,
+        "gates": [_as_json(one) for one in judged],
     }
-    told = f"{verdict}: {reason}"
-    page = f"# {verdict}\n\n{reason}\n\nAsked for because: {request.reason}\n\n"
-    page += f"[Run in MLflow]({trained.run_url})\n\n{reporting.as_markdown(facts)}"
-    reporting.show_markdown(f"{request.usecase} verdict", page, told)
-    ledger.record(_decision(request, verdict, reason, facts))
-    return told
+    return _answer(request, kind, reason, facts)
 
 
-def _decision(request: Request, kind: ledger.Kind, reason: str, facts: dict) -> Decision:
+def _answer(request: Request, kind: ledger.Kind, reason: str, facts: dict[str, Any]) -> Decision:
     return Decision(
         usecase=request.usecase,
         kind=kind,
@@ -106,3 +136,26 @@ def _decision(request: Request, kind: ledger.Kind, reason: str, facts: dict) -> 
         facts=facts,
         answers=request.id,
     )
+
+
+def _as_json(told: Evidence | Verdict) -> dict[str, Any]:
+    """Return a model as JSON values; a number that is none becomes null, which the ledger can keep."""
+    return json.loads(told.model_dump_json())
+
+
+def _shown(decision: Decision) -> str:
+    """Show a kept verdict where people look for it, MLflow's tag last; return what was decided."""
+    _show(decision)
+    return f"{decision.kind}: {decision.reason}"
+
+
+def _show(decision: Decision) -> None:
+    facts = decision.facts
+    page = f"# {decision.kind}\n\n{decision.reason}\n\nAsked for because: {facts['asked_because']}\n\n"
+    page += f"[Run in MLflow]({facts['mlflow_run']})\n\n"
+    page += reporting.as_table(facts["gates"], ("gate", "number", "limit", "reason", "note"))
+    page += "\n\n" + reporting.as_markdown({name: value for name, value in facts.items() if name != "gates"})
+    reporting.show_markdown(f"{decision.usecase} verdict", page, f"{decision.kind}: {decision.reason}")
+    version = facts.get("version")
+    name = f"{decision.as_of:%Y-%m-%d} {decision.kind}" + (f" v{version}" if version else "")
+    tracking.conclude(facts["run_id"], decision.kind, decision.reason, name)

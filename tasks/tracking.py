@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 REQUEST = "evergreen.request"
 COMPLETE = "evergreen.complete"
+VERDICT = "evergreen.verdict"
+PROFILE = "profile.json"
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops")
 
 
@@ -74,16 +76,37 @@ def mark_complete(run_id: str) -> None:
 
 
 def conclude(run_id: str, verdict: str, reason: str, name: str) -> None:
-    """Write a retrain's verdict into its run, as tag, description and name."""
+    """Write a retrain's verdict into its run, as description, name and, once those stand, as tag."""
     from mlflow import MlflowClient
 
     told = {
-        "evergreen.verdict": verdict,
         "evergreen.verdict_reason": reason,
         "mlflow.note.content": f"**{verdict}**: {reason}\n\n[Flow run in Prefect]({flow_run_url()})",
+        "mlflow.runName": name,
     }
-    for key, value in (told | {"mlflow.runName": name}).items():
+    for key, value in (told | {VERDICT: verdict}).items():
         MlflowClient().set_tag(run_id, key, value)
+
+
+def verdict_of(run_id: str) -> str | None:
+    """Return the verdict that a retrain's run was concluded with, or None; of a run that is gone, that it is."""
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return MlflowClient().get_run(run_id).data.tags.get(VERDICT)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return "deleted"
+
+
+def log_profile(run_id: str, profile: dict[str, Any]) -> str:
+    """Store what a model's training rows looked like in its run, and return its address."""
+    from mlflow import MlflowClient
+
+    MlflowClient().log_dict(run_id, profile, PROFILE)
+    return f"runs:/{run_id}/{PROFILE}"
 
 
 def log_dataset(dataset: "Dataset", version: int, name: str) -> None:

@@ -181,6 +181,29 @@ def test_a_write_that_was_overtaken_after_its_read_fails_rather_than_doubles(tab
     assert ids(table.read()) == ["a", "b"]
 
 
+def test_rows_are_stored_unless_what_is_stored_gives_a_reason_and_known_ones_are_not_asked_about(table):
+    refusal = lambda stored: None if len(stored) < 1 else f"{len(stored)} there"  # noqa: E731
+
+    said = [table.append_unless(one, refusal) for one in (rows({}), rows({}, {}), rows({"note": "other"}))]
+
+    assert said == [None, "1 there", None]
+    assert ids(table.read()) == ["a"]
+
+
+def test_a_condition_is_asked_again_about_what_a_faster_writer_stored_meanwhile(table):
+    asked = []
+
+    def refusal(stored):
+        asked.append(len(stored))
+        [table.append_new(rows({}, {})) for _ in range(len(asked) == 1)]
+        return
+
+    table.append_unless(rows({}, {}, {}), refusal)
+
+    assert asked == [0, 2]
+    assert ids(table.read()) == ["a", "b", "c"]
+
+
 def test_writers_at_once_store_each_key_once(table):
     batches = [rows(*({"id": f"k{key}"} for key in range(first, first + 5))) for first in (0, 2, 4, 6)]
 
