@@ -10,7 +10,7 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks import champions, ledger, outages, profiles, registry, reporting, tracking, training
+from tasks import cards, champions, ledger, outages, profiles, registry, reporting, tracking, training
 from tasks.champions import ChampionMovedError
 from tasks.collection import observations
 from tasks.gates import Evidence, Verdict
@@ -43,7 +43,7 @@ def promote(request: Request, trained: Trained, judged: tuple[Verdict, ...]) -> 
     live = champions.live(request.usecase)
     if (None if live is None else live.version) != evidence.champion_version:
         return _refused(request, trained, judged, _moved(evidence, live))
-    version = _registered(request, trained)
+    version = _registered(request, trained, judged)
     decision = _decision(request, trained, judged, "promoted", _promotion_reason(version, evidence))
     try:
         kept = champions.crown(decision, version, evidence.champion_version)
@@ -69,11 +69,11 @@ def nothing_to_train(request: Request, lack: str) -> str:
     return told
 
 
-def _registered(request: Request, trained: Trained) -> str:
+def _registered(request: Request, trained: Trained, judged: tuple[Verdict, ...]) -> str:
     """Register the challenger with everything that goes with it, though not live; return its version."""
     problem = use_case(request.usecase)
     rows = observations(problem).read(trained.window, version=trained.dataset_version)
-    known = training.labelled(rows, problem, request.as_of)
+    known = training.labelled(rows, problem, trained.window.end)
     profile = tracking.log_profile(trained.run_id, profiles.profile(known, problem))
     score = trained.evidence.challenger
     assert score is not None
@@ -85,7 +85,11 @@ def _registered(request: Request, trained: Trained) -> str:
         expected_score=score,
         profile=profile,
     )
-    return registry.register(request.usecase, trained.run_id, trained.model_uri, facts)
+    version = registry.register(request.usecase, trained.run_id, trained.model_uri, facts)
+    requirements = tracking.model_requirements(trained.model_uri)
+    text = cards.card(problem, _facts(request, trained, judged), tracking.code_of(trained.run_id), requirements)
+    registry.describe(request.usecase, version, cards.shortened(text, tracking.log_card(trained.run_id, text)))
+    return version
 
 
 def _promotion_reason(version: str, evidence: Evidence) -> str:
@@ -114,7 +118,12 @@ def _refused(request: Request, trained: Trained, judged: tuple[Verdict, ...], re
 def _decision(
     request: Request, trained: Trained, judged: tuple[Verdict, ...], kind: ledger.Kind, reason: str
 ) -> Decision:
-    facts = _as_json(trained.evidence) | {
+    return _answer(request, kind, reason, _facts(request, trained, judged))
+
+
+def _facts(request: Request, trained: Trained, judged: tuple[Verdict, ...]) -> dict[str, Any]:
+    """Return all that is known about a challenger, as JSON values."""
+    return _as_json(trained.evidence) | {
         "run_id": trained.run_id,
         "mlflow_run": trained.run_url,
         "dataset_version": trained.dataset_version,
@@ -123,8 +132,8 @@ def _decision(
         "candidate": trained.candidate,
         "asked_because": request.reason,
         "gates": [_as_json(one) for one in judged],
+        "model_uri": trained.model_uri,
     }
-    return _answer(request, kind, reason, facts)
 
 
 def _answer(request: Request, kind: ledger.Kind, reason: str, facts: dict[str, Any]) -> Decision:
@@ -150,12 +159,13 @@ def _shown(decision: Decision) -> str:
 
 
 def _show(decision: Decision) -> None:
-    facts = decision.facts
+    facts, name = decision.facts, decision.usecase
     page = f"# {decision.kind}\n\n{decision.reason}\n\nAsked for because: {facts['asked_because']}\n\n"
-    page += f"[Run in MLflow]({facts['mlflow_run']})\n\n"
-    page += reporting.as_table(facts["gates"], ("gate", "number", "limit", "reason", "note"))
-    page += "\n\n" + reporting.as_markdown({name: value for name, value in facts.items() if name != "gates"})
-    reporting.show_markdown(f"{decision.usecase} verdict", page, f"{decision.kind}: {decision.reason}")
+    page += f"[Run in MLflow]({facts['mlflow_run']})\n\n{cards.gates_table(facts['gates'])}"
+    reporting.show_markdown(f"{name} verdict", page, f"{decision.kind}: {decision.reason}")
+    if decision.kind == "promoted":
+        told = f"version {facts['version']}, live since {decision.as_of:%Y-%m-%d %H:%M}"
+        reporting.show_markdown(f"{name} model card", tracking.card_of(facts["run_id"]), told)
     version = facts.get("version")
-    name = f"{decision.as_of:%Y-%m-%d} {decision.kind}" + (f" v{version}" if version else "")
-    tracking.conclude(facts["run_id"], decision.kind, decision.reason, name)
+    run_name = f"{decision.as_of:%Y-%m-%d} {decision.kind}" + (f" v{version}" if version else "")
+    tracking.conclude(facts["run_id"], decision.kind, decision.reason, run_name)

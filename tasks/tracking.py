@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 REQUEST = "evergreen.request"
 COMPLETE = "evergreen.complete"
 VERDICT = "evergreen.verdict"
+CODE = "evergreen.code"
 PROFILE = "profile.json"
+CARD = "card.md"
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops")
 
 
@@ -64,7 +66,7 @@ def fresh_run(request: Request, tags: dict[str, str]) -> Iterator["Run"]:
         "evergreen.reason": request.reason,
     }
     name = f"{request.as_of:%Y-%m-%d} running"
-    with mlflow.start_run(run_name=name, tags=told | {"evergreen.code": code_version()} | tags) as run:
+    with mlflow.start_run(run_name=name, tags=told | {CODE: code_version()} | tags) as run:
         yield run
 
 
@@ -107,6 +109,37 @@ def log_profile(run_id: str, profile: dict[str, Any]) -> str:
 
     MlflowClient().log_dict(run_id, profile, PROFILE)
     return f"runs:/{run_id}/{PROFILE}"
+
+
+def log_card(run_id: str, text: str) -> str:
+    """Store a model's card in its run, and return its address."""
+    from mlflow import MlflowClient
+
+    MlflowClient().log_text(run_id, text, CARD)
+    return f"runs:/{run_id}/{CARD}"
+
+
+def card_of(run_id: str) -> str:
+    """Return the card that a model's run holds."""
+    import mlflow
+
+    return mlflow.artifacts.load_text(f"runs:/{run_id}/{CARD}")
+
+
+def code_of(run_id: str) -> str:
+    """Return the version of the code that made a run."""
+    from mlflow import MlflowClient
+
+    return MlflowClient().get_run(run_id).data.tags.get(CODE, "unknown")
+
+
+def model_requirements(model_uri: str) -> list[str]:
+    """Return the libraries that a model was stored with, each with its version."""
+    import mlflow
+    from mlflow import MlflowClient
+
+    stored = MlflowClient().get_logged_model(model_uri.removeprefix("models:/")).artifact_location
+    return mlflow.artifacts.load_text(f"{stored}/requirements.txt").split()
 
 
 def log_dataset(dataset: "Dataset", version: int, name: str) -> None:

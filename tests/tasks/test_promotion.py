@@ -16,6 +16,7 @@ REFUSED = (Verdict(gate="better_than_champion", number=None, limit=0.1, reason="
 STEPS = {
     "profile": "tasks.tracking.log_profile",
     "version": "tasks.registry.register",
+    "card": "tasks.registry.describe",
     "row": "tasks.ledger.record_unless",
     "alias": "tasks.registry.make_champion",
     "artifact": "tasks.reporting.show_markdown",
@@ -76,7 +77,20 @@ def test_a_promotion_moves_ledger_alias_tags_profile_and_run_together(challenger
     assert told == "promoted: version 1: roc_auc 0.7500 against 0.5000 of the trivial baseline on 40 rows; " \
                    "there was no champion"  # fmt: skip
     assert whole("1")
-    assert "| better_than_baseline | 0.2500 | 0.1250 |" in shown[-1]["markdown"]
+    assert [one["key"] for one in shown] == ["stall-verdict", "stall-model-card"]
+    assert "| better_than_baseline | 0.2500 | 0.1250 | passed |" in shown[0]["markdown"]
+
+
+@pytest.mark.slow
+def test_the_card_is_the_version_s_description_an_artifact_of_the_run_and_one_of_the_flow_run(challenger, shown):
+    import mlflow
+
+    request, trained = challenger(3)
+    promote.fn(request, trained, PASSED)
+
+    described = MlflowClient().get_model_version("stall", "1").description
+    assert described == shown[-1]["markdown"] == mlflow.artifacts.load_text(f"runs:/{trained.run_id}/card.md")
+    assert ", numpy==" in described
 
 
 @pytest.mark.slow
