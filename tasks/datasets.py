@@ -62,6 +62,31 @@ class Dataset:
         found = self._table(version).to_pyarrow_dataset().to_table(names, filter=self._within(window))
         return _frame(found.cast(self._selected(names)))
 
+    def find(self, key: dict[str, Any], version: int | None = None) -> "pd.DataFrame":
+        """Return the row that bears a key, its columns given by name, or an empty frame of the same columns."""
+        import pyarrow as pa
+
+        if not self.exists():
+            return _frame(self._selected(self.schema.names).empty_table())
+        sought = pa.Table.from_pylist([key], schema=self._selected(list(self.key)))
+        return _frame(self._bearing(self._table(version), sought))
+
+    def first_with(self, key: dict[str, Any]) -> int | None:
+        """Return the oldest version in which a row bears a key; None where there is none or the oldest are gone.
+
+        No row is ever taken out, so the versions are halved until two neighbours differ.
+        """
+        newest = self.version()
+        if newest is None or self.find(key).empty:
+            return None
+        if not any(entry["version"] == 0 for entry in self._table().history()):
+            return None
+        before, since = -1, newest
+        while since - before > 1:
+            middle = (before + since) // 2
+            before, since = (middle, since) if self.find(key, middle).empty else (before, middle)
+        return since
+
     def rows(self, records: list[dict[str, Any]]) -> "pd.DataFrame":
         """Return records as rows of this table; what a record leaves out is missing."""
         import pyarrow as pa
@@ -143,20 +168,23 @@ class Dataset:
         merge.when_matched_update_all().when_not_matched_insert_all().execute()
 
     def _stored(self, table: "DeltaTable", rows: "pd.DataFrame") -> "pd.DataFrame":
-        """Return the stored rows that may bear a key of `rows`: those whose every key column has a value found there.
+        return _frame(self._bearing(table, self._arrow(rows)))
+
+    def _bearing(self, table: "DeltaTable", sought: "pa.Table") -> "pa.Table":
+        """Return the stored rows that may bear a key of `sought`: those whose every key column has a value found there.
 
         Only times are filtered by while reading: pyarrow 25 fails on text in files that a merge wrote (string_view).
         """
         import pyarrow.compute as pc
         import pyarrow.dataset as ds
 
-        sought, stored = self._arrow(rows), table.to_pyarrow_dataset()
+        stored = table.to_pyarrow_dataset()
         if self.time is None:
-            return _frame(self._alike(stored.to_table(self.schema.names), sought))
+            return self._alike(stored.to_table(self.schema.names), sought)
         names = list(dict.fromkeys((*self.key, self.time)))
         bounds = pc.min_max(self._alike(stored.to_table(names), sought)[self.time])
         between = (ds.field(self.time) >= bounds["min"]) & (ds.field(self.time) <= bounds["max"])
-        return _frame(self._alike(stored.to_table(self.schema.names, filter=between), sought))
+        return self._alike(stored.to_table(self.schema.names, filter=between), sought)
 
     def _alike(self, found: "pa.Table", sought: "pa.Table") -> "pa.Table":
         """Return the rows of `found` whose every key column has a value that some row of `sought` has in it."""

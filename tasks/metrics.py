@@ -60,3 +60,15 @@ def score(name: MetricName, target: "np.ndarray", prediction: "np.ndarray") -> f
 def gain(name: MetricName, new: float, old: float) -> float:
     """Return by how much `new` is better than `old`; negative where it is worse."""
     return new - old if metric(name).greater_is_better else old - new
+
+
+def relative_difference(here: "np.ndarray", there: "np.ndarray") -> float | None:
+    """Return the largest difference between predictions of the same rows, as a share of the largest one `here`.
+
+    None where they cannot be compared: no rows, not as many, or not all finite.
+    """
+    import numpy as np
+
+    if here.shape != there.shape or not here.size or not (np.isfinite(here).all() and np.isfinite(there).all()):
+        return None
+    return float(abs(here - there).max() / max(float(abs(here).max()), np.finfo(float).tiny))

@@ -148,6 +148,15 @@ def load(model: Champion) -> "Pipeline":
     return _loaded(f"models:/{model.name}/{model.version}", model.run_id)
 
 
+def load_logged(model_uri: str) -> "Pipeline":
+    """Return the fitted pipeline at an address that a run logged, registered or not, loaded in the same way.
+
+    Raises:
+        UntrustedModelError: the file names a type that is not on the list.
+    """
+    return _loaded(model_uri, "")
+
+
 def trusted(path: Path) -> "Pipeline":
     """Load a skops file if every type in it is on skops' list or ours.
 

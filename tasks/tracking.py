@@ -119,6 +119,13 @@ def log_card(run_id: str, text: str) -> str:
     return f"runs:/{run_id}/{CARD}"
 
 
+def trained_facts(run_id: str) -> dict[str, Any]:
+    """Return what a retrain's run says of its challenger (see `tasks/retraining.py`)."""
+    import mlflow
+
+    return mlflow.artifacts.load_dict(f"runs:/{run_id}/trained.json")
+
+
 def card_of(run_id: str) -> str:
     """Return the card that a model's run holds."""
     import mlflow

@@ -204,6 +204,29 @@ def test_a_condition_is_asked_again_about_what_a_faster_writer_stored_meanwhile(
     assert ids(table.read()) == ["a", "b", "c"]
 
 
+def test_a_row_is_found_by_its_key_in_the_newest_version_and_in_an_old_one(table):
+    first = table.upsert(rows({}, {})).version
+    table.upsert(rows({}, {"note": "changed"}))
+
+    assert table.find({"id": "b"})["note"].tolist() == ["changed"]
+    assert table.find({"id": "b"}, first)["note"].tolist() == ["n"]
+    assert table.find({"id": "z"}).empty
+
+
+def test_in_a_table_that_was_never_written_no_key_is_found(table):
+    assert table.find({"id": "a"}).empty
+    assert table.first_with({"id": "a"}) is None
+
+
+@pytest.mark.parametrize(("key", "rank"), [("a", 0), ("b", 1), ("c", 2), ("d", 3), ("e", 4)])
+def test_the_first_version_with_a_key_is_the_one_that_wrote_it(table, key, rank):
+    written = [table.append_new(rows(*[{}] * count)).version for count in range(1, 6)]
+    table.upsert(rows(*[{"note": "changed"}] * 5))
+
+    assert table.first_with({"id": key}) == written[rank]
+    assert table.first_with({"id": "z"}) is None
+
+
 def test_writers_at_once_store_each_key_once(table):
     batches = [rows(*({"id": f"k{key}"} for key in range(first, first + 5))) for first in (0, 2, 4, 6)]
 

@@ -31,7 +31,7 @@ PAST = [a_move(1, "1", None), a_move(2, "2", "1"), a_move(3, "3", "2")]
 @pytest.fixture
 def three(challenger, shown):
     """Three versions that went live one after another, on days 3, 5 and 7."""
-    [promote.fn(*challenger(day, over, depth=1), ()) for day, over in ((3, None), (5, "1"), (7, "2"))]
+    [promote.fn(*challenger(day, over), ()) for day, over in ((3, None), (5, "1"), (7, "2"))]
 
 
 def test_without_a_number_the_predecessor_is_the_target():
