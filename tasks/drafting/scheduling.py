@@ -34,6 +34,9 @@ definitions:
     min_rows: {drift_rows}
     max_rows: 5000
 
+  # As a share of the largest prediction: a fit of the same rows by the same code differs by rounding only.
+  max_difference: &max_difference 0.000001
+
   # {units}
   gates: &gates
     min_gain_over_baseline: {baseline:g}
@@ -97,7 +100,7 @@ FEWEST_FIT_ROWS = 50
 
 
 def deployments_text(told: Description) -> str:
-    """Return the text of the five deployments: collect, score, monitor, retrain, replay."""
+    """Return the text of the deployments: one of each flow."""
     name = told.answers.name
     flows = [
         ("collect", "Bring the newest rows and labels in, each once; set bad rows aside with their reasons.", "often",
@@ -110,6 +113,12 @@ def deployments_text(told: Description) -> str:
          "renew", f"{{usecase: {name}, training: *training, gates: *gates}}"),
         ("replay", "Play the history as if it were live, with real events, automations and retrains.", "",
          _replay(told)),
+        ("rollback", "Put an earlier model in the live one's place, after it has loaded and predicted.", "",
+         f"{{usecase: {name}}}"),
+        ("reproduce", "Make a model again from the data that it cites; fail where the new one predicts otherwise.", "",
+         f"{{usecase: {name}, max_difference: *max_difference}}"),
+        ("explain", "Follow one row by its key through every step, to what each feature contributed.", "",
+         f"{{usecase: {name}}}"),
     ]  # fmt: skip
     parts = []
     for flow, description, schedule, parameters in flows:
