@@ -41,18 +41,32 @@ def metric(name: MetricName) -> Metric:
 
 
 def _log_loss(target: "np.ndarray", prediction: "np.ndarray") -> float:
+    return float(log_losses(target, prediction).mean())
+
+
+def log_losses(target: "np.ndarray", prediction: "np.ndarray") -> "np.ndarray":
+    """Return each row's log loss; `prediction` is the chance of class 1, or has a column for each class."""
     import numpy as np
-    from sklearn.metrics import log_loss
 
     chances = prediction if prediction.ndim == 2 else np.column_stack([1 - prediction, prediction])
     possible = np.clip(chances, LEAST_CHANCE, 1)
-    return log_loss(target, possible / possible.sum(axis=1, keepdims=True), labels=range(chances.shape[1]))
+    told = possible[np.arange(len(target)), target.astype(int)] / possible.sum(axis=1)
+    return -np.log(told)
 
 
 def score(name: MetricName, target: "np.ndarray", prediction: "np.ndarray") -> float | None:
-    """Return the metric, or None where it is not defined: no rows, or a ranking metric over one class only."""
+    """Return the metric, or None where it is not defined.
+
+    That is: no rows, a prediction that is not finite, or a ranking metric over one class only.
+    """
+    import numpy as np
+
     chosen = metric(name)
-    if len(target) == 0 or (chosen.needs_both_classes and len(set(target.tolist())) < 2):
+    if (
+        len(target) == 0
+        or not np.isfinite(prediction).all()
+        or (chosen.needs_both_classes and len(set(target.tolist())) < 2)
+    ):
         return None
     return float(chosen.of(target, prediction))
 
