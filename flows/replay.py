@@ -12,6 +12,7 @@ from flows.score import score
 from tasks.drift import DriftPolicy
 from tasks.gates import GatePolicy
 from tasks.policy import RetrainPolicy
+from tasks.promotion import PromotionPolicy
 from tasks.replaying import AUTOMATION, answer, keep_step, moments_to_play, replay_name, tell_replay
 from tasks.reporting import move_progress, show_progress
 from tasks.scoring import live_model
@@ -31,6 +32,7 @@ class Policies(BaseModel):
     batch: BatchPolicy
     training: TrainPolicy
     gates: GatePolicy
+    promotion: PromotionPolicy
     drift: DriftPolicy
     policy: RetrainPolicy
 
@@ -71,7 +73,7 @@ def play(usecase: str, now: datetime, pace: Pace, policies: Policies) -> None:
     collected = collect(usecase, policies.batch, now)
     scored = score(usecase, now)
     if live_model(usecase) is None:
-        verdict = retrain(usecase, policies.training, policies.gates, now, reason=NO_CHAMPION)
+        verdict = retrain(usecase, policies.training, policies.gates, policies.promotion, now, reason=NO_CHAMPION)
         keep_step(usecase, now, collected, scored, NO_CHAMPION, verdict)
         return
 

@@ -68,7 +68,10 @@ def predecessor(history: list[Decision]) -> str | None:
 
 
 def _moved(past: list[Decision], move: Decision) -> str | None:
-    """Say that another version went live than the one which `move` replaces, or None."""
+    """Say that another version went live than the one which `move` replaces, or that it comes too late, or None."""
+    closed = [one for one in past if one.kind in ledger.ANSWERS and one.answers == move.answers]
+    if move.kind in ledger.ANSWERS and closed:
+        return f"it was {closed[0].kind} before: {closed[0].reason}"
     known = ledger.moves(past)
     found = known[-1].facts["version"] if known else move.facts["over"]
     if len(known) + 1 == move.facts["turn"] and found == move.facts["over"]:

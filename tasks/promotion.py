@@ -5,36 +5,73 @@ verdict in the MLflow run. Before the row nothing counts, after it `settle` brin
 """
 
 import json
+from datetime import datetime
 from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from pydantic import BaseModel, ConfigDict, Field
 
-from tasks import cards, champions, ledger, outages, profiles, registry, reporting, tracking, training
+from tasks import approval, cards, champions, ledger, outages, profiles, registry, reporting, tracking, training
+from tasks.approval import ApprovalPolicy
 from tasks.champions import ChampionMovedError
 from tasks.collection import observations
 from tasks.gates import Evidence, Verdict
 from tasks.ledger import Decision
+from tasks.probation import ProbationPolicy
 from tasks.registry import ModelFacts
 from tasks.retraining import Trained
 from tasks.tracking import Request
 from tasks.usecases import use_case
 
+NEWEST = 3
+"""How many of the newest verdicts are looked at for one that was cut off; each retrain looks before it begins."""
+
+
+class PromotionPolicy(BaseModel):
+    """What happens to a challenger that has passed all gates."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    approval: ApprovalPolicy = Field(description="Whether a person must agree")
+    probation: ProbationPolicy = Field(description="How it is watched once it is live")
+
 
 @task(**outages.RETRIED)
-def settle(usecase: str) -> None:
-    """Leave no promotion or refusal half shown: alias, artifact and MLflow run say what the ledger says."""
+def settle(usecase: str, clock: datetime) -> None:
+    """Leave nothing half done: alias, artifact and run say what the ledger says; what nobody approved is refused."""
     champions.live(usecase)
+    for asked in approval.open_approvals(ledger.decisions(usecase)):
+        late = approval.overdue_reason(asked, clock)
+        if late is not None:
+            _show(ledger.answered(asked.model_copy(update={"kind": "refused", "reason": late})))
     known = [one for one in ledger.decisions(usecase) if one.kind in ledger.ANSWERS and "run_id" in one.facts]
-    if known and tracking.verdict_of(known[-1].facts["run_id"]) is None:
-        _show(known[-1])
+    for newest in known[-NEWEST:]:
+        if tracking.verdict_of(newest.facts["run_id"]) is None:
+            _show(newest)
+
+
+@task(cache_policy=NO_CACHE)
+def ask_for_approval(
+    request: Request, trained: Trained, judged: tuple[Verdict, ...], policy: ApprovalPolicy, clock: datetime
+) -> Decision:
+    """Keep that a person is asked about a challenger, and show the evidence; return what was asked first."""
+    reason = f"{request.usecase}: {_gain_told(trained.evidence)}"
+    facts = _facts(request, trained, judged)
+    return approval.asked(approval.approval_request(request, reason, facts, policy.hours, clock))
 
 
 @task(**outages.RETRIED)
-def promote(request: Request, trained: Trained, judged: tuple[Verdict, ...]) -> str:
+def promote(
+    request: Request,
+    trained: Trained,
+    judged: tuple[Verdict, ...],
+    probation: ProbationPolicy | None = None,
+    approved: str = "not asked for",
+) -> str:
     """Make the challenger the champion and keep the decision; return what was decided.
 
-    It is refused if the champion is no longer the one that the evidence compares with.
+    It is refused if the champion is no longer the one that the evidence compares with, or the request was answered.
     """
     known = ledger.answer_to(request.id)
     if known is not None:
@@ -43,13 +80,17 @@ def promote(request: Request, trained: Trained, judged: tuple[Verdict, ...]) -> 
     live = champions.live(request.usecase)
     if (None if live is None else live.version) != evidence.champion_version:
         return _refused(request, trained, judged, _moved(evidence, live))
-    version = _registered(request, trained, judged)
-    decision = _decision(request, trained, judged, "promoted", _promotion_reason(version, evidence))
+    facts = _facts(request, trained, judged) | {"approved": approved}
+    version = _registered(request, trained, facts)
+    promised = facts | {"probation": probation.model_dump() if probation else None}
+    decision = _answer(request, "promoted", f"version {version}: {_gain_told(evidence)}", promised)
     try:
         kept = champions.crown(decision, version, evidence.champion_version)
     except ChampionMovedError as error:
         registry.withdraw(request.usecase, version)
         return _refused(request, trained, judged, str(error))
+    if kept.facts["version"] != version:
+        registry.withdraw(request.usecase, version)
     return _shown(kept)
 
 
@@ -69,7 +110,7 @@ def nothing_to_train(request: Request, lack: str) -> str:
     return told
 
 
-def _registered(request: Request, trained: Trained, judged: tuple[Verdict, ...]) -> str:
+def _registered(request: Request, trained: Trained, told: dict[str, Any]) -> str:
     """Register the challenger with everything that goes with it, though not live; return its version."""
     problem = use_case(request.usecase)
     rows = observations(problem).read(trained.window, version=trained.dataset_version)
@@ -87,21 +128,20 @@ def _registered(request: Request, trained: Trained, judged: tuple[Verdict, ...])
     )
     version = registry.register(request.usecase, trained.run_id, trained.model_uri, facts)
     requirements = tracking.model_requirements(trained.model_uri)
-    text = cards.card(problem, _facts(request, trained, judged), tracking.code_of(trained.run_id), requirements)
+    text = cards.card(problem, told, tracking.code_of(trained.run_id), requirements)
     registry.describe(request.usecase, version, cards.shortened(text, tracking.log_card(trained.run_id, text)))
     return version
 
 
-def _promotion_reason(version: str, evidence: Evidence) -> str:
+def _gain_told(evidence: Evidence) -> str:
     if evidence.champion_version is None:
         return (
-            f"version {version}: {evidence.metric} {evidence.challenger:.4f} against {evidence.baseline:.4f} of the "
-            f"trivial baseline on {evidence.rows} rows; there was no champion"
+            f"{evidence.metric} {evidence.challenger:.4f} against {evidence.baseline:.4f} of the trivial baseline on "
+            f"{evidence.rows} rows; there was no champion"
         )
     return (
-        f"version {version}: {evidence.metric} {evidence.challenger_beside_champion:.4f} against "
-        f"{evidence.champion:.4f} of version {evidence.champion_version} on {evidence.compared_rows} rows that "
-        f"neither has seen"
+        f"{evidence.metric} {evidence.challenger_beside_champion:.4f} against {evidence.champion:.4f} of version "
+        f"{evidence.champion_version} on {evidence.compared_rows} rows that neither has seen"
     )
 
 
@@ -112,13 +152,7 @@ def _moved(evidence: Evidence, live: registry.Champion | None) -> str:
 
 
 def _refused(request: Request, trained: Trained, judged: tuple[Verdict, ...], reason: str) -> str:
-    return _shown(ledger.answered(_decision(request, trained, judged, "refused", reason)))
-
-
-def _decision(
-    request: Request, trained: Trained, judged: tuple[Verdict, ...], kind: ledger.Kind, reason: str
-) -> Decision:
-    return _answer(request, kind, reason, _facts(request, trained, judged))
+    return _shown(ledger.answered(_answer(request, "refused", reason, _facts(request, trained, judged))))
 
 
 def _facts(request: Request, trained: Trained, judged: tuple[Verdict, ...]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Make an earlier version live again, only after it was loaded and has predicted, and keep why."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -88,6 +88,21 @@ def target(usecase: str, version: str) -> Target:
 
 @task(**outages.RETRIED)
 def serving(usecase: str, version: str, as_of: datetime) -> Champion:
+    """Return a version that was loaded and has predicted the newest rows (see `working_version`)."""
+    return working_version(usecase, version, as_of)
+
+
+@task(**outages.RETRIED)
+def take_back(target: Target, model: Champion, reason: str, as_of: datetime) -> str:
+    """Make an earlier version live again and keep why; return what was decided.
+
+    Raises:
+        ChampionMovedError: another version went live meanwhile; it stays.
+    """
+    return restored(target, model, reason, as_of, {})
+
+
+def working_version(usecase: str, version: str, as_of: datetime) -> Champion:
     """Return a version that was loaded and has predicted the newest rows.
 
     Raises:
@@ -116,20 +131,11 @@ def serving(usecase: str, version: str, as_of: datetime) -> Champion:
     return model
 
 
-@task(**outages.RETRIED)
-def take_back(target: Target, model: Champion, reason: str, as_of: datetime) -> str:
-    """Make an earlier version live again and keep why; return what was decided.
-
-    Raises:
-        ChampionMovedError: another version went live meanwhile; it stays.
-    """
+def restored(target: Target, model: Champion, reason: str, as_of: datetime, facts: dict[str, Any]) -> str:
+    """Make an earlier version live in one act with the ledger's row, show it, and return what was decided."""
+    own = {"run_id": model.run_id, "trained": str(model.trained), "flow_run": tracking.flow_run_url()}
     decision = Decision(
-        usecase=model.name,
-        kind="rolled back",
-        as_of=as_of,
-        reason=reason,
-        facts={"run_id": model.run_id, "trained": str(model.trained), "flow_run": tracking.flow_run_url()},
-        answers=target.answers,
+        usecase=model.name, kind="rolled back", as_of=as_of, reason=reason, facts=facts | own, answers=target.answers
     )
     kept = champions.crown(decision, target.version, target.over)
     told = f"rolled back: version {kept.facts['version']} in place of {kept.facts['over']}: {kept.reason}"

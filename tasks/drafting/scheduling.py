@@ -43,6 +43,11 @@ definitions:
     min_gain_over_champion: {champion:g}
     min_rows: {min_rows}
 
+  # Two windows: a new model is watched beside its predecessor while it is young.
+  promotion: &promotion
+    approval: {{required: false, hours: 48}}
+    probation: {{windows: 2, error_rate: 0.05, min_rows: {labelled}}}
+
   policy: &policy
     min_drifted_share: 0.3
     max_loss: {loss:g}
@@ -94,6 +99,7 @@ REPLAY = """\
         batch: *batch
         training: *training
         gates: *gates
+        promotion: *promotion
         drift: *drift
         policy: *policy"""
 FEWEST_FIT_ROWS = 50
@@ -110,7 +116,7 @@ def deployments_text(told: Description) -> str:
         ("monitor", "Compare the newest window with what the live model learned from; ask for a retrain if need be.",
          "watch", f"{{usecase: {name}, drift: *drift, policy: *policy}}"),
         ("retrain", "Train a challenger; it goes live only if it beats the live model on rows that neither has seen.",
-         "renew", f"{{usecase: {name}, training: *training, gates: *gates}}"),
+         "renew", f"{{usecase: {name}, training: *training, gates: *gates, promotion: *promotion}}"),
         ("replay", "Play the history as if it were live, with real events, automations and retrains.", "",
          _replay(told)),
         ("rollback", "Put an earlier model in the live one's place, after it has loaded and predicted.", "",

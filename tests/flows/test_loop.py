@@ -7,11 +7,14 @@ import pytest
 
 from flows.replay import Pace, Policies, replay
 from tasks import ledger, registry
+from tasks.approval import ApprovalPolicy
 from tasks.collection import observations, quarantine
 from tasks.drift import DriftPolicy
 from tasks.gates import GatePolicy
 from tasks.monitoring import checks
 from tasks.policy import RetrainPolicy
+from tasks.probation import ProbationPolicy
+from tasks.promotion import PromotionPolicy
 from tasks.replaying import steps
 from tasks.scoring import predicted
 from tasks.settings import Settings
@@ -28,6 +31,10 @@ POLICIES = Policies(
     batch=BatchPolicy(max_bad_share=0.1, min_volume_share=0.3),
     training=TrainPolicy(blocks=2, min_rows=100),
     gates=GatePolicy(min_gain_over_baseline=0.02, min_gain_over_champion=0.002, min_rows=100),
+    promotion=PromotionPolicy(
+        approval=ApprovalPolicy(required=False, hours=1),
+        probation=ProbationPolicy(windows=2, error_rate=0.05, min_rows=100),
+    ),
     drift=DriftPolicy(
         numeric_threshold=0.2, categorical_threshold=0.1, missing_threshold=0.1, min_rows=100, max_rows=5000
     ),

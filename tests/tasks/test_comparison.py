@@ -27,7 +27,7 @@ LABELS = CHANCE.integers(0, 2, ROWS)
 CHANCES = np.round(CHANCE.uniform(0.1, 0.9, ROWS), 1)  # many ties
 TIMES = [2, 0, 1, 3, 1]
 """How often each of the five pieces is drawn."""
-REPEATED = np.concatenate([np.tile(np.flatnonzero(PIECES == piece), times) for piece, times in enumerate(TIMES)])
+REPEATED = np.concatenate([np.tile(np.flatnonzero(piece == PIECES), times) for piece, times in enumerate(TIMES)])
 
 
 def days(*numbers):

@@ -1,6 +1,7 @@
 """A promotion is one act: cut off anywhere, and raced by another, what is found afterwards is whole."""
 
 import random
+from datetime import UTC, datetime
 
 import pytest
 from mlflow import MlflowClient
@@ -11,6 +12,7 @@ from tasks.promotion import nothing_to_train, promote, refuse, settle
 from tasks.registry import champion
 from tasks.tracking import verdict_of
 
+NOW = datetime(2024, 1, 10, tzinfo=UTC)
 PASSED = (Verdict(gate="better_than_baseline", number=0.25, limit=0.125, reason=None),)
 REFUSED = (Verdict(gate="better_than_champion", number=None, limit=0.1, reason="roc_auc cannot be computed"),)
 STEPS = {
@@ -118,7 +120,7 @@ def test_a_promotion_that_dies_at_a_step_is_whole_after_the_next_run_and_after_a
         with pytest.raises(KilledError):
             promote.fn(*second, PASSED)
 
-    settle.fn("stall")
+    settle.fn("stall", NOW)
     is_made = step in ("alias", "artifact", "run") or (step == "row" and after)
     assert whole("2" if is_made else "1")
 
@@ -137,7 +139,7 @@ def test_a_promotion_that_is_killed_at_random_moments_is_whole_after_a_rerun(cha
         request, trained = challenger(day, over)
         program = PROMOTE.format(request=request.model_dump_json(), trained=trained.model_dump_json())
         killed(program, moments.uniform(0, 0.1))
-        settle.fn("stall")
+        settle.fn("stall", NOW)
         assert whole(str(number)) or whole(over)
         promote.fn(request, trained, PASSED)
         assert whole(str(number))
@@ -245,6 +247,6 @@ def test_without_data_a_request_in_the_ledger_is_answered_and_one_by_hand_is_not
 
 @pytest.mark.slow
 def test_settling_where_nothing_was_ever_decided_does_nothing(challenger, shown):
-    settle.fn("stall")
+    settle.fn("stall", NOW)
 
     assert shown == []
