@@ -49,7 +49,7 @@ def retrain(
     refusal = refusal_reason(judged)
     if refusal is not None:
         return refuse(request, trained, judged, refusal)
-    if promotion.approval.required:
+    if promotion.approval == "required":
         return decided_by_a_person(request, trained, judged, promotion)
     return promote(request, trained, judged, promotion.probation)
 
@@ -58,8 +58,8 @@ def decided_by_a_person(
     request: Request, trained: Trained, judged: tuple[Verdict, ...], promotion: PromotionPolicy
 ) -> str:
     """Suspend the run until a person has answered, and do what was said; the champion is looked at again then."""
-    asked = ask_for_approval(request, trained, judged, promotion.approval, moment(None))
-    said = answer_of_a_person(asked, promotion.approval)
+    asked = ask_for_approval(request, trained, judged, promotion.approval_hours, moment(None))
+    said = answer_of_a_person(asked, promotion.approval_hours)
 
     refusal = approval_refusal(said, asked, moment(None))
     if refusal is not None:

@@ -8,20 +8,11 @@ from prefect.cache_policies import NO_CACHE
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.runtime import flow_run
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from tasks import cards, ledger, reporting, tracking
 from tasks.ledger import Decision
 from tasks.tracking import Request
-
-
-class ApprovalPolicy(BaseModel):
-    """Whether a person must agree before a challenger that has passed all gates goes live."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    required: bool = Field(description="Suspend the retrain until a person has approved or declined it in the UI")
-    hours: float = Field(gt=0, le=24 * 90, description="Hours after which no answer is a refusal")
 
 
 class Approval(RunInput):
@@ -103,13 +94,13 @@ def asked(request: Decision) -> Decision:
     return first
 
 
-def answer_of_a_person(asked: Decision, policy: ApprovalPolicy) -> Approval:
-    """Suspend the flow run until a person has filled in the form; return what was said.
+def answer_of_a_person(asked: Decision, hours: float) -> Approval:
+    """Suspend the flow run for some hours at most, until a person has filled in the form; return what was said.
 
     The process ends; after the answer another one runs the flow from its beginning and comes here again.
     """
     form = Approval.with_initial_data(description=f"{asked.reason}\n\n{evidence_told(asked)}")
-    return suspend_flow_run(wait_for_input=form, timeout=round(policy.hours * 3600), key="approval")
+    return suspend_flow_run(wait_for_input=form, timeout=round(hours * 3600), key="approval")
 
 
 def evidence_told(asked: Decision) -> str:

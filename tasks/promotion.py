@@ -6,14 +6,13 @@ verdict in the MLflow run. Before the row nothing counts, after it `settle` brin
 
 import json
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
 from tasks import approval, cards, champions, ledger, outages, profiles, registry, reporting, tracking, training
-from tasks.approval import ApprovalPolicy
 from tasks.champions import ChampionMovedError
 from tasks.collection import observations
 from tasks.gates import Evidence, Verdict
@@ -33,7 +32,11 @@ class PromotionPolicy(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    approval: ApprovalPolicy = Field(description="Whether a person must agree")
+    # Not a boolean `required`: Prefect 3.8 takes that word for one of the form's schema and refuses the value.
+    approval: Literal["required", "waived"] = Field(
+        description="Required: the retrain is suspended until a person has approved or declined the model in the UI"
+    )
+    approval_hours: float = Field(gt=0, le=24 * 90, description="Hours after which no answer is a refusal")
     probation: ProbationPolicy = Field(description="How it is watched once it is live")
 
 
@@ -53,12 +56,12 @@ def settle(usecase: str, clock: datetime) -> None:
 
 @task(cache_policy=NO_CACHE)
 def ask_for_approval(
-    request: Request, trained: Trained, judged: tuple[Verdict, ...], policy: ApprovalPolicy, clock: datetime
+    request: Request, trained: Trained, judged: tuple[Verdict, ...], hours: float, clock: datetime
 ) -> Decision:
     """Keep that a person is asked about a challenger, and show the evidence; return what was asked first."""
     reason = f"{request.usecase}: {_gain_told(trained.evidence)}"
     facts = _facts(request, trained, judged)
-    return approval.asked(approval.approval_request(request, reason, facts, policy.hours, clock))
+    return approval.asked(approval.approval_request(request, reason, facts, hours, clock))
 
 
 @task(**outages.RETRIED)

@@ -45,7 +45,8 @@ definitions:
 
   # Two windows: a new model is watched beside its predecessor while it is young.
   promotion: &promotion
-    approval: {{required: false, hours: 48}}
+    approval: waived
+    approval_hours: 48
     probation: {{windows: 2, error_rate: 0.05, min_rows: {labelled}}}
 
   policy: &policy

@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import FlowPauseTimeout, NotPausedError, PrefectHTTPStatusError
 from prefect.flow_runs import resume_flow_run
 
+from deployments.running import supervised
 from flows.collect import collect
 from flows.monitor import monitor
 from tasks import ledger, registry
@@ -48,10 +50,19 @@ def in_state(run: UUID, *names: str) -> FlowRun:
 
 def suspended(verdict: str, hours: float) -> UUID:
     """Start a retrain that asks for approval, and return it once it waits."""
-    promotion = NUMBERS["promotion"] | {"approval": {"required": True, "hours": hours}}
+    promotion = NUMBERS["promotion"] | {"approval": "required", "approval_hours": hours}
     run = started("retrain", as_of=MOMENTS[verdict].isoformat(), promotion=promotion)
     assert in_state(run, "Suspended", "Failed", "Crashed").state.name == "Suspended"
+    # Prefect's worker dies of a run that is resumed before its first process has ended.
+    while processes_of(run):
+        time.sleep(0.2)
     return run
+
+
+def processes_of(run: UUID) -> list[str]:
+    """Return the processes of this system in which a flow run is executed."""
+    environments = [Path(f"/proc/{pid}/environ") for pid in supervised(Settings())]
+    return [str(file) for file in environments if file.exists() and str(run).encode() in file.read_bytes()]
 
 
 def answered(verdict: str) -> ledger.Decision:

@@ -7,7 +7,6 @@ import pytest
 
 from flows.replay import Pace, Policies, replay
 from tasks import ledger, registry
-from tasks.approval import ApprovalPolicy
 from tasks.collection import observations, quarantine
 from tasks.drift import DriftPolicy
 from tasks.gates import GatePolicy
@@ -32,7 +31,8 @@ POLICIES = Policies(
     training=TrainPolicy(blocks=2, min_rows=100),
     gates=GatePolicy(min_gain_over_baseline=0.02, min_gain_over_champion=0.002, min_rows=100),
     promotion=PromotionPolicy(
-        approval=ApprovalPolicy(required=False, hours=1),
+        approval="waived",
+        approval_hours=1,
         probation=ProbationPolicy(windows=2, error_rate=0.05, min_rows=100),
     ),
     drift=DriftPolicy(

@@ -8,7 +8,6 @@ from pydantic import ValidationError
 from tasks import ledger
 from tasks.approval import (
     Approval,
-    ApprovalPolicy,
     approval_refusal,
     asked,
     open_approvals,
@@ -17,13 +16,13 @@ from tasks.approval import (
     waiting_request,
 )
 from tasks.ledger import Decision, answer_to
-from tasks.promotion import ask_for_approval, promote, settle
+from tasks.promotion import PromotionPolicy, ask_for_approval, promote, settle
 from tasks.registry import champion
 from tasks.tracking import verdict_of
 
 CLOCK = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-POLICY = ApprovalPolicy(required=True, hours=2)
+PROBATION = {"windows": 0, "error_rate": 0.1, "min_rows": 10}
 
 
 def an_approval(deadline=CLOCK, answers="stall/1", flow_run="run 1"):
@@ -71,8 +70,8 @@ def test_approvals_are_open_until_their_request_is_answered():
 
 @pytest.mark.parametrize("hours", [0, -1, 24 * 91])
 def test_a_time_that_nobody_could_keep_is_refused(hours):
-    with pytest.raises(ValidationError, match="hours"):
-        ApprovalPolicy(required=True, hours=hours)
+    with pytest.raises(ValidationError, match="approval_hours"):
+        PromotionPolicy(approval="required", approval_hours=hours, probation=PROBATION)
 
 
 def test_what_was_asked_first_keeps_its_deadline(state, shown):
@@ -113,7 +112,7 @@ def waiting_for(decision):
 @pytest.mark.slow
 def test_what_nobody_answered_in_time_is_refused_by_the_next_run_and_kept_with_the_evidence(challenger, shown):
     request, trained = challenger(3)
-    ask_for_approval.fn(request, trained, (), POLICY, CLOCK)
+    ask_for_approval.fn(request, trained, (), 2, CLOCK)
 
     settle.fn("stall", CLOCK + HOUR)
     assert answer_to(request.id) is None
@@ -128,7 +127,7 @@ def test_what_nobody_answered_in_time_is_refused_by_the_next_run_and_kept_with_t
 @pytest.mark.slow
 def test_an_approval_that_comes_after_the_refusal_changes_nothing(challenger, shown):
     request, trained = challenger(3)
-    ask_for_approval.fn(request, trained, (), POLICY, CLOCK)
+    ask_for_approval.fn(request, trained, (), 2, CLOCK)
     settle.fn("stall", CLOCK + 2 * HOUR)
 
     assert promote.fn(request, trained, (), approved="approved: fine").startswith("refused: nobody approved it by")
@@ -138,7 +137,7 @@ def test_an_approval_that_comes_after_the_refusal_changes_nothing(challenger, sh
 @pytest.mark.slow
 def test_who_approved_and_what_was_said_stand_in_the_ledger_and_on_the_card(challenger, shown):
     request, trained = challenger(3)
-    ask_for_approval.fn(request, trained, (), POLICY, CLOCK)
+    ask_for_approval.fn(request, trained, (), 2, CLOCK)
 
     promote.fn(request, trained, (), approved="approved: looks right")
 
