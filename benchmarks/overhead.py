@@ -118,7 +118,7 @@ def first_model(numbers: dict[str, Any]) -> None:
     """Train the model that both ways score with."""
     from flows.retrain import retrain
 
-    retrain(USECASE, numbers["training"], numbers["gates"], FIRST, reason="benchmark")
+    retrain(USECASE, numbers["training"], numbers["gates"], numbers["promotion"], FIRST, reason="benchmark")
 
 
 def policies() -> dict[str, Any]:

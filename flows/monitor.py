@@ -5,6 +5,8 @@ from prefect import flow
 from tasks.drift import DriftPolicy
 from tasks.monitoring import ask_for_retrain, history, measure, show_check
 from tasks.policy import RetrainPolicy, retrain_reason
+from tasks.probation import judge_probation
+from tasks.promotion import settle
 from tasks.reporting import run_name
 from tasks.scoring import live_model, tell_no_champion
 from tasks.usecases import UseCaseName
@@ -15,6 +17,8 @@ from tasks.windows import AsOf, moment
 def monitor(usecase: UseCaseName, drift: DriftPolicy, policy: RetrainPolicy, as_of: AsOf = None) -> str | None:
     """Compare the newest window with what the champion was trained on; return the id of a request to retrain, or None.
 
+    A champion on probation that the labels show to be worse than its predecessor is taken back before that.
+
     Args:
         usecase: The ML problem, one of the files in usecases/.
         drift: From which distance on a column counts as drifted.
@@ -22,6 +26,8 @@ def monitor(usecase: UseCaseName, drift: DriftPolicy, policy: RetrainPolicy, as_
         as_of: The moment taken as now, with its zone. Empty: the clock.
     """
     now = moment(as_of)
+    settle(usecase, moment(None))
+    judge_probation(usecase, now)
     champion = live_model(usecase)
     if champion is None:
         return tell_no_champion(usecase)

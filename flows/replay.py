@@ -52,7 +52,7 @@ def play(usecase: str, now: datetime, pace: Pace, policies: Policies) -> None:
     collected = collect(usecase, policies.batch, now)
     scored = score(usecase, now)
     if live_model(usecase) is None:
-        verdict = retrain(usecase, policies.training, policies.gates, now, reason=NO_CHAMPION)
+        verdict = retrain(usecase, policies.training, policies.gates, policies.promotion, now, reason=NO_CHAMPION)
         keep_step(usecase, now, collected, scored, NO_CHAMPION, verdict)
         return
 

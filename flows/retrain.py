@@ -2,11 +2,13 @@
 
 from prefect import flow
 
-from tasks.gates import GatePolicy, refusal_reason, verdicts
+from tasks.approval import answer_of_a_person, approval_refusal, comment, waiting_elsewhere, waiting_request
+from tasks.gates import GatePolicy, Verdict, refusal_reason, verdicts
 from tasks.judging import show_verdicts
-from tasks.promotion import nothing_to_train, promote, refuse
+from tasks.promotion import PromotionPolicy, ask_for_approval, nothing_to_train, promote, refuse, settle
 from tasks.reporting import run_name
-from tasks.retraining import data_lacking, past_answer, train, understood
+from tasks.retraining import Trained, data_lacking, past_answer, train, understood
+from tasks.tracking import Request
 from tasks.training import TrainPolicy
 from tasks.usecases import UseCaseName
 from tasks.windows import AsOf, moment
@@ -17,6 +19,7 @@ def retrain(
     usecase: UseCaseName,
     training: TrainPolicy,
     gates: GatePolicy,
+    promotion: PromotionPolicy,
     as_of: AsOf = None,
     decision: str = "",
     reason: str = "asked for by hand",
@@ -27,12 +30,14 @@ def retrain(
         usecase: The ML problem, one of the files in usecases/.
         training: How much evidence is gathered.
         gates: What the challenger must show before it goes live.
+        promotion: Whether a person must agree, and how the model is watched once it is live.
         as_of: The moment taken as now, with its zone. Empty: the clock.
         decision: Id of the request in the ledger that this run answers; it brings its own moment and reason.
         reason: Why a person asks for this retrain; kept in the ledger.
     """
-    request = understood(usecase, moment(as_of), decision, reason)
-    answer = past_answer(request)
+    settle(usecase, moment(None))
+    request = waiting_request(usecase) or understood(usecase, moment(as_of), decision, reason)
+    answer = past_answer(request) or waiting_elsewhere(request)
     if answer is not None:
         return answer
 
@@ -45,5 +50,20 @@ def retrain(
     show_verdicts(usecase, trained, judged, gates)
     refusal = refusal_reason(judged)
     if refusal is not None:
-        return refuse(request, trained, refusal)
-    return promote(request, trained)
+        return refuse(request, trained, judged, refusal)
+    if promotion.approval == "required":
+        return decided_by_a_person(request, trained, judged, promotion)
+    return promote(request, trained, judged, promotion.probation)
+
+
+def decided_by_a_person(
+    request: Request, trained: Trained, judged: tuple[Verdict, ...], promotion: PromotionPolicy
+) -> str:
+    """Suspend the run until a person has answered, and do what was said; the champion is looked at again then."""
+    asked = ask_for_approval(request, trained, judged, promotion.approval_hours, moment(None))
+    said = answer_of_a_person(asked, promotion.approval_hours)
+
+    refusal = approval_refusal(said, asked, moment(None))
+    if refusal is not None:
+        return refuse(request, trained, judged, refusal)
+    return promote(request, trained, judged, promotion.probation, f"approved: {comment(said)}")

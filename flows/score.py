@@ -2,6 +2,7 @@
 
 from prefect import flow
 
+from tasks.probation import score_in_shadow
 from tasks.reporting import run_name
 from tasks.scoring import Scored, live_model, score_new_rows, tell_no_champion
 from tasks.usecases import UseCaseName
@@ -12,6 +13,8 @@ from tasks.windows import AsOf, moment
 def score(usecase: UseCaseName, as_of: AsOf = None) -> Scored | None:
     """Predict each stored row that has no prediction yet, once; say so and succeed while there is no champion.
 
+    Beside a champion on probation its predecessor predicts the same rows.
+
     Args:
         usecase: The ML problem, one of the files in usecases/.
         as_of: The moment taken as now, with its zone. Empty: the clock.
@@ -20,4 +23,6 @@ def score(usecase: UseCaseName, as_of: AsOf = None) -> Scored | None:
     champion = live_model(usecase)
     if champion is None:
         return tell_no_champion(usecase)
-    return score_new_rows(usecase, champion, now)
+    scored = score_new_rows(usecase, champion, now)
+    score_in_shadow(usecase, now)
+    return scored

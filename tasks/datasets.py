@@ -1,6 +1,6 @@
 """Keep rows in Delta tables, each row once; the only module that knows Delta."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -62,6 +62,31 @@ class Dataset:
         found = self._table(version).to_pyarrow_dataset().to_table(names, filter=self._within(window))
         return _frame(found.cast(self._selected(names)))
 
+    def find(self, key: dict[str, Any], version: int | None = None) -> "pd.DataFrame":
+        """Return the row that bears a key, its columns given by name, or an empty frame of the same columns."""
+        import pyarrow as pa
+
+        if not self.exists():
+            return _frame(self._selected(self.schema.names).empty_table())
+        sought = pa.Table.from_pylist([key], schema=self._selected(list(self.key)))
+        return _frame(self._bearing(self._table(version), sought))
+
+    def first_with(self, key: dict[str, Any]) -> int | None:
+        """Return the oldest version in which a row bears a key; None where there is none or the oldest are gone.
+
+        No row is ever taken out, so the versions are halved until two neighbours differ.
+        """
+        newest = self.version()
+        if newest is None or self.find(key).empty:
+            return None
+        if not any(entry["version"] == 0 for entry in self._table().history()):
+            return None
+        before, since = -1, newest
+        while since - before > 1:
+            middle = (before + since) // 2
+            before, since = (middle, since) if self.find(key, middle).empty else (before, middle)
+        return since
+
     def rows(self, records: list[dict[str, Any]]) -> "pd.DataFrame":
         """Return records as rows of this table; what a record leaves out is missing."""
         import pyarrow as pa
@@ -76,12 +101,23 @@ class Dataset:
         """Store the rows whose keys are new; a key that is stored already stays as it is."""
         return self._write(rows, update=False)
 
+    def append_unless(self, rows: "pd.DataFrame", refusal: "Callable[[pd.DataFrame], str | None]") -> str | None:
+        """Store the rows whose keys are new unless `refusal`, of all that is stored, gives a reason; return that.
+
+        Asking and storing are one act: where another writer comes between them, it is asked again.
+        """
+        return self._insisting(self._append_unless, rows, refusal)
+
     def compact(self, most_files: int) -> None:
         """Join small files once there are more than `most_files`; the rows stay the same."""
         if self.exists() and len((table := self._table()).file_uris()) > most_files:
             table.optimize.compact()
 
     def _write(self, rows: "pd.DataFrame", *, update: bool) -> Written:
+        return self._insisting(self._write_once, rows, update=update)
+
+    def _insisting(self, write: Callable, *given: Any, **named: Any) -> Any:
+        """Do a write again each time that another writer was faster."""
         from deltalake.exceptions import CommitFailedError
         from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random
 
@@ -91,7 +127,7 @@ class Dataset:
             stop=stop_after_attempt(50),
             reraise=True,
         )
-        return losing_a_race(self._write_once)(rows, update=update)
+        return losing_a_race(write)(*given, **named)
 
     def _write_once(self, rows: "pd.DataFrame", *, update: bool) -> Written:
         import pandas as pd
@@ -110,6 +146,17 @@ class Dataset:
             self._merge(table, pd.concat([new, changed]))
         return Written(version=self._table().version(), inserted=len(new), updated=len(changed))
 
+    def _append_unless(self, rows: "pd.DataFrame", refusal: "Callable[[pd.DataFrame], str | None]") -> str | None:
+        table = self._created()
+        stored = _frame(table.to_pyarrow_dataset().to_table(self.schema.names).cast(self._selected(self.schema.names)))
+        new, _ = differences(stored, rows[self.schema.names], self.key)
+        if new.empty:
+            return None
+        reason = refusal(stored)
+        if reason is None:
+            self._append(table, new)
+        return reason
+
     def _append(self, table: "DeltaTable", rows: "pd.DataFrame") -> None:
         from deltalake import write_deltalake
 
@@ -121,20 +168,23 @@ class Dataset:
         merge.when_matched_update_all().when_not_matched_insert_all().execute()
 
     def _stored(self, table: "DeltaTable", rows: "pd.DataFrame") -> "pd.DataFrame":
-        """Return the stored rows that may bear a key of `rows`: those whose every key column has a value found there.
+        return _frame(self._bearing(table, self._arrow(rows)))
+
+    def _bearing(self, table: "DeltaTable", sought: "pa.Table") -> "pa.Table":
+        """Return the stored rows that may bear a key of `sought`: those whose every key column has a value found there.
 
         Only times are filtered by while reading: pyarrow 25 fails on text in files that a merge wrote (string_view).
         """
         import pyarrow.compute as pc
         import pyarrow.dataset as ds
 
-        sought, stored = self._arrow(rows), table.to_pyarrow_dataset()
+        stored = table.to_pyarrow_dataset()
         if self.time is None:
-            return _frame(self._alike(stored.to_table(self.schema.names), sought))
+            return self._alike(stored.to_table(self.schema.names), sought)
         names = list(dict.fromkeys((*self.key, self.time)))
         bounds = pc.min_max(self._alike(stored.to_table(names), sought)[self.time])
         between = (ds.field(self.time) >= bounds["min"]) & (ds.field(self.time) <= bounds["max"])
-        return _frame(self._alike(stored.to_table(self.schema.names, filter=between), sought))
+        return self._alike(stored.to_table(self.schema.names, filter=between), sought)
 
     def _alike(self, found: "pa.Table", sought: "pa.Table") -> "pa.Table":
         """Return the rows of `found` whose every key column has a value that some row of `sought` has in it."""

@@ -1,16 +1,25 @@
 """Keep every decision of the system, append-only, each once."""
 
 import json
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tasks.datasets import Dataset, arrow_schema
 from tasks.settings import Settings
 
-Kind = Literal["retrain asked", "promoted", "refused"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+Kind = Literal["retrain asked", "approval asked", "promoted", "refused", "on probation", "rolled back"]
 ANSWERS: tuple[Kind, ...] = ("promoted", "refused")
+"""What closes a request to retrain."""
+MOVES: tuple[Kind, ...] = ("promoted", "rolled back")
+"""What makes another version live."""
+BY_MOMENT: tuple[Kind, ...] = ("retrain asked", "on probation")
+"""What is decided at most once at a moment; all else at most once about the decision that it answers."""
 
 
 class Decision(BaseModel):
@@ -29,28 +38,43 @@ class Decision(BaseModel):
 
     @property
     def id(self) -> str:
-        """The decision's name, the same whenever it is made again for the same moment."""
-        return f"{self.usecase}/{self.as_of:%Y%m%dT%H%M%S}/{self.kind.replace(' ', '-')}"
+        """The decision's name, the same whenever it is made again."""
+        by_moment = self.kind in BY_MOMENT or not self.answers
+        about = f"{self.usecase}/{self.as_of:%Y%m%dT%H%M%S}" if by_moment else self.answers
+        return f"{about}/{self.kind.replace(' ', '-')}"
 
 
 def record(decision: Decision) -> str:
     """Keep a decision and return its id; one that is kept already stays as it was first written."""
-    row = decision.model_dump(exclude={"facts"}) | {
-        "id": decision.id,
-        "facts": json.dumps(decision.facts, default=str, allow_nan=False),
-    }
-    _ledger().append_new(_ledger().rows([row]))
+    _ledger().append_new(_rows(decision))
     return decision.id
+
+
+def record_unless(decision: Decision, refusal: Callable[[list[Decision]], str | None]) -> str | None:
+    """Keep a decision unless `refusal`, asked about its use case's past, gives a reason; return the reason.
+
+    Asking and keeping are one act, whoever else writes meanwhile. One that is kept already is not asked about.
+    """
+    return _ledger().append_unless(_rows(decision), lambda stored: refusal(_past(stored, decision.usecase)))
+
+
+def answered(decision: Decision) -> Decision:
+    """Keep a promotion's or refusal's answer to a request unless it has one; return the answer that stands."""
+    standing = [decision]
+
+    def refusal(past: list[Decision]) -> str | None:
+        known = [one for one in past if one.answers == decision.answers and one.kind in ANSWERS]
+        standing[:] = known or [decision]
+        return "answered before" if known else None
+
+    record_unless(decision, refusal)
+    return standing[0]
 
 
 def decisions(usecase: str, until: datetime | None = None) -> list[Decision]:
     """Return the decisions about a use case up to and including `until`, oldest first, a request before its answer."""
-    rows = _ledger().read()
-    mine = rows[rows["usecase"] == usecase]
-    if until is not None:
-        mine = mine[mine["as_of"] <= until]
-    mine = mine.assign(answered=mine["answers"] != "").sort_values(["as_of", "answered"], kind="stable")
-    return [_decision(row) for row in mine.to_dict("records")]
+    past = _past(_ledger().read(), usecase)
+    return past if until is None else [one for one in past if one.as_of <= until]
 
 
 def decision(decision_id: str) -> Decision:
@@ -69,15 +93,34 @@ def decision(decision_id: str) -> Decision:
 def answer_to(decision_id: str) -> Decision | None:
     """Return the promotion or refusal that answered a request to retrain, or None while it is open."""
     rows = _ledger().read()
-    found = rows[rows["answers"] == decision_id]
+    found = rows[(rows["answers"] == decision_id) & rows["kind"].isin(ANSWERS)]
     return None if found.empty else _decision(found.iloc[0].to_dict())
 
 
 def open_request(history: list[Decision]) -> Decision | None:
     """Return the newest request to retrain that nothing in `history` answers, or None."""
-    answered = {entry.answers for entry in history}
-    asked = [entry for entry in history if entry.kind == "retrain asked" and entry.id not in answered]
+    closed = {entry.answers for entry in history if entry.kind in ANSWERS}
+    asked = [entry for entry in history if entry.kind == "retrain asked" and entry.id not in closed]
     return asked[-1] if asked else None
+
+
+def moves(history: list[Decision]) -> list[Decision]:
+    """Return what made another version live, oldest first; the last says which one is live now."""
+    return sorted((entry for entry in history if entry.kind in MOVES), key=lambda entry: entry.facts.get("turn", 0))
+
+
+def _past(rows: "pd.DataFrame", usecase: str) -> list[Decision]:
+    mine = rows[rows["usecase"] == usecase]
+    mine = mine.assign(answered=mine["answers"] != "").sort_values(["as_of", "answered"], kind="stable")
+    return [_decision(row) for row in mine.to_dict("records")]
+
+
+def _rows(decision: Decision) -> "pd.DataFrame":
+    row = decision.model_dump(exclude={"facts"}) | {
+        "id": decision.id,
+        "facts": json.dumps(decision.facts, default=str, allow_nan=False),
+    }
+    return _ledger().rows([row])
 
 
 def _decision(row: dict[str, Any]) -> Decision:

@@ -45,6 +45,8 @@ class ModelFacts(BaseModel):
     promoted_at: datetime
     expected_score: float
     """The use case's metric in the evaluation that promoted it."""
+    profile: str = ""
+    """Address of what its training rows looked like, column by column (see `tasks/profiles.py`)."""
 
     @property
     def trained(self) -> Window:
@@ -53,7 +55,7 @@ class ModelFacts(BaseModel):
 
 
 class Champion(ModelFacts):
-    """The live version of a model."""
+    """A registered version of a model: the live one, or one that was or could be."""
 
     name: str
     version: str
@@ -73,13 +75,26 @@ def champion(usecase: str) -> Champion | None:
     return None if found is None else _described(found)
 
 
+def named_version(usecase: str, version: str) -> Champion:
+    """Return a registered version, whether live or not.
+
+    Raises:
+        ValueError: there is none of that number; the message lists those that there are.
+    """
+    found = {str(one.version): one for one in _versions(usecase)}
+    if version not in found:
+        there = ", ".join(sorted(found, key=int)) or "none"
+        raise ValueError(f"{usecase} has no registered version {version!r}; there are: {there}")
+    return _described(found[version])
+
+
 def first_version(usecase: str) -> Champion:
     """Return the oldest version that is still registered, whether live or not.
 
     Raises:
         ValueError: there is none.
     """
-    found = client().search_model_versions(f"name = '{usecase}'")
+    found = _versions(usecase)
     if not found:
         raise ValueError(f"no model of {usecase} is registered")
     return _described(min(found, key=lambda one: int(one.version)))
@@ -114,6 +129,16 @@ def make_champion(usecase: str, version: str) -> None:
     client().set_registered_model_alias(usecase, CHAMPION, version)
 
 
+def describe(usecase: str, version: str, text: str) -> None:
+    """Give a version the description that its page shows."""
+    client().update_model_version(usecase, version, description=text)
+
+
+def withdraw(usecase: str, version: str) -> None:
+    """Take back a version that never went live; its run and model stay."""
+    client().delete_model_version(usecase, version)
+
+
 def load(model: Champion) -> "Pipeline":
     """Return a version's fitted pipeline, loaded against our own list of types.
 
@@ -128,6 +153,15 @@ def untrusted_types(model: Any) -> list[str]:
     import skops.io
 
     return sorted(set(skops.io.get_untrusted_types(data=skops.io.dumps(model))) - TRUSTED_TYPES)
+
+
+def load_logged(model_uri: str) -> "Pipeline":
+    """Return the fitted pipeline at an address that a run logged, registered or not, loaded in the same way.
+
+    Raises:
+        UntrustedModelError: the file names a type that is not on the list.
+    """
+    return _loaded(model_uri, "")
 
 
 def trusted(path: Path) -> "Pipeline":
@@ -153,6 +187,10 @@ def _loaded(uri: str, _run_id: str) -> "Pipeline":
 
     folder = Path(mlflow.artifacts.download_artifacts(uri))
     return trusted(next(folder.glob("*.skops")))
+
+
+def _versions(usecase: str) -> "list[ModelVersion]":
+    return list(client().search_model_versions(f"name = '{usecase}'"))
 
 
 def _by_alias(usecase: str, alias: str) -> "ModelVersion | None":

@@ -9,7 +9,7 @@ from tasks.gates import Evidence, GatePolicy, refusal_reason, verdicts
 from tasks.labels import as_usable, known
 from tasks.metrics import score
 from tasks.policy import Check, History, retrain_reason
-from tasks.promotion import promotion_reason
+from tasks.promotion import gain_told
 from tasks.replaying import AUTOMATION, NO_CHAMPION, Policies, Step
 from tasks.usecases import UseCase
 from tasks.windows import Window, periods, window_before
@@ -250,7 +250,7 @@ def _retrained(play: Play, visible: "pd.DataFrame", now: datetime) -> str:
     model = fitted_at(play, now, challenger)
     play.live = Live(version, model, challenger, training.training_window(problem, now), evidence.challenger)
     play.first = play.first or play.live
-    return f"promoted: {promotion_reason(str(version), evidence)}"
+    return f"promoted: version {version}: {gain_told(evidence)}"
 
 
 def _keep(play: Play, now: datetime, evidence: Evidence, refusal: str | None) -> None:

@@ -17,6 +17,7 @@ from tasks.gates import GatePolicy
 from tasks.metrics import score
 from tasks.monitoring import live_predictions, tell_automations
 from tasks.policy import RetrainPolicy
+from tasks.promotion import PromotionPolicy
 from tasks.scoring import IN_TRAINING, MODEL_VERSION, PREDICTION, Scored
 from tasks.settings import Settings
 from tasks.training import TrainPolicy
@@ -40,6 +41,7 @@ class Policies(BaseModel):
     batch: BatchPolicy
     training: TrainPolicy
     gates: GatePolicy
+    promotion: PromotionPolicy
     drift: DriftPolicy
     policy: RetrainPolicy
 

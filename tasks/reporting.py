@@ -56,6 +56,12 @@ def as_markdown(facts: Mapping[str, Any]) -> str:
     return "\n".join(["| | |", "| --- | --- |", *lines])
 
 
+def as_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Return a markdown table of some columns of the rows; what is missing is left empty."""
+    lines = [[_plain("" if (value := row.get(name)) is None else value) for name in columns] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [list(columns), ["---"] * len(columns), *lines])
+
+
 def _plain(value: Any) -> str:
     text = f"{value:.4f}" if isinstance(value, float) else str(value)
     return text.replace("|", "\\|").replace("\n", " ")

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 REQUEST = "evergreen.request"
 COMPLETE = "evergreen.complete"
+VERDICT = "evergreen.verdict"
+CODE = "evergreen.code"
+PROFILE = "profile.json"
+CARD = "card.md"
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops")
 
 
@@ -63,7 +67,7 @@ def fresh_run(request: Request, tags: dict[str, str]) -> Iterator["Run"]:
         "evergreen.reason": request.reason,
     }
     name = f"{request.as_of:%Y-%m-%d} running"
-    with mlflow.start_run(run_name=name, tags=told | {"evergreen.code": code_version()} | tags) as run:
+    with mlflow.start_run(run_name=name, tags=told | {CODE: code_version()} | tags) as run:
         yield run
 
 
@@ -75,15 +79,15 @@ def mark_complete(run_id: str) -> None:
 
 
 def conclude(run_id: str, verdict: str, reason: str, name: str) -> None:
-    """Write a retrain's verdict into its run, as tag, description and name."""
+    """Write a retrain's verdict into its run, as description, name and, once those stand, as tag."""
     from mlflow import MlflowClient
 
     told = {
-        "evergreen.verdict": verdict,
         "evergreen.verdict_reason": reason,
         "mlflow.note.content": f"**{verdict}**: {reason}\n\n[Flow run in Prefect]({flow_run_url()})",
+        "mlflow.runName": name,
     }
-    for key, value in (told | {"mlflow.runName": name}).items():
+    for key, value in (told | {VERDICT: verdict}).items():
         MlflowClient().set_tag(run_id, key, value)
 
 
@@ -105,6 +109,65 @@ def log_picture(run_id: str, figure: "Figure", path: str) -> None:
     from mlflow import MlflowClient
 
     MlflowClient().log_figure(run_id, figure, path)
+
+
+def verdict_of(run_id: str) -> str | None:
+    """Return the verdict that a retrain's run was concluded with, or None; of a run that is gone, that it is."""
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return MlflowClient().get_run(run_id).data.tags.get(VERDICT)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return "deleted"
+
+
+def log_profile(run_id: str, profile: dict[str, Any]) -> str:
+    """Store what a model's training rows looked like in its run, and return its address."""
+    from mlflow import MlflowClient
+
+    MlflowClient().log_dict(run_id, profile, PROFILE)
+    return f"runs:/{run_id}/{PROFILE}"
+
+
+def log_card(run_id: str, text: str) -> str:
+    """Store a model's card in its run, and return its address."""
+    from mlflow import MlflowClient
+
+    MlflowClient().log_text(run_id, text, CARD)
+    return f"runs:/{run_id}/{CARD}"
+
+
+def trained_facts(run_id: str) -> dict[str, Any]:
+    """Return what a retrain's run says of its challenger (see `tasks/retraining.py`)."""
+    import mlflow
+
+    return mlflow.artifacts.load_dict(f"runs:/{run_id}/trained.json")
+
+
+def card_of(run_id: str) -> str:
+    """Return the card that a model's run holds."""
+    import mlflow
+
+    return mlflow.artifacts.load_text(f"runs:/{run_id}/{CARD}")
+
+
+def code_of(run_id: str) -> str:
+    """Return the version of the code that made a run."""
+    from mlflow import MlflowClient
+
+    return MlflowClient().get_run(run_id).data.tags.get(CODE, "unknown")
+
+
+def model_requirements(model_uri: str) -> list[str]:
+    """Return the libraries that a model was stored with, each with its version."""
+    import mlflow
+    from mlflow import MlflowClient
+
+    stored = MlflowClient().get_logged_model(model_uri.removeprefix("models:/")).artifact_location
+    return mlflow.artifacts.load_text(f"{stored}/requirements.txt").split()
 
 
 def log_dataset(dataset: "Dataset", version: int, name: str) -> None:

@@ -34,6 +34,9 @@ definitions:
     min_rows: {drift_rows}
     max_rows: 5000
 
+  # As a share of the largest prediction: a fit of the same rows by the same code differs by rounding only.
+  max_difference: &max_difference 0.000001
+
   # {units}
   gates: &gates
     min_gain_over_baseline: {baseline:g}
@@ -42,6 +45,12 @@ definitions:
     # The lower bound of the gain decides; above 0, it is surely better.
     min_gain_over_champion: 0
     min_rows: {min_rows}
+
+  # Two windows: a new model is watched beside its predecessor while it is young.
+  promotion: &promotion
+    approval: waived
+    approval_hours: 48
+    probation: {{windows: 2, error_rate: 0.05, min_rows: {labelled}}}
 
   policy: &policy
     min_drifted_share: 0.3
@@ -94,6 +103,7 @@ REPLAY = """\
         batch: *batch
         training: *training
         gates: *gates
+        promotion: *promotion
         drift: *drift
         policy: *policy"""
 FEWEST_FIT_ROWS = 50
@@ -101,7 +111,7 @@ HOUR = timedelta(hours=1)
 
 
 def deployments_text(told: Description) -> str:
-    """Return the text of the five deployments: collect, score, monitor, retrain, replay."""
+    """Return the text of the deployments: one of each flow."""
     name = told.answers.name
     flows = [
         ("collect", "Bring the newest rows and labels in, each once; set bad rows aside with their reasons.", "often",
@@ -111,9 +121,15 @@ def deployments_text(told: Description) -> str:
         ("monitor", "Compare the newest window with what the live model learned from; ask for a retrain if need be.",
          "watch", f"{{usecase: {name}, drift: *drift, policy: *policy}}"),
         ("retrain", "Train a challenger; it goes live only if it beats the live model on rows that neither has seen.",
-         "renew", f"{{usecase: {name}, training: *training, gates: *gates}}"),
+         "renew", f"{{usecase: {name}, training: *training, gates: *gates, promotion: *promotion}}"),
         ("replay", "Play the history as if it were live, with real events, automations and retrains.", "",
          _replay(told)),
+        ("rollback", "Put an earlier model in the live one's place, after it has loaded and predicted.", "",
+         f"{{usecase: {name}}}"),
+        ("reproduce", "Make a model again from the data that it cites; fail where the new one predicts otherwise.", "",
+         f"{{usecase: {name}, max_difference: *max_difference}}"),
+        ("explain", "Follow one row by its key through every step, to what each feature contributed.", "",
+         f"{{usecase: {name}}}"),
     ]  # fmt: skip
     parts = []
     for flow, description, schedule, parameters in flows:

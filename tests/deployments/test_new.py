@@ -18,6 +18,9 @@ from deployments.new import CannotDescribe, answers_from, described, name_refusa
 from tasks.settings import ROOT
 
 ROWS = 24 * 60
+FLOWS = ("collect", "score", "monitor", "retrain", "replay", "rollback", "reproduce", "explain")
+ASKED = {"rollback": {"reason": "it is worse"}, "explain": {"key": "1"}}
+"""What a person fills in; it has no default."""
 CHANCE = np.random.default_rng(0)
 
 
@@ -97,11 +100,12 @@ def test_the_deployments_load_and_their_limits_are_in_units_of_the_target(
     flows = [load_flow_from_entrypoint(str(ROOT / one["entrypoint"])) for one in content["deployments"]]
 
     taken = [
-        flow.validate_parameters(one["parameters"]) for flow, one in zip(flows, content["deployments"], strict=True)
+        flow.validate_parameters(one["parameters"] | ASKED.get(flow.name, {}))
+        for flow, one in zip(flows, content["deployments"], strict=True)
     ]
 
     assert {parameters["usecase"] for parameters in taken} == {"calls"}
-    assert [flow.name for flow in flows] == ["collect", "score", "monitor", "retrain", "replay"]
+    assert [flow.name for flow in flows] == list(FLOWS)
     # a twentieth of the standard deviation, 10
     assert content["definitions"]["policy"]["max_loss"] == pytest.approx(0.5, abs=0.02)
     schedules = [schedule for one in content["deployments"] for schedule in one.get("schedules", [])]

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import yaml
+from prefect.exceptions import ParameterTypeError
 from prefect.flows import Flow, load_flow_from_entrypoint
 
 from tasks.settings import ROOT
@@ -15,7 +16,9 @@ KNOWN = {
     *("name", "entrypoint", "description", "tags", "work_pool", "schedules", "concurrency_limit", "parameters"),
     "triggers",
 }
-FLOWS = ("collect", "score", "monitor", "retrain", "replay")
+FLOWS = ("collect", "score", "monitor", "retrain", "replay", "rollback", "reproduce", "explain")
+ASKED = {"rollback": {"reason": "it is worse"}, "explain": {"key": "1"}}
+"""What a person fills in; it has no default."""
 
 
 def named(deployment: dict[str, Any]) -> str:
@@ -38,7 +41,17 @@ def test_a_deployment_has_only_keys_that_prefect_knows(deployment: dict[str, Any
 def test_a_deployment_s_flow_loads_and_takes_its_parameters(deployment: dict[str, Any]) -> None:
     flow: Flow[Any, Any] = load_flow_from_entrypoint(str(ROOT / deployment["entrypoint"]))
 
-    assert flow.validate_parameters(deployment["parameters"])["usecase"] == deployment["name"]
+    taken = flow.validate_parameters(deployment["parameters"] | ASKED.get(flow.name, {}))
+
+    assert taken["usecase"] == deployment["name"]
+
+
+@pytest.mark.parametrize(("flow", "asked"), ASKED.items())
+def test_what_a_person_must_say_is_refused_when_it_is_blank(flow: str, asked: dict[str, str]) -> None:
+    form: Flow[Any, Any] = load_flow_from_entrypoint(str(ROOT / f"flows/{flow}.py:{flow}"))
+
+    with pytest.raises(ParameterTypeError, match=next(iter(asked))):
+        form.validate_parameters({"usecase": "flights"} | dict.fromkeys(asked, "  "))
 
 
 @each_deployment

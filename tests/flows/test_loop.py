@@ -13,6 +13,8 @@ from tasks.drift import DriftPolicy
 from tasks.gates import GatePolicy
 from tasks.monitoring import checks
 from tasks.policy import RetrainPolicy
+from tasks.probation import ProbationPolicy
+from tasks.promotion import PromotionPolicy
 from tasks.replaying import Pace, Policies, steps
 from tasks.scoring import predicted
 from tasks.settings import Settings
@@ -28,7 +30,15 @@ END = datetime(2024, 4, 10, tzinfo=UTC)
 POLICIES = Policies(
     batch=BatchPolicy(max_bad_share=0.1, min_volume_share=0.3),
     training=TrainPolicy(blocks=2, min_rows=100),
-    gates=GatePolicy(min_gain_over_baseline=0.02, min_gain_over_champion=0.002, min_rows=100),
+    # What sells is linear, so a linear model is hard to beat.
+    gates=GatePolicy(
+        min_gain_over_baseline=0.02, min_gain_over_simple_model=-0.05, min_gain_over_champion=0.0, min_rows=100
+    ),
+    promotion=PromotionPolicy(
+        approval="waived",
+        approval_hours=1,
+        probation=ProbationPolicy(windows=2, error_rate=0.05, min_rows=100),
+    ),
     drift=DriftPolicy(
         numeric_threshold=0.2, categorical_threshold=0.1, missing_threshold=0.1, min_rows=100, max_rows=5000
     ),

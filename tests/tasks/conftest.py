@@ -2,11 +2,13 @@
 
 import importlib
 import multiprocessing
+import os
 import runpy
 import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
@@ -104,6 +106,7 @@ USE_CASE = UseCase(
 )
 '''
 
+DAY = timedelta(days=1)
 LIBRARIES = [
     "deltalake",
     "mlflow.sklearn",
@@ -169,6 +172,15 @@ def sales(stall_file: ModuleType):
     return stall_file.sales
 
 
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
+    """The Prefect artifacts that were made, oldest first, instead of telling a server."""
+    made: list[dict] = []
+    monkeypatch.setattr("prefect.artifacts.create_markdown_artifact", lambda **told: made.append(told))
+    monkeypatch.setattr("prefect.artifacts.create_table_artifact", lambda **told: made.append(told))
+    return made
+
+
 @pytest.fixture(scope="session")
 def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database with its tables made, which takes seconds, and nothing in them."""
@@ -201,6 +213,56 @@ def mlflow_server(empty_registry: Path, mlflow_at, tmp_path: Path, monkeypatch: 
 
 
 @pytest.fixture
+def stored(stall: UseCase, state: Path, sales) -> UseCase:
+    """The stall, with eighty good sales of ten days stored."""
+    from tasks.collection import observations
+
+    observations(stall).upsert(sales(*[{}] * 80))
+    return stall
+
+
+@pytest.fixture
+def challenger(stored: UseCase, mlflow_server: None) -> Callable[..., tuple]:
+    """Train the stall's tree as a retrain on some day does, compared with a version or none; return request and result.
+
+    The evidence is made up, and good enough. A tree whose leaves must hold more rows than there are is a constant.
+    """
+    from tasks.collection import observations
+    from tasks.gates import Evidence
+    from tasks.retraining import TRAINED, Trained
+    from tasks.tracking import Request, fresh_run, log_model, mark_complete, run_url
+    from tasks.training import features, fitted, labelled, pipeline, predictions
+    from tasks.windows import Window
+
+    def train(day: int, over: str | None = None, leaf: int = 1) -> tuple[Request, Trained]:
+        import mlflow
+
+        as_of = stored.history_start + day * DAY
+        rows = labelled(observations(stored).read(), stored, as_of)
+        tree = pipeline(stored, stored.candidates["tree"]).set_params(model__min_samples_leaf=leaf)
+        model = fitted(tree, rows, stored)
+        request = Request(usecase="stall", as_of=as_of, reason=f"test of day {day}")
+        beside = {"champion_version": over, "compared_rows": 40, "challenger_beside_champion": 0.75, "champion": 0.5}
+        found = Evidence(metric="roc_auc", rows=40, challenger=0.75, baseline=0.5, **beside if over else {})
+        with fresh_run(request, {}) as run:
+            trained = Trained(
+                run_id=run.info.run_id,
+                run_url=run_url(run),
+                model_uri=log_model(model, features(rows, stored), predictions(model, rows, stored)),
+                candidate="tree",
+                dataset_version=observations(stored).version(),
+                window=Window(start=stored.history_start, end=as_of),
+                rows=len(rows),
+                evidence=found,
+            )
+            mlflow.log_dict(trained.model_dump(mode="json"), TRAINED)
+        mark_complete(run.info.run_id)
+        return request, trained
+
+    return train
+
+
+@pytest.fixture
 def process(tmp_path: Path, state: Path) -> Iterator[Callable[..., BaseProcess]]:
     """Start a process that runs a program on this test's state and use cases, and wait until it says `ready.set()`."""
     forks = multiprocessing.get_context("forkserver")
@@ -209,7 +271,9 @@ def process(tmp_path: Path, state: Path) -> Iterator[Callable[..., BaseProcess]]
 
     def start(program: str) -> BaseProcess:
         script = tmp_path / f"program{len(started)}.py"
-        script.write_text(f"import os\nos.environ['EVERGREEN_STATE'] = {str(state)!r}\n{program}")
+        # The server that forks keeps the folder and the environment of the test that first asked for it.
+        ours = {name: value for name, value in os.environ.items() if name.startswith(("EVERGREEN_", "MLFLOW_"))}
+        script.write_text(f"import os\nos.chdir({os.getcwd()!r})\nos.environ.update({ours!r})\n{program}")
         ready = forks.Event()
         one = forks.Process(target=runpy.run_path, args=(str(script), {"ready": ready}))
         one.start()

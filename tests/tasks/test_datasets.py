@@ -181,6 +181,52 @@ def test_a_write_that_was_overtaken_after_its_read_fails_rather_than_doubles(tab
     assert ids(table.read()) == ["a", "b"]
 
 
+def test_rows_are_stored_unless_what_is_stored_gives_a_reason_and_known_ones_are_not_asked_about(table):
+    refusal = lambda stored: None if len(stored) < 1 else f"{len(stored)} there"  # noqa: E731
+
+    said = [table.append_unless(one, refusal) for one in (rows({}), rows({}, {}), rows({"note": "other"}))]
+
+    assert said == [None, "1 there", None]
+    assert ids(table.read()) == ["a"]
+
+
+def test_a_condition_is_asked_again_about_what_a_faster_writer_stored_meanwhile(table):
+    asked = []
+
+    def refusal(stored):
+        asked.append(len(stored))
+        [table.append_new(rows({}, {})) for _ in range(len(asked) == 1)]
+        return
+
+    table.append_unless(rows({}, {}, {}), refusal)
+
+    assert asked == [0, 2]
+    assert ids(table.read()) == ["a", "b", "c"]
+
+
+def test_a_row_is_found_by_its_key_in_the_newest_version_and_in_an_old_one(table):
+    first = table.upsert(rows({}, {})).version
+    table.upsert(rows({}, {"note": "changed"}))
+
+    assert table.find({"id": "b"})["note"].tolist() == ["changed"]
+    assert table.find({"id": "b"}, first)["note"].tolist() == ["n"]
+    assert table.find({"id": "z"}).empty
+
+
+def test_in_a_table_that_was_never_written_no_key_is_found(table):
+    assert table.find({"id": "a"}).empty
+    assert table.first_with({"id": "a"}) is None
+
+
+@pytest.mark.parametrize(("key", "rank"), [("a", 0), ("b", 1), ("c", 2), ("d", 3), ("e", 4)])
+def test_the_first_version_with_a_key_is_the_one_that_wrote_it(table, key, rank):
+    written = [table.append_new(rows(*[{}] * count)).version for count in range(1, 6)]
+    table.upsert(rows(*[{"note": "changed"}] * 5))
+
+    assert table.first_with({"id": key}) == written[rank]
+    assert table.first_with({"id": "z"}) is None
+
+
 def test_writers_at_once_store_each_key_once(table):
     batches = [rows(*({"id": f"k{key}"} for key in range(first, first + 5))) for first in (0, 2, 4, 6)]
 

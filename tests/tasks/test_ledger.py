@@ -5,7 +5,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from tasks.ledger import Decision, answer_to, decision, decisions, open_request, record
+from tasks.ledger import (
+    Decision,
+    answer_to,
+    decision,
+    decisions,
+    moves,
+    open_request,
+    record,
+    record_unless,
+)
+from tasks.ledger import (
+    answered as kept_answer,
+)
 
 MONDAY = datetime(2024, 1, 1, 6, 30, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -94,3 +106,49 @@ def test_an_answer_to_nobody_leaves_a_request_open():
     by_hand = Decision(usecase="stall", kind="promoted", as_of=MONDAY + DAY, reason="better", answers="stall/by hand")
 
     assert open_request([asked(0), by_hand]) == asked(0)
+
+
+def test_an_answer_is_named_after_what_it_answers_and_a_look_after_its_moment():
+    looked = Decision(usecase="stall", kind="on probation", as_of=MONDAY, reason="fine", answers="stall/1/promoted")
+
+    assert answered(asked()).id == "stall/20240101T063000/retrain-asked/promoted"
+    assert looked.id == "stall/20240101T063000/on-probation"
+
+
+def test_two_requests_of_one_moment_can_both_be_promoted(state):
+    by_hand = Decision(usecase="stall", kind="promoted", as_of=MONDAY, reason="better", answers="stall/by hand")
+    [record(one) for one in (answered(asked()), by_hand)]
+
+    assert sorted(one.answers for one in decisions("stall")) == sorted([asked().id, "stall/by hand"])
+
+
+def test_a_request_is_answered_once_and_the_first_answer_stands(state):
+    first, second = answered(asked(), "refused"), answered(asked(), "promoted")
+
+    assert [kept_answer(one) for one in (first, second, first)] == [first] * 3
+    assert decisions("stall") == [first]
+
+
+def test_a_look_or_an_approval_asked_for_closes_no_request(state):
+    waiting = answered(asked(), "approval asked")
+    [record(one) for one in (asked(), waiting)]
+
+    assert answer_to(asked().id) is None
+    assert open_request(decisions("stall")) == asked()
+
+
+def test_a_decision_is_kept_unless_the_past_gives_a_reason_against_it(state):
+    record(asked(0))
+    record(asked(0, usecase="bakery"))
+
+    assert record_unless(asked(1), lambda past: f"{len(past)} known") == "1 known"
+    assert record_unless(asked(1), lambda past: None) is None
+    assert record_unless(asked(1), lambda past: "asked about what is kept already") is None
+    assert decisions("stall") == [asked(0), asked(1)]
+
+
+def test_moves_come_in_the_order_of_their_turns_and_nothing_else_is_one():
+    back = Decision(usecase="stall", kind="rolled back", as_of=MONDAY, reason="worse", facts={"turn": 2})
+    first = answered(asked(), days=3).model_copy(update={"facts": {"turn": 1}})
+
+    assert moves([asked(), back, first, answered(asked(), "refused")]) == [first, back]

@@ -9,6 +9,8 @@ from tasks import rehearsal, replaying
 from tasks.drift import DriftPolicy
 from tasks.gates import GatePolicy
 from tasks.policy import RetrainPolicy
+from tasks.probation import ProbationPolicy
+from tasks.promotion import PromotionPolicy
 from tasks.training import TrainPolicy, training_window
 from tasks.validation import BatchPolicy, BatchRefusedError
 
@@ -23,6 +25,9 @@ def policies() -> replaying.Policies:
         batch=BATCH,
         training=TrainPolicy(blocks=1, min_rows=10),
         gates=GatePolicy(min_gain_over_baseline=1e-9, min_gain_over_champion=0.002, min_rows=10),
+        promotion=PromotionPolicy(
+            approval="waived", approval_hours=1, probation=ProbationPolicy(windows=1, error_rate=0.05, min_rows=10)
+        ),
         drift=DriftPolicy(
             numeric_threshold=0.5, categorical_threshold=0.5, missing_threshold=0.5, min_rows=10_000, max_rows=5000
         ),

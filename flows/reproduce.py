@@ -1,0 +1,26 @@
+"""Reproduce: make a model again from the data that it cites."""
+
+from typing import Annotated
+
+from prefect import flow
+from pydantic import Field
+
+from tasks.reporting import run_name
+from tasks.reproducing import cited_model, refitted, tell_reproduction
+from tasks.usecases import UseCaseName
+
+Share = Annotated[float, Field(ge=0)]
+
+
+@flow(flow_run_name=run_name)
+def reproduce(usecase: UseCaseName, max_difference: Share, version: str = "") -> str:
+    """Fit a version again on the dataset version that it cites; fail with the numbers where it predicts otherwise.
+
+    Args:
+        usecase: The ML problem, one of the files in usecases/.
+        max_difference: Largest difference between two predictions of a row, as a share of the largest prediction.
+        version: Number of the version to make again. Empty: the live one.
+    """
+    model = cited_model(usecase, version.strip())
+    found = refitted(model, max_difference)
+    return tell_reproduction(model, found, max_difference)
