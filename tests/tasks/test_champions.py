@@ -85,6 +85,16 @@ def test_a_version_is_crowned_only_in_place_of_the_one_that_is_live(versions):
 
 
 @pytest.mark.slow
+def test_a_request_that_was_refused_meanwhile_crowns_nobody(versions):
+    ledger.record(promotion(1).model_copy(update={"kind": "refused", "reason": "nobody approved it"}))
+
+    with pytest.raises(ChampionMovedError, match="it was refused before: nobody approved it"):
+        crown(promotion(1), "1", None)
+
+    assert live("stall") is None
+
+
+@pytest.mark.slow
 def test_the_same_decision_crowns_once_and_what_was_written_first_stands(versions):
     crown(promotion(1), "1", None)
     crown(promotion(2), "2", "1")

@@ -47,8 +47,8 @@ def whole(live):
     """Say whether ledger, alias, tags, profile and run agree on the live version, or on none."""
     told = ledger.moves(ledger.decisions("stall"))
     shown = champion("stall")
-    if live is None:
-        return told == [] and shown is None
+    if shown is None:
+        return live is None and told == []
     _, _, artifact = shown.profile.partition(f"runs:/{shown.run_id}/")
     return (
         told[-1].facts["version"] == shown.version == live
