@@ -1,0 +1,123 @@
+"""How much ordinary windows differ beyond sampling, learned from few blocks of many statistics at once.
+
+The block means y_i of a statistic are normal with variance v (q + 1 / n_i): v / n_i is sampling, q the variance between
+windows in units of a row's. Few blocks tell a single q badly, so the statistics of one sort share a prior over q,
+found from all of them by the EM algorithm on a grid (nonparametric empirical Bayes: Laird, JASA 73, 1978; Koenker and
+Mizera, JASA 109, 2014; borrowing variances between many tests: Smyth, Stat. Appl. Genet. Mol. Biol. 3, 2004). What is
+left unsure stays in the posterior and so widens the limits, as Student's t does for a single variance.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import bdtr, bdtrc, ndtri
+
+Array = np.ndarray
+GRID = np.concatenate([[0.0], np.geomspace(0.003, 2.0, 24) ** 2])
+"""Variances between windows that are thought possible, in units of a row's."""
+VAGUE = 2.0
+"""How many statistics the even prior over the grid counts for; a sort's own prior counts four times as many."""
+ROUNDS = 60
+LARGE_COUNT = 100.0
+"""Expected counts from which a share's sampling is normal enough."""
+
+
+@dataclass(frozen=True)
+class Variation:
+    """What is known of each statistic (first axis) after its blocks."""
+
+    weights: Array
+    """Posterior over GRID, by statistic."""
+    center: Array
+    center_variance: Array
+    """Of the center, by statistic and grid value, in units of a row's variance."""
+
+
+def deviation(mean: Array, rows: Array, center: Array, row_sd: Array, skewness: Array, counted: Array) -> Array:
+    """Return how far each mean lies from the center, on a scale on which sampling alone is nearly normal.
+
+    Shares go through the mid-p value of their binomial count (randomised quantile residuals: Dunn and Smyth, J. Comput.
+    Graph. Stat. 5, 1996), other means through the monotone cubic that takes out their skewness (Hall, JRSS B 54, 1992).
+    """
+    size = np.maximum(rows, 1)
+    error = np.maximum(row_sd, 1e-12) / np.sqrt(size)
+    z = (mean - center) / error
+    s = skewness / np.sqrt(size)
+    straight = z - s * (z**2 - 1) / 6 + s**2 * z**3 / 108
+    rare = counted & (center * (1 - center) * size < LARGE_COUNT)
+    told = np.where(counted, z, straight)
+    told[rare] = _mid_p(mean[rare], size[rare], center[rare], z[rare])
+    return told * error
+
+
+def _mid_p(share: Array, rows: Array, center: Array, z: Array) -> Array:
+    """Return the normal score of a binomial count's mid-p value; where it underflows, the plain z."""
+    count = np.nan_to_num(np.rint(share * rows))
+    below = np.where(count > 0, bdtr(np.maximum(count - 1, 0), rows, center), 0.0)
+    above = np.where(count < rows, bdtrc(count, rows, center), 0.0)
+    point = np.clip(1 - below - above, 0, 1)
+    upper, lower = above + point / 2, below + point / 2
+    found = np.where(upper < 0.5, -ndtri(np.maximum(upper, 1e-300)), ndtri(np.maximum(lower, 1e-300)))
+    return np.where(np.isnan(share), np.nan, np.where(np.abs(found) > 37, z, found))
+
+
+def learned_variation(blocks: Array, rows: Array, row_sd: Array, sorts: Sequence[str]) -> Variation:
+    """Return each statistic's posterior; `blocks` are deviations by block, in order of time, and statistic (NaN: none).
+
+    Blocks that resemble their neighbours (seasons, trends) tell less than their number: the likelihood counts for as
+    many as an AR(1) of their lag-1 correlation is worth (Bayley and Hammersley, JRSS Suppl. 8, 1946).
+    """
+    scale = np.maximum(row_sd, 1e-12)
+    known = ~np.isnan(blocks) & (rows > 0)
+    y = np.where(known, blocks / scale, 0.0)
+    worth = _independent_share(y, known)
+    variance = GRID[:, None, None] + 1 / np.maximum(rows, 1)[None]
+    precision = np.where(known, 1 / variance, 0.0)
+    total = np.maximum(precision.sum(axis=1), 1e-12)
+    means = (precision * y).sum(axis=1) / total
+    count = known.sum(axis=0)
+    effective = np.maximum(count * worth, np.minimum(count, 1))
+    lost = np.where(
+        effective > 1, (1 - 1 / np.maximum(count, 2)) / np.maximum(1 - 1 / np.maximum(effective, 1.01), 0.05), 1
+    )
+    squares = (precision * (y - means[:, None]) ** 2).sum(axis=1) * lost
+    log_likelihood = -0.5 * (np.where(known, np.log(variance), 0).sum(axis=1) + np.log(total) + squares) * worth
+    weights = _posterior(log_likelihood.T, sorts)
+    q = weights @ GRID
+    share = np.where(known, 1 / (q + 1 / np.maximum(rows, 1)), 0.0)
+    share = share / np.maximum(share.sum(axis=0), 1e-12)
+    between = (share**2).sum(axis=0) / np.maximum(worth, 0.05)
+    sampled = (share**2 / np.maximum(rows, 1)).sum(axis=0)
+    return Variation(weights, (share * y).sum(axis=0) * scale, GRID * between[:, None] + sampled[:, None])
+
+
+def _independent_share(y: Array, known: Array) -> Array:
+    """Return how many independent blocks one block is worth; only correlation beyond its standard error counts."""
+    count = np.maximum(known.sum(axis=0), 1)
+    away = np.where(known, y - y.sum(axis=0) / count, 0.0)
+    correlation = (away[1:] * away[:-1]).sum(axis=0) / np.maximum((away**2).sum(axis=0), 1e-300)
+    sure = np.clip(correlation + 1 / count - 1 / np.sqrt(count), 0, 0.9)
+    return (1 - sure) / (1 + sure)
+
+
+def _posterior(log_likelihood: Array, sorts: Sequence[str]) -> Array:
+    """Return the weights over the grid by statistic: first one prior for all, then one for each sort around it."""
+    likelihood = np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
+    even = np.full(len(GRID), 1 / len(GRID))
+    common = _prior(likelihood, even, VAGUE)
+    labels = np.array(sorts)
+    weights = np.empty_like(likelihood)
+    for sort in dict.fromkeys(sorts):
+        mine = labels == sort
+        weights[mine] = likelihood[mine] * _prior(likelihood[mine], common, 4 * VAGUE)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def _prior(likelihood: Array, base: Array, counts_for: float) -> Array:
+    prior = base
+    for _ in range(ROUNDS):
+        shares = likelihood * prior
+        found = (shares / shares.sum(axis=1, keepdims=True)).sum(axis=0)
+        prior = (found + counts_for * base) / (len(likelihood) + counts_for)
+    return prior
