@@ -158,6 +158,8 @@ def _statistics(
     found = learned_variation(
         away, rows, row_sd, [_sort(name, share) for name, share in zip(names, counted, strict=True)]
     )
+    if cut.basis == "assumed":
+        found = replace(found, weights=np.tile(np.arange(len(GRID)) == 0, (len(names), 1)).astype(float))
     extra = policy.assumed_variation**2 * cut.short
     limits = _limits(found, names, extra, window, checks_per_year, policy)
     between = np.sqrt(found.weights @ GRID + extra) * row_sd
@@ -195,7 +197,7 @@ def _row_moments(whole: Numbers, told: Array, rows: Array, means: Array) -> tupl
 def _sort(name: tuple[Family, str, str], counted: bool) -> str:
     """Return which statistics are thought to vary alike."""
     family, _, statistic = name
-    if family in ("joint", "concept", "missing"):
+    if family != "features":
         return family
     return "share" if counted else statistic
 
@@ -215,12 +217,12 @@ def _limits(
     """Return the limits by statistic and window size, in sds of a row: those of persistence, then those at once."""
     overlap = max(1, round(window / timedelta(days=DAYS_PER_YEAR / checks_per_year)))
     allowed = _allowed(names) * policy.false_alarms_per_year / checks_per_year
+    allowed = allowed / np.array([_sides(name) for _, _, name in names])
+    single = onset_rate(1, 1, overlap)
     rules = [(1 - policy.share_at_once, onset_rate(policy.persistence, policy.memory, overlap))]
-    if policy.share_at_once:
-        rules.append((policy.share_at_once, onset_rate(1, 1, overlap)))
-    sides = np.array([_sides(name) for _, _, name in names])
+    rules += [(policy.share_at_once, single)] if policy.share_at_once else []
     return [
-        np.stack([_limit(found, extra, size, allowed * share / sides, rate) for size in sizes(policy)], axis=1)
+        np.stack([_limit(found, extra, size, allowed * share, rate, single) for size in sizes(policy)], axis=1)
         for share, rate in rules
     ]
 
@@ -232,15 +234,22 @@ def _allowed(names: Sequence[tuple[Family, str, str]]) -> Array:
     return np.array([SHARES_OF_RATE[family] / total / families.count(family) for family in families])
 
 
-def _limit(found: Variation, extra: float, rows: int, allowed: Array, rate: OnsetRate) -> Array:
-    """Return, by statistic, the limit at which one side rings at the rate allowed; by bisection in its logarithm."""
-    sd = np.sqrt(GRID + extra + 1 / rows)
-    center = np.sqrt(found.center_variance + extra)[:, :, None] * NODES / sd[None, :, None]
+def _limit(found: Variation, extra: float, rows: int, allowed: Array, rate: OnsetRate, single: OnsetRate) -> Array:
+    """Return, by statistic, the limit at which one side rings at the rate allowed; by bisection in its logarithm.
+
+    Where neighbouring windows resemble each other, waiting for a second one rules out less: the rule's rate goes over
+    to that of a `single` check, in proportion to their correlation beyond what sampling dilutes.
+    """
+    sd = np.sqrt(GRID + extra + 1 / rows)[None, :, None]
+    center = np.sqrt(found.center_variance + extra)[:, :, None] * NODES / sd
     weights = found.weights[:, :, None] * (NODE_WEIGHTS / NODE_WEIGHTS.sum())
-    low, high = np.full(len(weights), 0.1 * sd[0]), np.full(len(weights), MOST_DEVIATIONS * sd[-1])
+    between = found.weights @ GRID
+    alike = (found.correlation * between / (between + 1 / rows))[:, None, None]
+    low, high = np.full(len(weights), 0.1 * sd.min()), np.full(len(weights), MOST_DEVIATIONS * sd.max())
     for _ in range(18):
         middle = np.sqrt(low * high)
-        often = (weights * rate(middle[:, None, None] / sd[None, :, None] - center)).sum(axis=(1, 2))
+        away = middle[:, None, None] / sd - center
+        often = (weights * rate(away) ** (1 - alike) * single(away) ** alike).sum(axis=(1, 2))
         low, high = np.where(often > allowed, middle, low), np.where(often > allowed, high, middle)
     return high
 

@@ -78,6 +78,8 @@ class Column(BaseModel):
     mean: float = 0.0
     sd: float = 1.0
     """Of the column's score by row, which correlations are made of."""
+    scored: bool = False
+    """Whether the score varies enough for that: a rare value's would be all tail."""
 
 
 class Statistic(BaseModel):

@@ -22,6 +22,8 @@ PREDICTION, TARGET = "prediction", "target"
 UNSEEN, UNLIKE = "share unseen", "share not as ever"
 COMPONENTS = ("location", "spread", "skew", "tails")
 KNOTS = 256
+MOST_SCORE = 4.5
+"""Sds from the mean within which all of a column's scores must lie: a value shared by 5 % of rows may."""
 MOST_LEVELS = 8
 LEAST_SHARE = 0.01
 MOST_KNOWN = 10_000
@@ -98,7 +100,7 @@ def reduced(window: Coded, known: Known, moments: int = 1) -> Numbers:
 
     `moments` 3 adds the mean squares and cubes, which only a reference needs.
     """
-    scores = {one.name: row_scores(window.codes[one.name], one) for one in known.columns}
+    scores = {one.name: row_scores(window.codes[one.name], one) for one in known.columns if one.scored}
     parts = [part for one in known.columns for part in _of_column(window.codes[one.name], one, moments)]
     parts.append(_of_pairs(scores, known.pairs, moments))
     if known.target != "other":
@@ -178,8 +180,9 @@ def _column(values: "pd.Series", kind: Kind) -> Column:
     raw = _score_by_code(bare)[codes[codes >= 0]]
     if len(raw) == 0:
         return bare
-    sd = float(raw.std())
-    return bare.model_copy(update={"mean": float(raw.mean()), "sd": sd if sd > 1e-9 else 1.0})
+    mean, sd = float(raw.mean()), float(raw.std())
+    scored = sd > 0 and float(np.abs(raw - mean).max()) <= MOST_SCORE * sd
+    return bare.model_copy(update={"mean": mean, "sd": sd if scored else 1.0, "scored": scored})
 
 
 def _number(values: "pd.Series") -> Column:
@@ -235,10 +238,10 @@ def _of_levels(codes: Array, column: Column) -> Numbers:
 
 
 def _of_pairs(scores: Mapping[str, Array], pairs: Sequence[tuple[str, str]], moments: int) -> Numbers:
-    """Return the correlations of the pairs' scores; a missing value counts as average."""
+    """Return the covariances of the pairs' scores within the window; a missing value counts as average."""
     used = sorted({name for pair in pairs for name in pair})
     places = {name: place for place, name in enumerate(used)}
-    some = np.stack([scores[name] for name in used], axis=1) if used else np.zeros((0, 0))
+    some = np.stack([_centered(scores[name]) for name in used], axis=1) if used else np.zeros((0, 0))
     left, right = ([places[pair[side]] for pair in pairs] for side in (0, 1))
     powers = [
         ((some**power).T @ some**power / max(len(some), 1))[left, right] if power <= moments else np.zeros(len(pairs))
@@ -257,19 +260,24 @@ def _of_errors(window: Coded, scores: Mapping[str, Array], known: Known, moments
     told = np.zeros(window.rows, dtype=bool) if window.error is None else ~np.isnan(window.error)
     error = np.zeros(0) if window.error is None else window.error[told]
     loss = error**2 if known.error_cap is None else np.abs(error)
-    along = [one.name for one in known.columns if one.name != TARGET]
+    along = [one.name for one in known.columns if one.scored and one.name != TARGET]
     names: list[tuple[Family, str, str]] = [("performance", PREDICTION, "loss"), ("performance", PREDICTION, "bias")]
     names += [("performance" if name == PREDICTION else "concept", name, "error along it") for name in along]
-    many = np.stack([loss, error, *(error * scores[name][told] for name in along)], axis=1)
+    many = np.stack([loss, error, *(_centered(error) * _centered(scores[name][told]) for name in along)], axis=1)
     size = max(len(many), 1)
     powers = [(many**power).sum(axis=0) / size if power <= moments else np.zeros(len(names)) for power in (1, 2, 3)]
     return _numbers(names, len(many), (powers[0], powers[1], powers[2]))
 
 
+def _centered(scores: Array) -> Array:
+    """Return the scores less their mean in this window: that a column moved is told elsewhere."""
+    return scores - (scores.mean() if len(scores) else 0.0)
+
+
 def _pairs(rows: Coded, columns: Sequence[Column], most: int) -> tuple[tuple[str, str], ...]:
     """Return the pairs of columns to watch: all, or those most correlated in the reference."""
-    scores = {one.name: row_scores(rows.codes[one.name], one) for one in columns}
-    varied = [name for name, values in scores.items() if values.std() > 1e-9]
+    scores = {one.name: row_scores(rows.codes[one.name], one) for one in columns if one.scored}
+    varied = list(scores)
     if len(varied) < 2 or most == 0:
         return ()
     some = np.stack([scores[name] for name in varied], axis=1)

@@ -18,6 +18,8 @@ GRID = np.concatenate([[0.0], np.geomspace(0.003, 2.0, 24) ** 2])
 """Variances between windows that are thought possible, in units of a row's."""
 VAGUE = 2.0
 """How many statistics the even prior over the grid counts for; a sort's own prior counts four times as many."""
+FEW = 10
+"""Statistics of a sort below which half of its prior stays even: others may not vary as they do."""
 ROUNDS = 60
 LARGE_COUNT = 100.0
 """Expected counts from which a share's sampling is normal enough."""
@@ -32,6 +34,8 @@ class Variation:
     center: Array
     center_variance: Array
     """Of the center, by statistic and grid value, in units of a row's variance."""
+    correlation: Array
+    """Of neighbouring blocks, as far as it is sure."""
 
 
 def deviation(mean: Array, rows: Array, center: Array, row_sd: Array, skewness: Array, counted: Array) -> Array:
@@ -71,7 +75,8 @@ def learned_variation(blocks: Array, rows: Array, row_sd: Array, sorts: Sequence
     scale = np.maximum(row_sd, 1e-12)
     known = ~np.isnan(blocks) & (rows > 0)
     y = np.where(known, blocks / scale, 0.0)
-    worth = _independent_share(y, known)
+    correlation = _neighbours_correlation(y, known)
+    worth = (1 - correlation) / (1 + correlation)
     variance = GRID[:, None, None] + 1 / np.maximum(rows, 1)[None]
     precision = np.where(known, 1 / variance, 0.0)
     total = np.maximum(precision.sum(axis=1), 1e-12)
@@ -89,16 +94,16 @@ def learned_variation(blocks: Array, rows: Array, row_sd: Array, sorts: Sequence
     share = share / np.maximum(share.sum(axis=0), 1e-12)
     between = (share**2).sum(axis=0) / np.maximum(worth, 0.05)
     sampled = (share**2 / np.maximum(rows, 1)).sum(axis=0)
-    return Variation(weights, (share * y).sum(axis=0) * scale, GRID * between[:, None] + sampled[:, None])
+    center_variance = GRID * between[:, None] + sampled[:, None]
+    return Variation(weights, (share * y).sum(axis=0) * scale, center_variance, correlation)
 
 
-def _independent_share(y: Array, known: Array) -> Array:
-    """Return how many independent blocks one block is worth; only correlation beyond its standard error counts."""
+def _neighbours_correlation(y: Array, known: Array) -> Array:
+    """Return how far blocks resemble those after them; only correlation beyond its standard error counts."""
     count = np.maximum(known.sum(axis=0), 1)
     away = np.where(known, y - y.sum(axis=0) / count, 0.0)
     correlation = (away[1:] * away[:-1]).sum(axis=0) / np.maximum((away**2).sum(axis=0), 1e-300)
-    sure = np.clip(correlation + 1 / count - 1 / np.sqrt(count), 0, 0.9)
-    return (1 - sure) / (1 + sure)
+    return np.clip(correlation + 1 / count - 1 / np.sqrt(count), 0, 0.9)
 
 
 def _posterior(log_likelihood: Array, sorts: Sequence[str]) -> Array:
@@ -110,7 +115,8 @@ def _posterior(log_likelihood: Array, sorts: Sequence[str]) -> Array:
     weights = np.empty_like(likelihood)
     for sort in dict.fromkeys(sorts):
         mine = labels == sort
-        weights[mine] = likelihood[mine] * _prior(likelihood[mine], common, 4 * VAGUE)
+        base = common if mine.sum() >= FEW else (common + even) / 2
+        weights[mine] = likelihood[mine] * _prior(likelihood[mine], base, 4 * VAGUE)
     return weights / weights.sum(axis=1, keepdims=True)
 
 

@@ -1,0 +1,316 @@
+"""What a fault is measured by: how rows arrived and columns were filled while the feed was well."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from tasks.signals.models import Column, Kind
+from tasks.signals.summaries import PREDICTION, TARGET, codes_of, learned, numeric
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = np.ndarray
+FaultKind = Literal[
+    "stopped feed",
+    "low volume",
+    "duplicates",
+    "missing values",
+    "unknown categories",
+    "constant column",
+    "changed units",
+    "shifted clock",
+]
+PIECES = (28, 14, 7, 4, 2, 1)
+"""Into how many pieces a window may be cut, so that a fault of a day shows in a window of a month."""
+HOURS = 24
+REFERENCE_ROWS = 200_000
+
+
+class FaultPolicy(BaseModel):
+    """What is a broken feed rather than a changed world."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min_missing_jump: float = Field(
+        default=0.05, gt=0, le=1, description="Rise of a column's share of missing values from which it is a fault"
+    )
+    min_unknown_share: float = Field(
+        default=0.005, gt=0, le=1, description="Share of categories never seen before from which it is a fault"
+    )
+    min_duplicate_jump: float = Field(
+        default=0.05, gt=0, le=1, description="Rise of the share of repeated rows from which it is a fault"
+    )
+    max_volume: float = Field(
+        default=0.65, gt=0, lt=1, description="Share of the usual number of rows below which it is a fault"
+    )
+    min_run: int = Field(default=30, ge=5, description="Fewest equal values in a row that make a column frozen")
+    chance: float = Field(
+        default=1e-7, gt=0, lt=0.01, description="Probability, by chance, below which a count is not chance"
+    )
+    min_rows: int = Field(default=50, ge=20, description="Fewest rows of a piece of a window that are judged")
+
+
+class Filling(BaseModel):
+    """How a column was filled in the reference."""
+
+    model_config = ConfigDict(frozen=True)
+
+    column: Column
+    missing: float
+    most_missing: float
+    """Largest share in a piece."""
+    unknown: float
+    """Share of rows in levels that were in no other piece."""
+    most_unknown: float
+    commonest: float
+    """Share of the commonest value among the present ones."""
+    longest_run: int
+    """Equal values in a row, in order of time; missing ones left out."""
+    spreads: tuple[float, ...]
+    """Largest distance from the reference's distribution (Kolmogorov-Smirnov) of a window, a half, a piece."""
+    by_hour: tuple[float, ...] = ()
+    """Mean rank score by hour of the day, UTC; empty where it does not depend on it."""
+
+
+class Healthy(BaseModel):
+    """How the feed was while it was well; stored with the model's version."""
+
+    model_config = ConfigDict(frozen=True)
+
+    policy: FaultPolicy
+    window_days: float
+    pieces: int
+    rows: int
+    rows_per_window: float
+    fewest: tuple[float, ...]
+    """Fewest rows in 1, 2, ... pieces in a row."""
+    usual: tuple[float, ...]
+    """Median of rows in 1, 2, ... pieces in a row."""
+    longest_gap_seconds: float
+    duplicates: float
+    most_duplicates: float
+    """Largest share of repeated rows in a window's length."""
+    fillings: tuple[Filling, ...]
+    hours: tuple[float, ...]
+    """Share of rows by hour of the day, UTC."""
+    most_hours_moved: float
+    """Largest distance of a block's profile by hour from the reference's, as `clock_distance` measures it."""
+
+
+def healthy(
+    reference: "pd.DataFrame",
+    event_times: "pd.Series",
+    kinds: Mapping[str, Kind],
+    *,
+    window: timedelta,
+    policy: FaultPolicy,
+) -> Healthy:
+    """Return how features were filled and rows arrived in the reference, which is taken to be well.
+
+    Raises:
+        ValueError: the reference has fewer rows than one piece needs.
+    """
+    if len(reference) < policy.min_rows:
+        raise ValueError(f"expected a reference of at least {policy.min_rows} rows, found {len(reference)}")
+    order = np.argsort(event_times.to_numpy(), kind="stable")[-REFERENCE_ROWS:]
+    features = {name: kind for name, kind in kinds.items() if name not in (PREDICTION, TARGET)}
+    rows, times = reference.iloc[order][list(features)], seconds(event_times)[order]
+    span = max(times[-1] - times[0], 1.0)
+    per_window = len(rows) * min(1.0, window.total_seconds() / span)
+    pieces = next((one for one in PIECES if per_window / one >= policy.min_rows), 1)
+    length = window.total_seconds() / pieces
+    cuts = (window.total_seconds(), window.total_seconds() / 2, length)
+    back = ((times[-1] - times) // length).astype(np.int64)
+    place = back.max() - back
+    counts = np.bincount(place)[1:] if back.max() else np.bincount(place)
+    fewest, usual = _rolling(counts, pieces)
+    blocks = (times[-1] - times) // window.total_seconds()
+    duplicates = repeated(rows, times)
+    columns = learned(rows, features, 0).columns
+    fillings = tuple(_filling(rows[one.name], one, place, times, cuts, policy) for one in columns)
+    hours = hour_of(times)
+    bare = Healthy(
+        policy=policy,
+        window_days=window / timedelta(days=1),
+        pieces=pieces,
+        rows=len(rows),
+        rows_per_window=per_window,
+        fewest=fewest,
+        usual=usual,
+        longest_gap_seconds=float(np.diff(times).max()),
+        duplicates=float(duplicates.mean()),
+        most_duplicates=float(max(duplicates[blocks == one].mean() for one in np.unique(blocks))),
+        fillings=fillings,
+        hours=tuple((np.bincount(hours, minlength=HOURS) / len(hours)).tolist()),
+        most_hours_moved=0.0,
+    )
+    moved = [
+        clock_distances(bare, rows[blocks == one], times[blocks == one])[0]
+        for one in np.unique(blocks)[:-1]
+        if (blocks == one).sum() >= policy.min_rows
+    ]
+    return bare.model_copy(update={"most_hours_moved": max(moved, default=float("inf"))})
+
+
+def seconds(times: "pd.Series") -> Array:
+    """Return times as seconds since 1970, UTC."""
+    return times.to_numpy().astype("datetime64[us]").astype(np.int64) / 1e6
+
+
+def hour_of(times: Array) -> Array:
+    """Return the hour of the day, UTC, of times in seconds."""
+    return (times // 3600 % HOURS).astype(np.int64)
+
+
+def repeated(rows: "pd.DataFrame", times: Array) -> Array:
+    """Say which rows repeat an earlier one in all columns and in their time."""
+    return rows.assign(**{" time": times}).duplicated().to_numpy()
+
+
+def runs(codes: Array) -> Array:
+    """Return how often each present code was repeated without a break, up to and including its row; 0 if missing."""
+    lengths = np.zeros(len(codes), dtype=np.int64)
+    present = np.flatnonzero(codes >= 0)
+    if len(present) == 0:
+        return lengths
+    values = codes[present]
+    starts = np.concatenate([[0], np.flatnonzero(values[1:] != values[:-1]) + 1])
+    begun = np.repeat(starts, np.diff(np.concatenate([starts, [len(values)]])))
+    lengths[present] = np.arange(len(values)) - begun + 1
+    return lengths
+
+
+def identities(values: "pd.Series") -> Array:
+    """Return a whole number for each distinct value, -1 where it is missing."""
+    import pandas as pd
+
+    return pd.factorize(values)[0]
+
+
+def distance(values: Array, knots: Array) -> float:
+    """Return the Kolmogorov-Smirnov distance of values from a distribution known by its quantiles."""
+    ranks = np.sort(values)
+    below = np.searchsorted(ranks, knots, "right") / len(ranks)
+    under = np.searchsorted(ranks, knots, "left") / len(ranks)
+    return float(
+        np.maximum(
+            np.abs(below - np.searchsorted(knots, knots, "right") / len(knots)),
+            np.abs(under - np.searchsorted(knots, knots, "left") / len(knots)),
+        ).max()
+    )
+
+
+def clock_distances(well: Healthy, rows: "pd.DataFrame", times: Array) -> Array:
+    """Return how unlike the reference the day looks if the clock had been put forward by 0, 1, ... 23 hours.
+
+    The day is the number of rows and the columns' mean scores by hour, in squared standard errors, per hour and column.
+    """
+    hours = hour_of(times)
+    counts = np.bincount(hours, minlength=HOURS).astype(float)
+    expected = np.array(well.hours)
+    shares = counts / max(counts.sum(), 1)
+    floor = np.maximum(expected * (1 - expected), 1 / well.rows)
+    found = [_rolled_cost(shares, expected, np.full(HOURS, float(len(times))) / floor.mean())]
+    for one in well.fillings:
+        if one.by_hour:
+            mean = _hourly(_score(rows[one.column.name], one.column), hours)
+            found.append(_rolled_cost(mean, np.array(one.by_hour), counts))
+    return np.mean(found, axis=0)
+
+
+def _rolled_cost(found: Array, expected: Array, weight: Array) -> Array:
+    """Return the weighted mean square of the difference for each shift, hours without rows left out."""
+    told = ~np.isnan(found)
+    return np.array(
+        [
+            float((weight[told] * (found[told] - np.roll(expected, shift)[told]) ** 2).sum() / max(told.sum(), 1))
+            for shift in range(HOURS)
+        ]
+    )
+
+
+def _rolling(counts: Array, most: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the fewest and the median of the sums of 1, 2, ... counts in a row."""
+    sums = [
+        np.convolve(counts, np.ones(size), "valid") if len(counts) >= size else counts[:0]
+        for size in range(1, most + 1)
+    ]
+    mean = counts.mean()
+    fewest = tuple(float(one.min()) if len(one) else float(mean * (place + 1)) for place, one in enumerate(sums))
+    usual = tuple(float(np.median(one)) if len(one) else float(mean * (place + 1)) for place, one in enumerate(sums))
+    return fewest, usual
+
+
+def _filling(
+    values: "pd.Series", column: Column, place: Array, times: Array, lengths: tuple[float, ...], policy: FaultPolicy
+) -> Filling:
+    codes = codes_of(values, column)
+    size = np.bincount(place).astype(float)
+    enough = size >= policy.min_rows
+    missing = np.bincount(place[codes < 0], minlength=len(size))
+    unknown = _alone(codes, place, len(size)) if column.known else np.zeros(len(size))
+    identity = identities(values)
+    present = identity[identity >= 0]
+    return Filling(
+        column=column,
+        missing=float((codes < 0).mean()),
+        most_missing=_most(missing, size, enough),
+        unknown=float(unknown.sum() / size.sum()),
+        most_unknown=_most(unknown, size, enough),
+        commonest=float(np.bincount(present).max() / len(present)) if len(present) else 1.0,
+        longest_run=int(runs(identity).max()),
+        spreads=tuple(_spread(values, column, times, length, policy) for length in lengths),
+        by_hour=_by_hour(values, column, times),
+    )
+
+
+def _most(count: Array, size: Array, enough: Array) -> float:
+    return float((count[enough] / size[enough]).max()) if enough.any() else float(count.sum() / size.sum())
+
+
+def _alone(codes: Array, place: Array, pieces: int) -> Array:
+    """Return the rows, by piece, whose level is in no other piece."""
+    present = codes >= 0
+    table = np.zeros((pieces, codes.max() + 2), dtype=np.int64)
+    np.add.at(table, (place[present], codes[present]), 1)
+    return table[:, (table > 0).sum(axis=0) == 1].sum(axis=1).astype(float)
+
+
+def _spread(values: "pd.Series", column: Column, times: Array, length: float, policy: FaultPolicy) -> float:
+    """Return the largest distance of a stretch of that many seconds from the whole."""
+    if column.kind == "categorical" or not column.knots:
+        return 0.0
+    found, knots = numeric(values), np.array(column.knots)
+    told = ~np.isnan(found)
+    place = ((times[-1] - times) // length).astype(np.int64)[told]
+    parts = [part for part in np.split(found[told], np.flatnonzero(np.diff(place)) + 1) if len(part) >= policy.min_rows]
+    return max((distance(part, knots) for part in parts), default=0.0)
+
+
+def _score(values: "pd.Series", column: Column) -> Array:
+    """Return the rank score of a number, NaN where it is missing."""
+    codes = codes_of(values, column)
+    return np.where(codes < 0, np.nan, np.sqrt(3) * (codes / len(column.knots) - 1))
+
+
+def _hourly(scores: Array, hours: Array) -> Array:
+    told = ~np.isnan(scores)
+    count = np.bincount(hours[told], minlength=HOURS)
+    total = np.bincount(hours[told], weights=scores[told], minlength=HOURS)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _by_hour(values: "pd.Series", column: Column, times: Array) -> tuple[float, ...]:
+    """Return the mean score by hour where hours tell at least a twentieth of its variance; hours without rows as 0."""
+    if column.kind == "categorical" or not column.knots:
+        return ()
+    hours = hour_of(times)
+    scores = _score(values, column)
+    mean = np.nan_to_num(_hourly(scores, hours))
+    variance = np.nanvar(scores)
+    told = variance > 0 and np.nanvar(mean[hours]) >= 0.05 * variance
+    return tuple(mean.tolist()) if told else ()
