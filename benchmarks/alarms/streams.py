@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.signal import lfilter
 
 from tasks.signals.models import Kind
-from tasks.signals.summaries import PREDICTION, TARGET
+from tasks.signals.summaries import PREDICTION, TARGET, texts
 
 NUMBERS, CATEGORIES = 12, 8
 BLOCKS = 12
@@ -162,7 +162,10 @@ def table_kinds(raw: pd.DataFrame, time: str, target: str) -> dict[str, Kind]:
 def _plain(raw: pd.DataFrame, kinds: Mapping[str, Kind], answers: pd.Series, target: str) -> pd.DataFrame:
     features = {name: kind for name, kind in kinds.items() if name not in (PREDICTION, TARGET)}
     plain = pd.DataFrame(
-        {name: raw[name].astype("float64" if kind == "numeric" else "object") for name, kind in features.items()}
+        {
+            name: raw[name].astype("float64") if kind == "numeric" else texts(raw[name])
+            for name, kind in features.items()
+        }
     )
     if kinds[TARGET] == "numeric":
         return plain.assign(**{TARGET: raw[target].astype("float64")})
@@ -174,15 +177,17 @@ def _predictions(learning: pd.DataFrame, rows: pd.DataFrame, kinds: Mapping[str,
     from sklearn.compose import make_column_transformer
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OrdinalEncoder
+    from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 
     words = [name for name, kind in kinds.items() if kind == "categorical" and name != TARGET]
     features = [name for name in kinds if name not in (PREDICTION, TARGET)]
+    words_known = FunctionTransformer(lambda rows: rows.fillna("").astype(object))
     encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     is_class = kinds[TARGET] == "categorical"
     model = HistGradientBoostingClassifier if is_class else HistGradientBoostingRegressor
     pipeline = make_pipeline(
-        make_column_transformer((encoder, words), remainder="passthrough"), model(max_iter=50, random_state=0)
+        make_column_transformer((make_pipeline(words_known, encoder), words), remainder="passthrough"),
+        model(max_iter=50, random_state=0),
     )
     known = learning[learning[TARGET].notna()]
     pipeline.fit(known[features], known[TARGET])

@@ -237,7 +237,7 @@ def _undone(values: Array, knots: Array, usual: float) -> tuple[float, str] | No
     needed = max(CLEARLY_OTHER, 1.5 * usual)
     near = max(1.5 * usual, 0.05) + 1.6 / np.sqrt(len(values))
     far = distance(values, knots)
-    warm = TEMPERATURES if COLDEST < knots[0] and knots[-1] < HOTTEST and far >= needed else {}
+    warm = TEMPERATURES if knots[0] > COLDEST and knots[-1] < HOTTEST and far >= needed else {}
     found = [(distance(undo(values), knots), far, name) for name, undo in warm.items()]
     some, nonzero = values[values != 0], knots[knots != 0]
     if min(len(some), len(nonzero)) >= FEWEST_NONZERO and (other := distance(some, nonzero)) >= needed:
