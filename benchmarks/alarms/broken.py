@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 from benchmarks.alarms.rules import Ours
 from benchmarks.alarms.streams import BLOCKS, START, WEEK, Stream, Table, made
 from tasks.signals.faults import Fault, faults
-from tasks.signals.health import FaultPolicy, Healthy, healthy
+from tasks.signals.health import FaultKind, FaultPolicy, Healthy, healthy
 from tasks.windows import Window
 
 Break = Callable[[pd.DataFrame, pd.Series, str, np.random.Generator], tuple[pd.DataFrame, pd.Series]]
@@ -27,10 +27,12 @@ def broken_feeds(tables: list[Table], trials: int) -> list[dict[str, Any]]:
     streams += [(table.name, table.as_it_came(BLOCKS + WINDOWS)) for table in tables]
     for place, (name, stream) in enumerate(streams):
         well, ours = _healthy(stream), Ours(stream)
+        by_itself = _seen(well, ours, stream)
+        found.setdefault((name, "nothing"), Counter())[_alone(by_itself)] += 1
         for breakage, break_it in breakages().items():
             for column in _columns(stream, breakage, place):
                 changed = _after(stream, break_it, column, place)
-                found.setdefault((name, breakage), Counter())[_outcome(well, ours, changed)] += 1
+                found.setdefault((name, breakage), Counter())[_outcome(well, ours, changed, by_itself)] += 1
     return [{"stream": name, "breakage": breakage, **counts} for (name, breakage), counts in found.items()]
 
 
@@ -62,7 +64,6 @@ def pair(name: str, clean: Stream, dirty: Stream) -> list[dict[str, Any]]:
 def breakages() -> Mapping[str, Break]:
     """Return what may happen to the rows from some moment on, by name."""
     return {
-        "nothing": lambda rows, times, _, __: (rows, times),
         "missing in bursts": lambda rows, times, column, rng: (_gone(rows, column, _bursts(times, rng)), times),
         "missing share jumps": lambda rows, times, column, rng: (
             _gone(rows, column, rng.random(len(rows)) < 0.2),
@@ -83,6 +84,11 @@ def breakages() -> Mapping[str, Break]:
         "stopped feed": lambda rows, times, _, __: _kept(rows, times, times < times.iloc[0] + WEEK / 7),
         "clock five hours off": lambda rows, times, _, __: (rows, times + pd.Timedelta(hours=5)),
     }
+
+
+def _alone(seen: "_Seen") -> str:
+    """Return what an unbroken stream is taken for."""
+    return "fault" if any(seen.faults) else "drift" if any(seen.rings) else "neither"
 
 
 def _columns(stream: Stream, breakage: str, place: int) -> list[str]:
@@ -126,15 +132,32 @@ def _after(stream: Stream, break_it: Break, column: str, seed: int) -> Stream:
     return replace(stream, rows=whole, times=pd.concat([stream.times.iloc[:start], times], ignore_index=True))
 
 
-def _outcome(well: Healthy, ours: Ours, stream: Stream) -> str:
-    """Return what the windows after the reference are taken for; a fault comes first: it keeps the alarm quiet."""
-    ours.follow(stream)
-    for number in range(BLOCKS, BLOCKS + WINDOWS):
-        if _faults(well, stream, number):
+def _outcome(well: Healthy, ours: Ours, stream: Stream, by_itself: "_Seen") -> str:
+    """Return what the windows after the reference are taken for, beyond what the unbroken stream shows by itself.
+
+    A fault found in the same window as a ringing alarm counts as fault: it keeps the alarm quiet.
+    """
+    seen = _seen(well, ours, stream)
+    for number in range(WINDOWS):
+        if seen.faults[number] - by_itself.faults[number]:
             return "fault"
-        if ours.rings(stream.window(number)):
+        if seen.rings[number] and not by_itself.rings[number]:
             return "drift"
     return "neither"
+
+
+@dataclass(frozen=True)
+class _Seen:
+    faults: list[set[tuple[FaultKind, str]]]
+    """Kinds and columns, by window."""
+    rings: list[bool]
+
+
+def _seen(well: Healthy, ours: Ours, stream: Stream) -> _Seen:
+    ours.follow(stream)
+    numbers = range(BLOCKS, BLOCKS + WINDOWS)
+    found = [{(one.kind, one.column) for one in _faults(well, stream, number)} for number in numbers]
+    return _Seen(found, [ours.rings(stream.window(number)) for number in numbers])
 
 
 def _faults(well: Healthy, stream: Stream, number: int) -> tuple[Fault, ...]:

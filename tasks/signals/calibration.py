@@ -27,7 +27,7 @@ REFERENCE_ROWS = 200_000
 """Rows of the reference from which ranks and a row's variance are told; more are sampled."""
 NODES, NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
 MOST_DEVIATIONS = 60.0
-NEARLY_WHOLE = 0.1
+NEARLY_WHOLE = 0.15
 """What the oldest block may lack of its length."""
 
 
@@ -62,8 +62,9 @@ def calibrated(
     """
     if len(reference) < 2:
         raise ValueError(f"expected a reference of at least 2 rows to calibrate the alarm, found {len(reference)}")
-    order = np.argsort(event_times.to_numpy(), kind="stable")
-    rows, times = reference.iloc[order][list(kinds)], event_times.to_numpy()[order]
+    moments = event_times.to_numpy(dtype="datetime64[us]")
+    order = np.argsort(moments, kind="stable")
+    rows, times = reference.iloc[order][list(kinds)], moments[order]
     cut = blocks_of(times, window, policy)
     some = sampled(rows, REFERENCE_ROWS)
     known = learned(some, kinds, policy.max_pairs)

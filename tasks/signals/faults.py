@@ -50,6 +50,8 @@ COLDEST, HOTTEST = -130.0, 400.0
 CLEARLY_OTHER = 0.3
 """Distance (Kolmogorov-Smirnov) from which a distribution is another one, so that other units are tried."""
 FEWEST_NONZERO = 20
+MOSTLY_NEW = 0.2
+"""Share of unknown categories in a piece of the reference from which new ones are usual, as in an id or a date."""
 CLEARLY_BETTER = 3.0
 """How many times nearer the undone column, or day, must be."""
 
@@ -164,7 +166,7 @@ def _of_column(
             f"{name}: {share:.1%} missing, {filling.missing:.1%} in the reference, at most {filling.most_missing:.1%}"
         )
         yield _fault("missing values", name, share, filling.missing, since, told)
-    if filling.column.known:
+    if filling.column.known and filling.most_unknown < MOSTLY_NEW:
         strange = codes == len(filling.column.known)
         seen = _worst(strange, codes >= 0, pieces, filling.most_unknown, well.policy.min_unknown_share, well)
         if seen:

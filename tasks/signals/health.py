@@ -141,7 +141,7 @@ def healthy(
         rows_per_window=per_window,
         fewest=fewest,
         usual=usual,
-        longest_gap_seconds=float(np.diff(times).max()),
+        longest_gap_seconds=_longest_gap(times, window.total_seconds()),
         duplicates=float(duplicates.mean()),
         most_duplicates=float(max(duplicates[blocks == one].mean() for one in np.unique(blocks))),
         fillings=fillings,
@@ -158,7 +158,7 @@ def healthy(
 
 def seconds(times: "pd.Series") -> Array:
     """Return times as seconds since 1970, UTC."""
-    return times.to_numpy().astype("datetime64[us]").astype(np.int64) / 1e6
+    return times.to_numpy(dtype="datetime64[us]").astype(np.int64) / 1e6
 
 
 def hour_of(times: Array) -> Array:
@@ -231,6 +231,13 @@ def _rolled_cost(found: Array, expected: Array, weight: Array) -> Array:
             for shift in range(HOURS)
         ]
     )
+
+
+def _longest_gap(times: Array, window: float) -> float:
+    """Return the longest time between rows; gaps of half a window and more were outages, unless all are so long."""
+    gaps = np.diff(times)
+    usual = gaps[gaps < window / 2]
+    return float(usual.max() if len(usual) >= len(gaps) / 2 else gaps.max())
 
 
 def _rolling(counts: Array, most: int) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -57,12 +57,12 @@ def deviation(mean: Array, rows: Array, center: Array, row_sd: Array, skewness: 
 
 def _mid_p(share: Array, rows: Array, center: Array, z: Array) -> Array:
     """Return the normal score of a binomial count's mid-p value; where it underflows, the plain z."""
-    count = np.nan_to_num(np.rint(share * rows))
-    below = np.where(count > 0, bdtr(np.maximum(count - 1, 0), rows, center), 0.0)
-    above = np.where(count < rows, bdtrc(count, rows, center), 0.0)
-    point = np.clip(1 - below - above, 0, 1)
-    upper, lower = above + point / 2, below + point / 2
-    found = np.where(upper < 0.5, -ndtri(np.maximum(upper, 1e-300)), ndtri(np.maximum(lower, 1e-300)))
+    size = rows.astype(np.int64)
+    count = np.nan_to_num(np.rint(share * size))
+    above, below = bdtrc(count, size, center), np.where(count > 0, bdtr(np.maximum(count - 1, 0), size, center), 0.0)
+    upper = (above + np.where(count > 0, bdtrc(np.maximum(count - 1, 0), size, center), 1.0)) / 2
+    lower = (below + bdtr(count, size, center)) / 2
+    found = np.where(upper < lower, -ndtri(np.maximum(upper, 1e-300)), ndtri(np.maximum(lower, 1e-300)))
     return np.where(np.isnan(share), np.nan, np.where(np.abs(found) > 37, z, found))
 
 
