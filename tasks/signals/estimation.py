@@ -80,7 +80,7 @@ def confidence(prediction: "pd.Series", target: "pd.Series") -> Confidence:
         raise ValueError("expected predictions with labels to learn their confidence from, found none")
     shown, answers = prediction.to_numpy(float)[both], target.to_numpy(float)[both]
     curve = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(shown, answers)
-    points = np.unique(np.quantile(shown, np.linspace(0, 1, 101)))
+    points = np.unique(np.quantile(shown, np.linspace(0, 1, 101), method="nearest"))
     return Confidence(
         predicted=tuple(points.tolist()), observed=tuple(curve.predict(points).tolist()), rows=int(both.sum())
     )

@@ -183,12 +183,16 @@ def _of_column(
 def _worst(
     bad: Array, of: Array, pieces: list[_Piece], usual: float, jump: float, well: Healthy
 ) -> tuple[float, float] | None:
-    """Return the impossible share of the largest piece that has one, and the start of the first, or None."""
-    counts = [(bad[one.chosen].sum(), of[one.chosen].sum(), one.start) for one in pieces]
+    """Return the impossible share of the largest piece that has one, and the start of the first, or None.
+
+    The jump is the whole window's; a share jumps further in a piece, by the root of how many there are.
+    """
+    widest = (1.0, 2.0**0.5, well.pieces**0.5)
+    counts = [(bad[one.chosen].sum(), of[one.chosen].sum(), jump * widest[one.cut], one.start) for one in pieces]
     over = [
         (float(count / size), start)
-        for count, size, start in counts
-        if size >= well.policy.min_rows and count / size >= usual + jump and _impossible(count, size, usual, well)
+        for count, size, needed, start in counts
+        if size >= well.policy.min_rows and count / size >= usual + needed and _impossible(count, size, usual, well)
     ]
     return (over[0][0], min(start for _, start in over)) if over else None
 
