@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.alarms.streams import BLOCKS, CHECKS_PER_YEAR, WEEK, Stream
-from tasks.signals.alarm import alarm
+from tasks.signals.alarm import alarm, signals
 from tasks.signals.calibration import calibrated
 from tasks.signals.measuring import judged, known_of
 from tasks.signals.models import Alarm, AlarmPolicy, Signal
-from tasks.signals.summaries import PREDICTION, TARGET, coded
+from tasks.signals.summaries import PREDICTION, TARGET, Coded, coded
 
 
 class Rule(Protocol):
@@ -42,18 +42,23 @@ class Ours:
             checks_per_year=CHECKS_PER_YEAR * checks_per_week,
             policy=self.policy,
         )
-        self.coded = coded(stream.rows, known_of(self.limits))
+        self.stream = stream
+        self.coded: Coded | None = coded(stream.rows, known_of(self.limits))
         self.past: deque[tuple[Signal, ...]] = deque(maxlen=self.policy.memory)
         self.alarm: Alarm | None = None
 
     def follow(self, stream: Stream) -> None:
         """Forget past checks and look at another stream from now on, with the same limits."""
-        self.coded = coded(stream.rows, known_of(self.limits))
+        self.stream, self.coded = stream, None
         self.past.clear()
 
     def rings(self, places: np.ndarray) -> bool:
         """Say whether it rings at a check of these rows of its stream."""
-        self.past.append(judged(self.limits, self.coded.only(places)))
+        if self.coded is None:
+            seen = signals(self.limits, self.stream.rows.iloc[places])
+        else:
+            seen = judged(self.limits, self.coded.only(places))
+        self.past.append(seen)
         self.alarm = alarm(tuple(self.past), self.policy)
         return self.alarm is not None
 
