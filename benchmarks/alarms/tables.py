@@ -6,9 +6,8 @@ from typing import Any
 
 def as_markdown(found: dict[str, Any]) -> str:
     """Return a page with one table for each part that was measured."""
-    parts = [
-        f"# Alarms\n\n`{found['command']}`\n\n{found['cpu_minutes']} minutes of one core, {found['minutes']} by the clock.\n"
-    ]
+    lasted = f"{found['cpu_minutes']} minutes of one core, {found['minutes']} by the clock"
+    parts = [f"# Alarms\n\n`{found['command']}`\n\n{lasted}.\n"]
     if "false_alarms" in found:
         parts.append(_false_alarms(found["false_alarms"], found["stated_rate"]))
     if "power" in found:

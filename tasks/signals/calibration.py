@@ -15,6 +15,7 @@ import numpy as np
 
 from tasks.signals.models import SHARES_OF_RATE, AlarmPolicy, Basis, Family, Kind, Limits, Statistic
 from tasks.signals.rates import OnsetRate, onset_rate
+from tasks.signals.sampling import sampled_places
 from tasks.signals.summaries import UNLIKE, UNSEEN, Coded, Known, Numbers, coded, learned, reduced, unit
 from tasks.signals.variation import GRID, Variation, deviation, learned_variation
 
@@ -25,6 +26,8 @@ Array = np.ndarray
 DAYS_PER_YEAR = 365.25
 REFERENCE_ROWS = 200_000
 """Rows of the reference from which ranks and a row's variance are told; more are sampled."""
+BLOCK_ROWS = 20_000
+"""Rows of a block that are looked at; more are sampled."""
 NODES, NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
 MOST_DEVIATIONS = 60.0
 NEARLY_WHOLE = 0.15
@@ -64,12 +67,11 @@ def calibrated(
         raise ValueError(f"expected a reference of at least 2 rows to calibrate the alarm, found {len(reference)}")
     moments = event_times.to_numpy(dtype="datetime64[us]")
     order = np.argsort(moments, kind="stable")
-    rows, times = reference.iloc[order][list(kinds)], moments[order]
-    cut = blocks_of(times, window, policy)
-    some = sampled(rows, REFERENCE_ROWS)
+    cut = blocks_of(moments[order], window, policy)
+    some = reference.iloc[order[sampled_places(cut.block < cut.count, REFERENCE_ROWS)]]
     known = learned(some, kinds, policy.max_pairs)
-    every = coded(rows, known)
-    pieces = [every.only(sampled_places(cut.block == one, policy.max_rows)) for one in range(cut.count)]
+    chosen = [sampled_places(cut.block == one, min(policy.max_rows, BLOCK_ROWS)) for one in range(cut.count)]
+    pieces = [coded(reference.iloc[order[one]], known) for one in chosen]
     whole = reduced(coded(some, known), known, moments=3)
     each = _with_unseen([reduced(piece, known) for piece in pieces], pieces, known)
     statistics = _statistics(whole, each, cut, window, checks_per_year, policy)
@@ -77,7 +79,7 @@ def calibrated(
         policy=policy,
         basis=cut.basis,
         blocks=cut.count,
-        rows=len(rows),
+        rows=len(reference),
         rows_per_block=float(np.bincount(cut.block[cut.block >= 0]).mean()),
         window_days=window / timedelta(days=1),
         checks_per_year=checks_per_year,
@@ -87,7 +89,7 @@ def calibrated(
         target=known.target,
         sizes=sizes(policy),
         statistics=statistics,
-        note=_note(cut, len(rows), window, policy),
+        note=_note(cut, len(reference), window, policy),
     )
 
 
@@ -109,21 +111,6 @@ def blocks_of(times: Array, window: timedelta, policy: AlarmPolicy) -> Cut:
     if len(times) >= policy.min_blocks * policy.min_rows:
         return Cut(np.arange(len(times)) * policy.min_blocks // len(times), policy.min_blocks, "shorter blocks", short)
     return Cut(np.zeros(len(times), dtype=int), 1, "assumed", 1.0)
-
-
-def sampled(rows: "pd.DataFrame", most: int) -> "pd.DataFrame":
-    """Return at most `most` of the rows, drawn with a fixed seed, in their order."""
-    return rows if len(rows) <= most else rows[sampled_places(np.ones(len(rows), dtype=bool), most)]
-
-
-def sampled_places(chosen: Array, most: int) -> Array:
-    """Return a mask of at most `most` of the chosen places, drawn with a fixed seed."""
-    places = np.flatnonzero(chosen)
-    if len(places) <= most:
-        return chosen
-    kept = np.zeros(len(chosen), dtype=bool)
-    kept[np.random.default_rng(0).choice(places, most, replace=False)] = True
-    return kept
 
 
 def sizes(policy: AlarmPolicy) -> tuple[int, ...]:

@@ -47,6 +47,8 @@ TEMPERATURES: Mapping[str, Callable[[Array], Array]] = {
 }
 COLDEST, HOTTEST = -130.0, 400.0
 """Between which a column's values may be temperatures that are met with; elsewhere the 32 degrees are lost in them."""
+DAY = 86_400.0
+"""Seconds of the shortest stretch whose volume is judged: within a day it follows the hour."""
 CLEARLY_OTHER = 0.3
 """Distance (Kolmogorov-Smirnov) from which a distribution is another one, so that other units are tried."""
 FEWEST_NONZERO = 20
@@ -131,7 +133,8 @@ def _volume(well: Healthy, times: Array, start: float, end: float) -> Iterable[F
     back = np.cumsum(counts[::-1])
     fewest, usual = np.array(well.fewest), np.array(well.usual)
     allowed = np.minimum(well.policy.max_volume * usual, 0.9 * fewest)
-    few = (back < allowed) & (back + 5 * np.sqrt(allowed) < usual)
+    long = length * np.arange(1, well.pieces + 1) >= min(DAY, end - start)
+    few = long & (back < allowed) & (back + 5 * np.sqrt(allowed) < usual)
     if few.any():
         size = int(np.flatnonzero(few)[-1])
         told = f"{back[size]} rows in {(size + 1) * length / 86400:.3g} days, {usual[size]:.0f} are usual and never "
@@ -257,6 +260,8 @@ def _clock(well: Healthy, rows: "pd.DataFrame", times: Array) -> Iterable[Fault]
 
     One hour is left alone: summer time moves what people do by as much.
     """
+    if well.most_hours_moved is None:
+        return
     costs = clock_distances(well, rows, times)
     shift = int(costs.argmin())
     hours = shift if shift <= HOURS // 2 else shift - HOURS

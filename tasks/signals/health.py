@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.signals.models import Column, Kind
+from tasks.signals.sampling import sampled_places
 from tasks.signals.summaries import PREDICTION, TARGET, codes_of, learned, numeric
 
 if TYPE_CHECKING:
@@ -91,14 +92,13 @@ class Healthy(BaseModel):
     usual: tuple[float, ...]
     """Median of rows in 1, 2, ... pieces in a row."""
     longest_gap_seconds: float
-    duplicates: float
     most_duplicates: float
     """Largest share of repeated rows in a window's length."""
     fillings: tuple[Filling, ...]
     hours: tuple[float, ...]
     """Share of rows by hour of the day, UTC."""
-    most_hours_moved: float
-    """Largest distance of a block's profile by hour from the reference's, as `clock_distance` measures it."""
+    most_hours_moved: float | None
+    """Largest distance of a whole block's day from the reference's (`clock_distances`); None: no block is whole."""
 
 
 def healthy(
@@ -116,44 +116,49 @@ def healthy(
     """
     if len(reference) < policy.min_rows:
         raise ValueError(f"expected a reference of at least {policy.min_rows} rows, found {len(reference)}")
-    order = np.argsort(event_times.to_numpy(), kind="stable")[-REFERENCE_ROWS:]
+    times = seconds(event_times)
+    order = np.argsort(times, kind="stable")
+    times = times[order]
     features = {name: kind for name, kind in kinds.items() if name not in (PREDICTION, TARGET)}
-    rows, times = reference.iloc[order][list(features)], seconds(event_times)[order]
-    span = max(times[-1] - times[0], 1.0)
-    per_window = len(rows) * min(1.0, window.total_seconds() / span)
+    some = sampled_places(np.ones(len(order), dtype=bool), REFERENCE_ROWS)
+    rows = reference.iloc[order[some]][list(features)]
+    newest = reference.iloc[order[-REFERENCE_ROWS:]][list(features)]
+    per_window = len(times) * min(1.0, window.total_seconds() / max(times[-1] - times[0], 1.0))
     pieces = next((one for one in PIECES if per_window / one >= policy.min_rows), 1)
-    length = window.total_seconds() / pieces
-    cuts = (window.total_seconds(), window.total_seconds() / 2, length)
-    back = ((times[-1] - times) // length).astype(np.int64)
-    place = back.max() - back
-    counts = np.bincount(place)[1:] if back.max() else np.bincount(place)
-    fewest, usual = _rolling(counts, pieces)
-    blocks = (times[-1] - times) // window.total_seconds()
-    duplicates = repeated(rows, times)
-    columns = learned(rows, features, 0).columns
-    fillings = tuple(_filling(rows[one.name], one, place, times, cuts, policy) for one in columns)
+    fewest, usual = _rolling(times, window.total_seconds() / pieces, pieces)
+    known = learned(rows, features, 0).columns
     hours = hour_of(times)
     bare = Healthy(
         policy=policy,
         window_days=window / timedelta(days=1),
         pieces=pieces,
-        rows=len(rows),
+        rows=len(times),
         rows_per_window=per_window,
         fewest=fewest,
         usual=usual,
         longest_gap_seconds=_longest_gap(times, window.total_seconds()),
-        duplicates=float(duplicates.mean()),
-        most_duplicates=float(max(duplicates[blocks == one].mean() for one in np.unique(blocks))),
-        fillings=fillings,
+        most_duplicates=_most_duplicates(newest, times[-REFERENCE_ROWS:], window.total_seconds()),
+        fillings=tuple(
+            _filling(rows[one.name], newest[one.name], one, times[some], window.total_seconds(), pieces, policy)
+            for one in known
+        ),
         hours=tuple((np.bincount(hours, minlength=HOURS) / len(hours)).tolist()),
-        most_hours_moved=0.0,
+        most_hours_moved=None,
     )
-    moved = [
-        clock_distances(bare, rows[blocks == one], times[blocks == one])[0]
-        for one in np.unique(blocks)[:-1]
-        if (blocks == one).sum() >= policy.min_rows
-    ]
-    return bare.model_copy(update={"most_hours_moved": max(moved, default=float("inf"))})
+    return bare.model_copy(update={"most_hours_moved": _most_hours_moved(bare, rows, times[some])})
+
+
+def _most_duplicates(rows: "pd.DataFrame", times: Array, window: float) -> float:
+    """Return the largest share of repeated rows in a window's length."""
+    block = ((times[-1] - times) // window).astype(np.int64)
+    return float((np.bincount(block, weights=repeated(rows, times)) / np.maximum(np.bincount(block), 1)).max())
+
+
+def _most_hours_moved(well: Healthy, rows: "pd.DataFrame", times: Array) -> float | None:
+    """Return the largest distance of a whole block's day from the reference's, or None where no block is whole."""
+    block = ((times[-1] - times) // (well.window_days * 86400)).astype(np.int64)
+    told = [one for one in range(block.max()) if (block == one).sum() >= well.policy.min_rows]
+    return max((clock_distances(well, rows[block == one], times[block == one])[0] for one in told), default=None)
 
 
 def seconds(times: "pd.Series") -> Array:
@@ -240,27 +245,31 @@ def _longest_gap(times: Array, window: float) -> float:
     return float(usual.max() if len(usual) >= len(gaps) / 2 else gaps.max())
 
 
-def _rolling(counts: Array, most: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return the fewest and the median of the sums of 1, 2, ... counts in a row."""
-    sums = [
-        np.convolve(counts, np.ones(size), "valid") if len(counts) >= size else counts[:0]
-        for size in range(1, most + 1)
-    ]
-    mean = counts.mean()
-    fewest = tuple(float(one.min()) if len(one) else float(mean * (place + 1)) for place, one in enumerate(sums))
-    usual = tuple(float(np.median(one)) if len(one) else float(mean * (place + 1)) for place, one in enumerate(sums))
-    return fewest, usual
+def _rolling(times: Array, length: float, most: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the fewest and the median rows in 1, 2, ... stretches of `length` in a row, the oldest left out."""
+    back = ((times[-1] - times) // length).astype(np.int64)
+    counts = np.bincount(back)[: max(back.max(), 1)]
+    sums = [np.convolve(counts, np.ones(min(size, len(counts))), "valid") for size in range(1, most + 1)]
+    return tuple(float(one.min()) for one in sums), tuple(float(np.median(one)) for one in sums)
 
 
 def _filling(
-    values: "pd.Series", column: Column, place: Array, times: Array, lengths: tuple[float, ...], policy: FaultPolicy
+    values: "pd.Series",
+    newest: "pd.Series",
+    column: Column,
+    times: Array,
+    window: float,
+    pieces: int,
+    policy: FaultPolicy,
 ) -> Filling:
+    """Return how a column was filled, of a sample of its values; of its `newest` values all, in which runs show."""
+    place = ((times[-1] - times) // (window / pieces)).astype(np.int64)
     codes = codes_of(values, column)
     size = np.bincount(place).astype(float)
     enough = size >= policy.min_rows
     missing = np.bincount(place[codes < 0], minlength=len(size))
     unknown = _alone(codes, place, len(size)) if column.known else np.zeros(len(size))
-    identity = identities(values)
+    identity = identities(newest)
     present = identity[identity >= 0]
     return Filling(
         column=column,
@@ -270,7 +279,7 @@ def _filling(
         most_unknown=_most(unknown, size, enough),
         commonest=float(np.bincount(present).max() / len(present)) if len(present) else 1.0,
         longest_run=int(runs(identity).max()),
-        spreads=tuple(_spread(values, column, times, length, policy) for length in lengths),
+        spreads=tuple(_spread(values, column, times, window / cut, policy) for cut in (1, 2, pieces)),
         by_hour=_by_hour(values, column, times),
     )
 

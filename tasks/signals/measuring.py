@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.signals.calibration import sampled
 from tasks.signals.models import Limits, Signal
+from tasks.signals.sampling import sampled
 from tasks.signals.summaries import Coded, Known, coded, numeric, reduced, unit
 from tasks.signals.variation import deviation
 

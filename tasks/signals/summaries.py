@@ -122,7 +122,9 @@ def numeric(values: "pd.Series") -> Array:
 
 
 def texts(values: "pd.Series") -> "pd.Series":
-    """Return a column as str, missing values kept as missing."""
+    """Return a column as str, missing values kept as missing; a class 1 reads as 1.0, since with gaps it is a float."""
+    if values.dtype.kind in "iu":
+        return values.astype("float64").astype("str")
     if values.dtype.kind == "b":
         return values.map({True: "True", False: "False"})
     return values if values.dtype == "str" else values.astype("str").where(values.notna())

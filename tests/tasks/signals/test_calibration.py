@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from tasks.signals.alarm import alarm, signals
-from tasks.signals.calibration import blocks_of, calibrated, sampled
+from tasks.signals.calibration import blocks_of, calibrated
 from tasks.signals.models import AlarmPolicy, Limits
+from tasks.signals.sampling import sampled
 
 WEEK = timedelta(days=7)
 POLICY = AlarmPolicy()

@@ -227,3 +227,12 @@ def test_the_distance_is_the_largest_difference_of_the_cumulative_shares():
     assert distance(np.array([1.0, 2.0, 3.0, 4.0]), knots) == 0
     assert distance(np.array([3.0, 4.0]), knots) == 2 / 4
     assert distance(np.array([9.0]), knots) == 1
+
+
+def test_without_a_whole_window_of_reference_the_clock_is_not_judged():
+    rows, times = a_feed(0.5)
+    short = healthy(rows, times, KINDS, window=WEEK, policy=POLICY)
+    week, moments = this_week()
+
+    assert short.most_hours_moved is None
+    assert "shifted clock" not in {one.kind for one in faults(short, week, moments, THIS_WEEK)}

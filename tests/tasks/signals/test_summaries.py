@@ -155,3 +155,12 @@ def test_without_labels_the_outcomes_are_named_and_unknown():
     assert np.isnan(found["prediction", "loss"])
     assert np.isnan(found["target", "share unseen"])
     assert not np.isnan(found["prediction", "location"])
+
+
+def test_a_class_is_the_same_whether_it_comes_as_whole_number_or_with_gaps_as_float():
+    kinds = {"prediction": "numeric", "target": "categorical"}
+    reference = {"prediction": RANKS, "target": (RANKS > 0.75).astype(float)}
+
+    found = told(reference, {"prediction": [0.2, 0.6, 0.7], "target": [0, 1, 1]}, kinds)
+
+    assert (found["target", "share of 0.0"], found["target", "share unseen"]) == (1 / 3, 0)
