@@ -75,7 +75,7 @@ def learned_variation(blocks: Array, rows: Array, row_sd: Array, sorts: Sequence
     scale = np.maximum(row_sd, 1e-12)
     known = ~np.isnan(blocks) & (rows > 0)
     y = np.where(known, blocks / scale, 0.0)
-    correlation = _neighbours_correlation(y, known)
+    correlation = _neighbours_correlation(y, known, rows, sorts)
     worth = (1 - correlation) / (1 + correlation)
     variance = GRID[:, None, None] + 1 / np.maximum(rows, 1)[None]
     precision = np.where(known, 1 / variance, 0.0)
@@ -98,12 +98,25 @@ def learned_variation(blocks: Array, rows: Array, row_sd: Array, sorts: Sequence
     return Variation(weights, (share * y).sum(axis=0) * scale, center_variance, correlation)
 
 
-def _neighbours_correlation(y: Array, known: Array) -> Array:
-    """Return how far blocks resemble those after them; only correlation beyond its standard error counts."""
+def _neighbours_correlation(y: Array, known: Array, rows: Array, sorts: Sequence[str]) -> Array:
+    """Return how far blocks resemble those after them, told of each statistic or of its sort, whichever is more.
+
+    Only correlation beyond its standard error counts. Within a sort statistics count by what is not sampling in them.
+    """
     count = np.maximum(known.sum(axis=0), 1)
     away = np.where(known, y - y.sum(axis=0) / count, 0.0)
-    correlation = (away[1:] * away[:-1]).sum(axis=0) / np.maximum((away**2).sum(axis=0), 1e-300)
-    return np.clip(correlation + 1 / count - 1 / np.sqrt(count), 0, 0.9)
+    squares = np.maximum((away**2).sum(axis=0), 1e-300)
+    found = (away[1:] * away[:-1]).sum(axis=0) / squares + 1 / count
+    sampling = np.where(known, 1 / np.maximum(rows, 1), 0.0).sum(axis=0)
+    counts_for = np.clip(1 - sampling / squares, 0, 1)
+    sure = found - 1 / np.sqrt(count)
+    labels = np.array(sorts)
+    for sort in dict.fromkeys(sorts):
+        mine = labels == sort
+        weight = max(counts_for[mine].sum(), 1e-12)
+        pooled = (counts_for[mine] * found[mine]).sum() / weight - 1 / np.sqrt(count[mine].mean() * weight)
+        sure[mine] = np.maximum(sure[mine], pooled)
+    return np.clip(sure, 0, 0.9)
 
 
 def _posterior(log_likelihood: Array, sorts: Sequence[str]) -> Array:
