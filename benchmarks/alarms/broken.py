@@ -1,5 +1,6 @@
 """Break a feed in every way and see whether it is caught as a fault, taken for drift, or missed."""
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ def broken_feeds(tables: list[Table], trials: int) -> list[dict[str, Any]]:
     streams = [("made, seasonal", made("seasonal", BLOCKS + WINDOWS, 2_000, 700 + one)) for one in range(trials)]
     streams += [(table.name, table.as_it_came(BLOCKS + WINDOWS)) for table in tables]
     for place, (name, stream) in enumerate(streams):
+        print(f"faults: {name}", file=sys.stderr, flush=True)
         well, ours = _healthy(stream), Ours(stream)
         by_itself = _seen(well, ours, stream)
         found.setdefault((name, "nothing"), Counter())[_alone(by_itself)] += 1

@@ -1,5 +1,6 @@
 """Count alarms where nothing drifts."""
 
+import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -53,6 +54,7 @@ def onsets(rung: Iterable[bool]) -> int:
 
 def _compared(condition: str, streams: list[Callable[[], Stream]], each: int) -> list[dict[str, Any]]:
     """Return the rates of all rules; peers see fewer of the same streams, as many as are stated."""
+    print(f"false alarms: {condition}", file=sys.stderr, flush=True)
     found = [_counted(condition, Ours, streams, each, 1)]
     some = streams[: max(1, len(streams) // 10)]
     for adjusted in (False, True):

@@ -1,5 +1,6 @@
 """See how soon a drift of one feature among twenty is detected."""
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -32,6 +33,7 @@ def power(trials: int) -> list[dict[str, Any]]:
     columns: dict[tuple[str, int], list[bool]] = {}
     for size in SIZES:
         for trial in range(trials):
+            print(f"power: {size} rows, trial {trial + 1} of {trials}", file=sys.stderr, flush=True)
             stream = made("independent", BLOCKS + WINDOWS, size, 9_000 + trial)
             rules: list[Ours | Tests] = [Ours(stream)]
             if trial < PEER_TRIALS:
