@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from tasks.signals.coding import unit
 from tasks.signals.models import SHARES_OF_RATE, AlarmPolicy, Basis, Family, Kind, Limits, Statistic
 from tasks.signals.rates import OnsetRate, onset_rate
 from tasks.signals.sampling import sampled_places
-from tasks.signals.summaries import UNLIKE, UNSEEN, Coded, Known, Numbers, coded, learned, reduced, unit
+from tasks.signals.summaries import UNLIKE, UNSEEN, Coded, Known, Numbers, coded, learned, reduced
 from tasks.signals.variation import GRID, Variation, deviation, learned_variation
 
 if TYPE_CHECKING:

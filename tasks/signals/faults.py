@@ -13,19 +13,19 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 from scipy.special import bdtrc
 
+from tasks.signals.clock import HOURS, clock_distances
+from tasks.signals.coding import codes_of, numeric
 from tasks.signals.health import (
-    HOURS,
     FaultKind,
     Filling,
     Healthy,
-    clock_distances,
+    day_of,
     distance,
     identities,
     repeated,
     runs,
     seconds,
 )
-from tasks.signals.summaries import codes_of, numeric
 from tasks.windows import Window
 
 if TYPE_CHECKING:
@@ -262,7 +262,7 @@ def _clock(well: Healthy, rows: "pd.DataFrame", times: Array) -> Iterable[Fault]
     """
     if well.most_hours_moved is None:
         return
-    costs = clock_distances(well, rows, times)
+    costs = clock_distances(day_of(well), rows, times)
     shift = int(costs.argmin())
     hours = shift if shift <= HOURS // 2 else shift - HOURS
     unusual = costs[0] > max(2 * well.most_hours_moved, 4.0)

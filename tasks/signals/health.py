@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from tasks.signals.clock import HOURS, Day, by_hour, clock_distances, hour_of
+from tasks.signals.coding import codes_of, numeric
 from tasks.signals.models import Column, Kind
 from tasks.signals.sampling import sampled_places
-from tasks.signals.summaries import PREDICTION, TARGET, codes_of, learned, numeric
+from tasks.signals.summaries import PREDICTION, TARGET, learned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +29,6 @@ FaultKind = Literal[
 ]
 PIECES = (28, 14, 7, 4, 2, 1)
 """Into how many pieces a window may be cut, so that a fault of a day shows in a window of a month."""
-HOURS = 24
 REFERENCE_ROWS = 200_000
 
 
@@ -148,6 +149,11 @@ def healthy(
     return bare.model_copy(update={"most_hours_moved": _most_hours_moved(bare, rows, times[some])})
 
 
+def day_of(well: Healthy) -> Day:
+    """Return the hours of the reference's day."""
+    return Day(well.rows, well.hours, tuple((one.column, one.by_hour) for one in well.fillings if one.by_hour))
+
+
 def _most_duplicates(rows: "pd.DataFrame", times: Array, window: float) -> float:
     """Return the largest share of repeated rows in a window's length."""
     block = ((times[-1] - times) // window).astype(np.int64)
@@ -158,17 +164,14 @@ def _most_hours_moved(well: Healthy, rows: "pd.DataFrame", times: Array) -> floa
     """Return the largest distance of a whole block's day from the reference's, or None where no block is whole."""
     block = ((times[-1] - times) // (well.window_days * 86400)).astype(np.int64)
     told = [one for one in range(block.max()) if (block == one).sum() >= well.policy.min_rows]
-    return max((clock_distances(well, rows[block == one], times[block == one])[0] for one in told), default=None)
+    return max(
+        (clock_distances(day_of(well), rows[block == one], times[block == one])[0] for one in told), default=None
+    )
 
 
 def seconds(times: "pd.Series") -> Array:
     """Return times as seconds since 1970, UTC."""
     return times.to_numpy(dtype="datetime64[us]").astype(np.int64) / 1e6
-
-
-def hour_of(times: Array) -> Array:
-    """Return the hour of the day, UTC, of times in seconds."""
-    return (times // 3600 % HOURS).astype(np.int64)
 
 
 def repeated(rows: "pd.DataFrame", times: Array) -> Array:
@@ -206,35 +209,6 @@ def distance(values: Array, knots: Array) -> float:
             np.abs(below - np.searchsorted(knots, knots, "right") / len(knots)),
             np.abs(under - np.searchsorted(knots, knots, "left") / len(knots)),
         ).max()
-    )
-
-
-def clock_distances(well: Healthy, rows: "pd.DataFrame", times: Array) -> Array:
-    """Return how unlike the reference the day looks if the clock had been put forward by 0, 1, ... 23 hours.
-
-    The day is the number of rows and the columns' mean scores by hour, in squared standard errors, per hour and column.
-    """
-    hours = hour_of(times)
-    counts = np.bincount(hours, minlength=HOURS).astype(float)
-    expected = np.array(well.hours)
-    shares = counts / max(counts.sum(), 1)
-    floor = np.maximum(expected * (1 - expected), 1 / well.rows)
-    found = [_rolled_cost(shares, expected, np.full(HOURS, float(len(times))) / floor.mean())]
-    for one in well.fillings:
-        if one.by_hour:
-            mean = _hourly(_score(rows[one.column.name], one.column), hours)
-            found.append(_rolled_cost(mean, np.array(one.by_hour), counts))
-    return np.mean(found, axis=0)
-
-
-def _rolled_cost(found: Array, expected: Array, weight: Array) -> Array:
-    """Return the weighted mean square of the difference for each shift, hours without rows left out."""
-    told = ~np.isnan(found)
-    return np.array(
-        [
-            float((weight[told] * (found[told] - np.roll(expected, shift)[told]) ** 2).sum() / max(told.sum(), 1))
-            for shift in range(HOURS)
-        ]
     )
 
 
@@ -280,7 +254,7 @@ def _filling(
         commonest=float(np.bincount(present).max() / len(present)) if len(present) else 1.0,
         longest_run=int(runs(identity).max()),
         spreads=tuple(_spread(values, column, times, window / cut, policy) for cut in (1, 2, pieces)),
-        by_hour=_by_hour(values, column, times),
+        by_hour=by_hour(values, column, times),
     )
 
 
@@ -305,28 +279,3 @@ def _spread(values: "pd.Series", column: Column, times: Array, length: float, po
     place = ((times[-1] - times) // length).astype(np.int64)[told]
     parts = [part for part in np.split(found[told], np.flatnonzero(np.diff(place)) + 1) if len(part) >= policy.min_rows]
     return max((distance(part, knots) for part in parts), default=0.0)
-
-
-def _score(values: "pd.Series", column: Column) -> Array:
-    """Return the rank score of a number, NaN where it is missing."""
-    codes = codes_of(values, column)
-    return np.where(codes < 0, np.nan, np.sqrt(3) * (codes / len(column.knots) - 1))
-
-
-def _hourly(scores: Array, hours: Array) -> Array:
-    told = ~np.isnan(scores)
-    count = np.bincount(hours[told], minlength=HOURS)
-    total = np.bincount(hours[told], weights=scores[told], minlength=HOURS)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
-def _by_hour(values: "pd.Series", column: Column, times: Array) -> tuple[float, ...]:
-    """Return the mean score by hour where hours tell at least a twentieth of its variance; hours without rows as 0."""
-    if column.kind == "categorical" or not column.knots:
-        return ()
-    hours = hour_of(times)
-    scores = _score(values, column)
-    mean = np.nan_to_num(_hourly(scores, hours))
-    variance = np.nanvar(scores)
-    told = variance > 0 and np.nanvar(mean[hours]) >= 0.05 * variance
-    return tuple(mean.tolist()) if told else ()

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tasks.signals.coding import numeric, unit
 from tasks.signals.models import Limits, Signal
 from tasks.signals.sampling import sampled
-from tasks.signals.summaries import Coded, Known, coded, numeric, reduced, unit
+from tasks.signals.summaries import Coded, Known, coded, reduced
 from tasks.signals.variation import deviation
 
 if TYPE_CHECKING:
