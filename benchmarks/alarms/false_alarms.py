@@ -59,7 +59,7 @@ def _compared(condition: str, streams: list[Callable[[], Stream]], each: int) ->
     some = streams[: max(1, len(streams) // 10)]
     for adjusted in (False, True):
         found.append(_counted(condition, partial(Tests, adjusted=adjusted), some, each, 1))
-    found.append(_counted(condition, Preset, streams[:1], each, max(1, each // 10)))
+    found.append(_counted(condition, Preset, streams[:1], each, max(1, each // 5)))
     return found
 
 
