@@ -1,0 +1,81 @@
+"""How often k of the last n checks lie beyond a limit by chance, when windows are ordinary.
+
+An alarm is an onset: the rule holds at a check and did not at the one before. Windows that do not overlap are
+independent and their patterns can be counted; those that overlap are moving averages and are simulated, once, seeded.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+
+import numpy as np
+from scipy.special import log_ndtr
+
+Array = np.ndarray
+HIGHEST, STEP = 40.0, 0.02
+CHECKS = 1_000_000
+FEWEST_ONSETS = 100
+
+
+@dataclass(frozen=True)
+class OnsetRate:
+    """Onsets a check of the rule on a standard normal statistic, by limit; its logarithm, at equal steps from 0."""
+
+    log_rate: Array
+
+    def __call__(self, limits: Array) -> Array:
+        """Return the rate at each limit; a limit below 0 counts as 0, beyond the table as its end."""
+        place = np.clip(limits / STEP, 0, len(self.log_rate) - 1.001)
+        left = place.astype(np.int64)
+        part = place - left
+        return np.exp(self.log_rate[left] * (1 - part) + self.log_rate[left + 1] * part)
+
+
+@lru_cache(maxsize=32)
+def onset_rate(persistence: int, memory: int, overlap: int) -> OnsetRate:
+    """Return the rate of onsets of `persistence` of the last `memory` checks and the newest, on one side.
+
+    `overlap` is how many checks fall within one window's length; 1: windows do not overlap.
+    """
+    grid = np.arange(0, HIGHEST + STEP, STEP)
+    log_rate = _counted(grid, persistence, memory) if overlap == 1 else _simulated(grid, persistence, memory, overlap)
+    return OnsetRate(np.minimum.accumulate(log_rate))
+
+
+def rings(beyond: Array, persistence: int, memory: int) -> Array:
+    """Say at which checks the rule holds: the newest beyond, and `persistence` of the last `memory`."""
+    count = np.cumsum(beyond)
+    within = count - np.concatenate([np.zeros(memory, dtype=count.dtype), count])[: len(count)]
+    return beyond & (within >= persistence)
+
+
+def _counted(grid: Array, persistence: int, memory: int) -> Array:
+    """Return the log rate for independent checks: the sum over all patterns in which the rule begins to hold."""
+    log_in, log_out = log_ndtr(-grid), log_ndtr(grid)
+    patterns = [np.array(one) for one in product([False, True], repeat=memory + 1)]
+    begins = [one for one in patterns if rings(one, persistence, memory)[-1] and not _rang_before(one, persistence)]
+    terms = [one.sum() * log_in + (~one).sum() * log_out for one in begins]
+    return np.logaddexp.reduce(terms, axis=0)
+
+
+def _rang_before(pattern: Array, persistence: int) -> bool:
+    return bool(pattern[-2] and pattern[:-1].sum() >= persistence)
+
+
+def _simulated(grid: Array, persistence: int, memory: int, overlap: int) -> Array:
+    """Return the log rate for overlapping checks; beyond what was simulated, by a parabola, as for a normal tail."""
+    steps = np.random.default_rng(0).standard_normal(CHECKS + overlap)
+    sums = np.concatenate([[0.0], np.cumsum(steps)])
+    series = (sums[overlap:] - sums[:-overlap]) / np.sqrt(overlap)
+    coarse = np.arange(0, 4.01, 0.1)
+    onsets = np.array([_onsets(series > limit, persistence, memory) for limit in coarse])
+    told = onsets >= FEWEST_ONSETS
+    tail = told & (coarse >= min(1.0, coarse[told][-1] - 1.0))
+    bend = np.polyfit(coarse[tail], np.log(onsets[tail] / len(series)), 2, w=np.sqrt(onsets[tail]))
+    inside = np.interp(grid, coarse[told], np.log(onsets[told] / len(series)))
+    return np.where(grid <= coarse[told][-1], inside, np.polyval(bend, grid))
+
+
+def _onsets(beyond: Array, persistence: int, memory: int) -> int:
+    held = rings(beyond, persistence, memory)
+    return int((held[1:] & ~held[:-1]).sum())
