@@ -26,6 +26,8 @@ definitions:
     blocks: 2
     # A fit, and a block to compare on, must not be much smaller than a usual window of {window_rows} rows.
     min_rows: {min_rows}
+    # Models are fitted anew in the middle of a block: what fresh rows gain shows there.
+    origins: 2
 
   drift: &drift
     numeric_threshold: 0.1
@@ -37,8 +39,6 @@ definitions:
   # {units}
   gates: &gates
     min_gain_over_baseline: {baseline:g}
-    # A model hardly better than a linear one is let through; one that is worse is not.
-    min_gain_over_simple_model: {simple:g}
     # The lower bound of the gain decides; above 0, it is surely better.
     min_gain_over_champion: 0
     min_rows: {min_rows}
@@ -124,11 +124,11 @@ def deployments_text(told: Description) -> str:
     return HEADER.format(name=name, version=PREFECT_VERSION, **_numbers(told)) + "\n".join(parts)
 
 
-def limits(told: Description) -> tuple[str, float, float, float]:
-    """Return why, and the gain over the baseline, the loss to a linear model and the loss that count."""
+def limits(told: Description) -> tuple[str, float, float]:
+    """Return why, and the gain over the baseline and the loss that count, in units of the metric."""
     metric = metric_of(told)
     if metric == "roc_auc":
-        return "In units of ROC AUC: 0.5 is a guess, 1 is perfect.", 0.02, 0.005, 0.03
+        return "In units of ROC AUC: 0.5 is a guess, 1 is perfect.", 0.02, 0.03
     values = told.target.values.dropna()
     if metric == "log_loss":
         shares = values.value_counts(normalize=True)
@@ -139,13 +139,13 @@ def limits(told: Description) -> tuple[str, float, float, float]:
         why = (
             f"In units of {told.names[told.answers.target]}, whose standard deviation is {spread:.3g}: shares of that."
         )
-    baseline, simple, loss = (float(f"{share * spread:.2g}") for share in (0.02, 0.01, 0.05))
-    return why, baseline, simple, loss
+    baseline, loss = (float(f"{share * spread:.2g}") for share in (0.02, 0.05))
+    return why, baseline, loss
 
 
 def _numbers(told: Description) -> dict[str, object]:
     pace = told.pacing
-    units, baseline, simple, loss = limits(told)
+    units, baseline, loss = limits(told)
     least = max(FEWEST_FIT_ROWS, min(1000, pace.window_rows // 3))
     is_quick = pace.window <= timedelta(days=28)
     volume = f"Half of the smallest batch seen, {pace.smallest_volume:.0%} of the usual"
@@ -159,7 +159,6 @@ def _numbers(told: Description) -> dict[str, object]:
         "drift_rows": max(FEWEST_FIT_ROWS, min(500, pace.window_rows // 2)),
         "units": units,
         "baseline": baseline,
-        "simple": -simple,
         "loss": loss,
         "labelled": max(FEWEST_FIT_ROWS // 2, min(500, pace.window_rows // 4)),
         "cooldown": pace.window / timedelta(days=1),

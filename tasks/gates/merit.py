@@ -18,11 +18,18 @@ def beats_baseline(evidence: Evidence, policy: GatePolicy) -> Verdict:
 
 def beats_simple_model(evidence: Evidence, policy: GatePolicy) -> Verdict:
     """Refuse a challenger that does not repay what it costs over a linear model, unless the champion does so less."""
-    limit, note = policy.min_gain_over_simple_model, ""
+    limit, note = policy.min_gain_over_simple_model * _worth(evidence), ""
     champion, simple = evidence.champion, evidence.simple_model_beside_champion
     if champion is not None and simple is not None and (own := gain(evidence.metric, champion, simple)) < limit:
-        limit, note = own, f"the champion's own, which is below {limit:g}"
+        limit, note = own, f"the champion's own, which is below {limit:.4g}"
     return _gained("beats_simple_model", evidence, evidence.simple_model, limit, "a linear model", note)
+
+
+def _worth(evidence: Evidence) -> float:
+    """Return what the linear model gains over the trivial baseline, at least 0."""
+    if evidence.simple_model is None or evidence.baseline is None:
+        return 0.0
+    return max(0.0, gain(evidence.metric, evidence.simple_model, evidence.baseline))
 
 
 def _gained(gate: str, evidence: Evidence, other: float | None, limit: float, whom: str, note: str = "") -> Verdict:

@@ -10,7 +10,7 @@ from tasks.gates import Evidence, GatePolicy, GroupGap, Serving, SliceGain, refu
 
 POLICY = GatePolicy(
     min_gain_over_baseline=0.125,
-    min_gain_over_simple_model=0.0625,
+    min_gain_over_simple_model=0.5,
     min_gain_over_champion=0.0625,
     min_rows=100,
     error_rate=0.1,
@@ -242,9 +242,21 @@ def test_of_an_error_less_is_a_gain_over_the_trivial_baseline(challenger, refuse
     assert ("beats_baseline" in refusing(found)) is refused
 
 
-@pytest.mark.parametrize(("simple", "refused"), [(0.687, []), (0.6875, []), (0.688, ["beats_simple_model"])])
-def test_a_challenger_must_gain_at_least_the_minimum_over_a_linear_model(simple, refused):
-    assert refusing(evidence(simple_model=simple)) == refused
+@pytest.mark.parametrize(
+    ("challenger", "refused"), [(0.874, ["beats_simple_model"]), (0.875, []), (0.876, [])], ids=["below", "at", "above"]
+)
+def test_a_challenger_must_gain_a_share_of_what_a_linear_model_does_over_it(challenger, refused):
+    # the linear model gains .25 over a guess: half of that more is asked for
+    assert refusing(evidence(challenger=challenger, simple_model=0.75)) == refused
+
+
+@pytest.mark.parametrize(("challenger", "refused"), [(0.724, ["beats_simple_model"]), (0.725, []), (0.726, [])])
+def test_where_the_policy_says_so_it_may_be_worse_by_such_a_share(challenger, refused):
+    assert refusing(evidence(challenger=challenger, simple_model=0.75), min_gain_over_simple_model=-0.1) == refused
+
+
+def test_a_linear_model_that_is_worse_than_a_guess_is_no_measure():
+    assert the("beats_simple_model", evidence(simple_model=0.25)).limit == 0
 
 
 @pytest.mark.parametrize(("simple", "refused"), [(0.99, []), (1.0, []), (1.01, ["beats_simple_model"])])
