@@ -39,8 +39,8 @@ definitions:
   # {units}
   gates: &gates
     min_gain_over_baseline: {baseline:g}
-    # The lower bound of the gain decides; above 0, it is surely better.
-    min_gain_over_champion: 0
+    # The lower bound of the gain decides. Another seed of one recipe gains less than this, and is not worth a change.
+    min_gain_over_champion: {champion:g}
     min_rows: {min_rows}
 
   policy: &policy
@@ -100,7 +100,7 @@ FEWEST_FIT_ROWS = 50
 
 
 def deployments_text(told: Description) -> str:
-    """Return the text of the five deployments: collect, score, monitor, retrain, replay."""
+    """Return the text of the six deployments: collect, score, monitor, retrain, replay, drill."""
     name = told.answers.name
     flows = [
         ("collect", "Bring the newest rows and labels in, each once; set bad rows aside with their reasons.", "often",
@@ -113,6 +113,8 @@ def deployments_text(told: Description) -> str:
          "renew", f"{{usecase: {name}, training: *training, gates: *gates}}"),
         ("replay", "Play the history as if it were live, with real events, automations and retrains.", "",
          _replay(told)),
+        ("drill", "Sabotage retrains on purpose, in a namespace of its own, and say whether the gates caught it.", "",
+         f"{{usecase: {name}, training: *training, gates: *gates, drill: {{}}}}"),
     ]  # fmt: skip
     parts = []
     for flow, description, schedule, parameters in flows:
@@ -124,11 +126,11 @@ def deployments_text(told: Description) -> str:
     return HEADER.format(name=name, version=PREFECT_VERSION, **_numbers(told)) + "\n".join(parts)
 
 
-def limits(told: Description) -> tuple[str, float, float]:
-    """Return why, and the gain over the baseline and the loss that count, in units of the metric."""
+def limits(told: Description) -> tuple[str, float, float, float]:
+    """Return why, and the gains over baseline and champion and the loss that count, in units of the metric."""
     metric = metric_of(told)
     if metric == "roc_auc":
-        return "In units of ROC AUC: 0.5 is a guess, 1 is perfect.", 0.02, 0.03
+        return "In units of ROC AUC: 0.5 is a guess, 1 is perfect.", 0.02, 0.002, 0.03
     values = told.target.values.dropna()
     if metric == "log_loss":
         shares = values.value_counts(normalize=True)
@@ -139,13 +141,13 @@ def limits(told: Description) -> tuple[str, float, float]:
         why = (
             f"In units of {told.names[told.answers.target]}, whose standard deviation is {spread:.3g}: shares of that."
         )
-    baseline, loss = (float(f"{share * spread:.2g}") for share in (0.02, 0.05))
-    return why, baseline, loss
+    baseline, champion, loss = (float(f"{share * spread:.2g}") for share in (0.02, 0.002, 0.05))
+    return why, baseline, champion, loss
 
 
 def _numbers(told: Description) -> dict[str, object]:
     pace = told.pacing
-    units, baseline, loss = limits(told)
+    units, baseline, champion, loss = limits(told)
     least = max(FEWEST_FIT_ROWS, min(1000, pace.window_rows // 3))
     is_quick = pace.window <= timedelta(days=28)
     volume = f"Half of the smallest batch seen, {pace.smallest_volume:.0%} of the usual"
@@ -159,6 +161,7 @@ def _numbers(told: Description) -> dict[str, object]:
         "drift_rows": max(FEWEST_FIT_ROWS, min(500, pace.window_rows // 2)),
         "units": units,
         "baseline": baseline,
+        "champion": champion,
         "loss": loss,
         "labelled": max(FEWEST_FIT_ROWS // 2, min(500, pace.window_rows // 4)),
         "cooldown": pace.window / timedelta(days=1),

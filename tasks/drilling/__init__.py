@@ -17,6 +17,12 @@ class DrillPolicy(BaseModel):
     lucky_tries: int = Field(
         default=200, ge=1, description="Challengers of the champion's own recipe with another seed that are tried"
     )
+    margin: float = Field(
+        default=0.002,
+        ge=0,
+        description="What the lower bound of a made-up challenger's gain must exceed, in AUC: another seed of one "
+        "recipe makes a model that is truly better, by less than that",
+    )
     improvement_tries: int = Field(
         default=100, ge=1, description="Challengers that are tried of each size of real improvement"
     )
@@ -119,18 +125,31 @@ def summary(report: Report, failed: Sequence[str]) -> str:
     return f"{report.usecase}: {caught} of {len(report.attempts)} as expected; luck: {report.luck}; drill {verdict}"
 
 
-def as_rows(report: Report) -> list[dict[str, object]]:
+def as_rows(report: Report, policy: DrillPolicy) -> list[dict[str, object]]:
     """Return the drill's table, one row an attempt, as people read it."""
     rows: list[dict[str, object]] = [
         {
             "tried": one.tried,
             "expected": one.expected,
-            "refused by": ", ".join(one.refused_by),
-            "caught": "yes" if one.caught else "NO",
+            "found": ", ".join(one.refused_by) or ("promoted" if one.expected == NOTHING and one.caught else "-"),
+            "as expected": _word(one.caught),
             "seconds": round(one.seconds, 1),
         }
         for one in report.attempts
     ]
-    for one in (report.luck, *report.improvements):
-        rows.append({"tried": one.tried, "expected": "", "refused by": str(one), "caught": "", "seconds": ""})
-    return rows
+    lucky = f"promoted in at most {report.error_rate:.0%}"
+    rows.append(_row(report.luck, lucky, _word(report.luck.interval[0] <= report.error_rate)))
+    *smaller, large = report.improvements
+    rows += [_row(one, "measured", "") for one in smaller]
+    return [
+        *rows,
+        _row(large, f"promoted in at least {policy.min_accepted:.0%}", _word(large.share >= policy.min_accepted)),
+    ]
+
+
+def _row(one: Share, expected: str, word: str) -> dict[str, object]:
+    return {"tried": one.tried, "expected": expected, "found": str(one), "as expected": word, "seconds": ""}
+
+
+def _word(well: bool) -> str:
+    return "yes" if well else "NO"

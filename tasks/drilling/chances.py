@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 BLOCKS_DAYS = 28
 """Days at the end of the made-up history on which challenger and champion are compared, in two blocks."""
-TREES = 40
-"""Trees of a forest: so many that no seed makes a better model than another, but by what chance will show."""
 MANY = 200_000
 """Rows from which the size of an improvement is known."""
 
@@ -28,7 +26,7 @@ def luck(gates: GatePolicy, policy: DrillPolicy) -> Share:
 
     Both are fitted on the same rows; neither is better but by chance.
     """
-    promoted = sum(_is_promoted(_lucky(seed), gates) for seed in range(policy.lucky_tries))
+    promoted = sum(_is_promoted(_lucky(seed), gates, policy.margin) for seed in range(policy.lucky_tries))
     return Share(tried="only lucky: the same recipe, another seed", promoted=promoted, tries=policy.lucky_tries)
 
 
@@ -39,23 +37,25 @@ def improvements(gates: GatePolicy, policy: DrillPolicy) -> tuple[Share, ...]:
 
 def _improved(gain: float, gates: GatePolicy, policy: DrillPolicy) -> Share:
     blur = blur_that_costs(gain)
-    promoted = sum(_is_promoted(_better(blur, seed), gates) for seed in range(policy.improvement_tries))
+    promoted = sum(_is_promoted(_better(blur, seed), gates, policy.margin) for seed in range(policy.improvement_tries))
     return Share(tried=f"better by {gain:g} AUC", promoted=promoted, tries=policy.improvement_tries)
 
 
-def _is_promoted(found: Evidence, gates: GatePolicy) -> bool:
-    return beats_champion(found, gates.model_copy(update={"min_gain_over_champion": 0.0})).reason is None
+def _is_promoted(found: Evidence, gates: GatePolicy, margin: float) -> bool:
+    return beats_champion(found, gates.model_copy(update={"min_gain_over_champion": margin})).reason is None
 
 
 def _lucky(seed: int) -> Evidence:
-    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
     problem, rows, ahead = _history(seed)
     past = rows[rows[problem.event_time] < ahead[problem.event_time].min()].dropna(subset=[problem.target])
     told = {}
     for number, who in enumerate((next(iter(problem.candidates)), evaluation.CHAMPION)):
-        forest = RandomForestClassifier(TREES, max_depth=6, min_samples_leaf=20, random_state=2 * seed + number)
-        model = training.fitted(training.pipeline(problem, forest), past, problem)
+        boosting = HistGradientBoostingClassifier(
+            max_iter=40, max_leaf_nodes=7, max_features=0.5, early_stopping=False, random_state=2 * seed + number
+        )
+        model = training.fitted(training.pipeline(problem, boosting), past, problem)
         told[who] = training.predictions(model, ahead, problem)
     return _beside(problem, rows, ahead, told)
 

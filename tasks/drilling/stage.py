@@ -88,14 +88,17 @@ def namespace(folder: Path, problem: UseCase) -> Iterator[None]:
 
 @contextmanager
 def environment(words: Mapping[str, str]) -> Iterator[None]:
-    """Change this process's environment for a while."""
-    before = dict(os.environ)
+    """Change this process's environment for a while; what MLflow leaves in it is taken out again, too."""
+    before = {name: os.environ.get(name) for name in (*words, "MLFLOW_EXPERIMENT_ID")}
     os.environ.update(words)
     try:
         yield
     finally:
-        os.environ.clear()
-        os.environ.update(before)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 @contextmanager

@@ -15,7 +15,9 @@ class GatePolicy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     min_gain_over_baseline: Gain = Field(
-        default=None, gt=0, description="Smallest gain over the trivial baseline, in units of the metric"
+        default=None,
+        gt=0,
+        description="What the lower bound of the gain over the trivial baseline must reach, in units of the metric",
     )
     min_gain_over_simple_model: float = Field(
         default=-0.1,

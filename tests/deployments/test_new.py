@@ -101,7 +101,7 @@ def test_the_deployments_load_and_their_limits_are_in_units_of_the_target(
     ]
 
     assert {parameters["usecase"] for parameters in taken} == {"calls"}
-    assert [flow.name for flow in flows] == ["collect", "score", "monitor", "retrain", "replay"]
+    assert [flow.name for flow in flows] == ["collect", "score", "monitor", "retrain", "replay", "drill"]
     # a twentieth of the standard deviation, 10
     assert content["definitions"]["policy"]["max_loss"] == pytest.approx(0.5, abs=0.02)
     schedules = [schedule for one in content["deployments"] for schedule in one.get("schedules", [])]

@@ -27,7 +27,7 @@ END = datetime(2024, 4, 10, tzinfo=UTC)
 POLICIES = Policies(
     batch=BatchPolicy(max_bad_share=0.1, min_volume_share=0.3),
     training=TrainPolicy(blocks=2, min_rows=100, origins=2),
-    gates=GatePolicy(min_gain_over_baseline=0.02, min_gain_over_champion=0.0, min_rows=100),
+    gates=GatePolicy(min_gain_over_baseline=0.02, min_gain_over_champion=0.002, min_rows=100),
     drift=DriftPolicy(
         numeric_threshold=0.2, categorical_threshold=0.1, missing_threshold=0.1, min_rows=100, max_rows=5000
     ),
