@@ -6,7 +6,7 @@ UV ?= uv
 BIN := .venv/bin
 SOURCES := flows tasks usecases deployments benchmarks tests
 .DEFAULT_GOAL := help
-.PHONY: help new try demo up deploy down test test-unit check fix lock bench bench-alarms
+.PHONY: help new try demo drill up deploy down test test-unit check fix lock bench bench-alarms
 
 help:  ## Say what each word does
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r word text; do \
@@ -14,6 +14,9 @@ help:  ## Say what each word does
 
 demo: .venv/.installed  ## Start the system, play 2013 through the loop, leave the pages open
 	@$(BIN)/python -u -m deployments.demo
+
+drill: .venv/.installed  ## Sabotage the system on purpose, and see which gate refuses what
+	@$(BIN)/python -m deployments.drill
 
 up: .venv/.installed  ## Start the servers and the worker here, until Ctrl-C
 	@$(BIN)/python -u -m deployments.up

@@ -5,7 +5,15 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tasks import leakage, plausibility
-from tasks.comparison import Try, affordable_share, as_estimate, independent_tries, resampled_gains, time_pieces
+from tasks.comparison import (
+    Try,
+    affordable_share,
+    as_estimate,
+    gain_estimate,
+    independent_tries,
+    resampled_gains,
+    time_pieces,
+)
 from tasks.gates import Evidence
 from tasks.metrics import metric, score
 from tasks.slicing import group_gaps, slice_gains
@@ -100,6 +108,14 @@ def evidence(
         rows=len(evaluated),
         challenger=mean_score(evaluated, problem, challenger),
         baseline=mean_score(evaluated, problem, BASELINE),
+        gain_over_baseline=gain_estimate(
+            problem.metric,
+            evaluated[TARGET].to_numpy(),
+            from_columns(evaluated, challenger, problem),
+            from_columns(evaluated, BASELINE, problem),
+            evaluated[BLOCK].to_numpy(),
+            pieces,
+        ),
         simple_model=mean_score(evaluated, problem, SIMPLE_MODEL),
         as_of=as_of,
         rows_per_day=float((evaluated[BLOCK] == evaluated[BLOCK].max()).sum() / (folds[-1].block.length / DAY)),

@@ -137,8 +137,10 @@ def _log_scores(evaluated: "pd.DataFrame", problem: UseCase, challenger: str, fo
     mlflow.log_metrics({name: float(value) for name, value in numbers.items()})
     mlflow.log_dict(found.model_dump(mode="json"), "evidence.json")
     mlflow.log_figure(plots.score_figure(scores[who], problem.metric), "plots/score_by_block.png")
-    for name, figure in plots.evaluation_figures(evaluated, challenger, problem).items():
-        mlflow.log_figure(figure, f"plots/{name}.png")
+    # What is no probability, or no number, cannot be drawn; the gates refuse it.
+    if found.finite_share == 1 and not (found.is_classification and found.outside):
+        for name, figure in plots.evaluation_figures(evaluated, challenger, problem).items():
+            mlflow.log_figure(figure, f"plots/{name}.png")
 
 
 def _newest(rows: "pd.DataFrame", problem: UseCase, folds: list[Fold], as_of: datetime) -> "pd.DataFrame":

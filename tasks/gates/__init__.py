@@ -33,6 +33,7 @@ __all__ = [
     "Serving",
     "SliceGain",
     "Verdict",
+    "beats_champion",
     "error_allowed",
     "refusal_reason",
     "verdicts",

@@ -57,6 +57,7 @@ class Evidence(BaseModel):
     """Labelled rows in the evaluation blocks."""
     challenger: float | None
     baseline: float | None
+    gain_over_baseline: Estimate | None = None
     simple_model: float | None = None
     """Score of a linear model of the same features."""
     as_of: AwareDatetime | None = None

@@ -11,28 +11,46 @@ NO_CHAMPION = "there is no champion"
 
 
 def beats_baseline(evidence: Evidence, policy: GatePolicy) -> Verdict:
-    """Refuse a challenger that is not better, by the margin, than predicting the same for every row."""
+    """Refuse a challenger that is not surely better, by the margin, than predicting the same for every row.
+
+    The interval's lower bound decides: on few rows a guess may look a little better than it is.
+    """
     assert policy.min_gain_over_baseline is not None
-    return _gained("beats_baseline", evidence, evidence.baseline, policy.min_gain_over_baseline, "the trivial baseline")
+    gate, limit, found = "beats_baseline", policy.min_gain_over_baseline, evidence.gain_over_baseline
+    if evidence.challenger is None or evidence.baseline is None or found is None:
+        rows = f"{evidence.metric} beside the trivial baseline on the {evidence.rows} rows of the evaluation blocks"
+        return unknown(gate, limit, rows)
+    low = found.low(policy.error_rate)
+    told = (
+        f"{evidence.metric} {evidence.challenger:.4f} against {evidence.baseline:.4f} of the trivial baseline: gain "
+        f"{found.value:+.4f}, with {1 - policy.error_rate:.2%} confidence at least {low:+.4f}"
+    )
+    reason = None if low >= limit else f"{told}, {limit} needed"
+    return Verdict(gate=gate, number=finite_or_none(low), limit=limit, reason=reason, note=told)
 
 
 def beats_simple_model(evidence: Evidence, policy: GatePolicy) -> Verdict:
     """Refuse a challenger that does not repay what it costs over a linear model, unless the champion does so less."""
-    limit, note = policy.min_gain_over_simple_model, ""
+    limit, note = policy.min_gain_over_simple_model * _worth(evidence), ""
     champion, simple = evidence.champion, evidence.simple_model_beside_champion
     if champion is not None and simple is not None and (own := gain(evidence.metric, champion, simple)) < limit:
-        limit, note = own, f"the champion's own, which is below {limit:g}"
-    return _gained("beats_simple_model", evidence, evidence.simple_model, limit, "a linear model", note)
+        limit, note = own, f"the champion's own, which is below {limit:.4g}"
+    if evidence.challenger is None or evidence.simple_model is None:
+        rows = f"{evidence.metric} beside a linear model on the {evidence.rows} rows of the evaluation blocks"
+        return unknown("beats_simple_model", limit, rows)
+    gained = gain(evidence.metric, evidence.challenger, evidence.simple_model)
+    told = f"{evidence.metric} {evidence.challenger:.4f} against {evidence.simple_model:.4f} of a linear model"
+    reason = None if gained >= limit else f"{told}: gain {gained:+.4f}, {limit:.4g} needed"
+    return Verdict(
+        gate="beats_simple_model", number=finite_or_none(gained), limit=finite_or_none(limit), reason=reason, note=note
+    )
 
 
-def _gained(gate: str, evidence: Evidence, other: float | None, limit: float, whom: str, note: str = "") -> Verdict:
-    if evidence.challenger is None or other is None:
-        rows = f"{evidence.metric} beside {whom} on the {evidence.rows} rows of the evaluation blocks"
-        return unknown(gate, limit, rows)
-    gained = gain(evidence.metric, evidence.challenger, other)
-    told = f"{evidence.metric} {evidence.challenger:.4f} against {other:.4f} of {whom}: gain {gained:+.4f}"
-    reason = None if gained >= limit else f"{told}, {limit:.4g} needed"
-    return Verdict(gate=gate, number=finite_or_none(gained), limit=limit, reason=reason, note=note)
+def _worth(evidence: Evidence) -> float:
+    """Return what the linear model gains over the trivial baseline, at least 0."""
+    if evidence.simple_model is None or evidence.baseline is None:
+        return 0.0
+    return max(0.0, gain(evidence.metric, evidence.simple_model, evidence.baseline))
 
 
 def enough_unseen_rows(evidence: Evidence, policy: GatePolicy) -> Verdict:

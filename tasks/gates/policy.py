@@ -15,12 +15,15 @@ class GatePolicy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     min_gain_over_baseline: Gain = Field(
-        default=None, gt=0, description="Smallest gain over the trivial baseline, in units of the metric"
+        default=None,
+        gt=0,
+        description="What the lower bound of the gain over the trivial baseline must reach, in units of the metric",
     )
     min_gain_over_simple_model: float = Field(
-        default=0.0,
-        description="Smallest gain over a linear model of the same features, in units of the metric; "
-        "below 0 the challenger may be that much worse; the champion's own, where that is smaller",
+        default=-0.1,
+        ge=-1,
+        description="Smallest gain over a linear model of the same features, as a share of what that one gains over "
+        "the trivial baseline; below 0 the challenger may be that much worse; the champion's own, where that is less",
     )
     min_gain_over_champion: Gain = Field(
         default=None,

@@ -29,11 +29,8 @@ START = datetime(2024, 2, 10, tzinfo=UTC)
 END = datetime(2024, 4, 10, tzinfo=UTC)
 POLICIES = Policies(
     batch=BatchPolicy(max_bad_share=0.1, min_volume_share=0.3),
-    training=TrainPolicy(blocks=2, min_rows=100),
-    # What sells is linear, so a linear model is hard to beat.
-    gates=GatePolicy(
-        min_gain_over_baseline=0.02, min_gain_over_simple_model=-0.05, min_gain_over_champion=0.0, min_rows=100
-    ),
+    training=TrainPolicy(blocks=2, min_rows=100, origins=2),
+    gates=GatePolicy(min_gain_over_baseline=0.02, min_gain_over_champion=0.002, min_rows=100),
     promotion=PromotionPolicy(
         approval="waived",
         approval_hours=1,

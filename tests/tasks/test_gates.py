@@ -10,7 +10,7 @@ from tasks.gates import Evidence, GatePolicy, GroupGap, Serving, SliceGain, refu
 
 POLICY = GatePolicy(
     min_gain_over_baseline=0.125,
-    min_gain_over_simple_model=0.0625,
+    min_gain_over_simple_model=0.5,
     min_gain_over_champion=0.0625,
     min_rows=100,
     error_rate=0.1,
@@ -45,6 +45,7 @@ def evidence(**found):
         "rows": 500,
         "challenger": 0.75,
         "baseline": 0.5,
+        "gain_over_baseline": SURE,
         "simple_model": 0.625,
         "finite_share": 1.0,
         "outside": 0.0,
@@ -124,11 +125,13 @@ def test_without_any_verdict_nothing_is_promoted():
 
 
 def test_all_gates_are_computed_even_when_the_first_refuses_and_all_reasons_are_told():
-    judged = verdicts(evidence(challenger=0.5, finite_share=0.5), POLICY)
+    nothing = Estimate(value=0, error=0, freedom=9)
+    judged = verdicts(evidence(challenger=0.5, gain_over_baseline=nothing, finite_share=0.5), POLICY)
 
     assert [one.gate for one in judged] == EVERY_GATE
     assert refusal_reason(judged) == (
-        "roc_auc 0.5000 against 0.5000 of the trivial baseline: gain +0.0000, 0.125 needed; "
+        "roc_auc 0.5000 against 0.5000 of the trivial baseline: gain +0.0000, with 90.00% confidence at least +0.0000, "
+        "0.125 needed; "
         "roc_auc 0.5000 against 0.6250 of a linear model: gain -0.1250, 0.0625 needed; "
         "share of predictions that are missing or infinite: 0.5 found, at most 0 allowed"
     )
@@ -138,9 +141,10 @@ def test_all_gates_are_computed_even_when_the_first_refuses_and_all_reasons_are_
     ("change", "gate"),
     [
         ({"challenger": None}, "beats_baseline"),
-        ({"challenger": float("nan")}, "beats_baseline"),
         ({"baseline": None}, "beats_baseline"),
-        ({"baseline": float("nan")}, "beats_baseline"),
+        ({"gain_over_baseline": None}, "beats_baseline"),
+        ({"challenger": float("nan")}, "beats_simple_model"),
+        ({"simple_model": float("nan")}, "beats_simple_model"),
         ({"simple_model": None}, "beats_simple_model"),
         ({"champion": None}, "beats_champion"),
         ({"challenger_beside_champion": None}, "beats_champion"),
@@ -226,25 +230,34 @@ def test_a_champion_with_less_error_than_the_limit_does_not_tighten_it():
     assert the("calibrated", beside_a_champion(champion_calibration_error=0.01)).limit == 0.0625
 
 
-@pytest.mark.parametrize(
-    ("challenger", "refused"), [(0.624, True), (0.625, False), (0.626, False)], ids=["below", "at", "above"]
-)
-def test_a_challenger_must_gain_at_least_the_minimum_over_the_trivial_baseline(challenger, refused):
-    assert ("beats_baseline" in refusing(evidence(challenger=challenger, baseline=0.5))) is refused
+@pytest.mark.parametrize(("gained", "refused"), [(0.124, ["beats_baseline"]), (0.125, []), (0.126, [])])
+def test_the_lower_bound_of_the_gain_over_the_trivial_baseline_must_reach_the_minimum(gained, refused):
+    assert refusing(evidence(gain_over_baseline=Estimate(value=gained, error=0, freedom=9))) == refused
+
+
+def test_a_gain_over_the_trivial_baseline_that_may_be_luck_is_refused():
+    # t of 10 degrees of freedom, one-sided 10 %: 1.372
+    found = the("beats_baseline", evidence(gain_over_baseline=Estimate(value=0.25, error=0.125, freedom=10)))
+
+    assert found.number == pytest.approx(0.25 - 0.125 * 1.372, abs=1e-4)
+    assert found.reason is not None
 
 
 @pytest.mark.parametrize(
-    ("challenger", "refused"), [(0.876, True), (0.875, False), (0.874, False)], ids=["worse", "at", "better"]
+    ("challenger", "refused"), [(0.874, ["beats_simple_model"]), (0.875, []), (0.876, [])], ids=["below", "at", "above"]
 )
-def test_of_an_error_less_is_a_gain_over_the_trivial_baseline(challenger, refused):
-    found = evidence(metric="rmse", challenger=challenger, baseline=1.0)
+def test_a_challenger_must_gain_a_share_of_what_a_linear_model_does_over_it(challenger, refused):
+    # the linear model gains .25 over a guess: half of that more is asked for
+    assert refusing(evidence(challenger=challenger, simple_model=0.75)) == refused
 
-    assert ("beats_baseline" in refusing(found)) is refused
+
+@pytest.mark.parametrize(("challenger", "refused"), [(0.724, ["beats_simple_model"]), (0.726, [])])
+def test_where_the_policy_says_so_it_may_be_worse_by_such_a_share(challenger, refused):
+    assert refusing(evidence(challenger=challenger, simple_model=0.75), min_gain_over_simple_model=-0.1) == refused
 
 
-@pytest.mark.parametrize(("simple", "refused"), [(0.687, []), (0.6875, []), (0.688, ["beats_simple_model"])])
-def test_a_challenger_must_gain_at_least_the_minimum_over_a_linear_model(simple, refused):
-    assert refusing(evidence(simple_model=simple)) == refused
+def test_a_linear_model_that_is_worse_than_a_guess_is_no_measure():
+    assert the("beats_simple_model", evidence(simple_model=0.25)).limit == 0
 
 
 @pytest.mark.parametrize(("simple", "refused"), [(0.99, []), (1.0, []), (1.01, ["beats_simple_model"])])

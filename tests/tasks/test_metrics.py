@@ -5,7 +5,7 @@ from math import log, sqrt
 import numpy as np
 import pytest
 
-from tasks.metrics import gain, score
+from tasks.metrics import gain, relative_difference, score
 
 
 def of(name, target, prediction):
@@ -55,3 +55,22 @@ def test_log_loss_of_several_classes_is_the_mean_surprise_at_the_true_one():
 
 def test_a_class_that_was_thought_impossible_is_a_great_surprise_and_not_an_infinite_one():
     assert of("log_loss", [1], [[1.0, 0.0]]) == pytest.approx(-log(1e-6), rel=1e-6)
+
+
+def test_predictions_that_are_not_finite_have_no_score():
+    assert of("rmse", [1.0, 2.0], [np.nan, 2.0]) is None
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "apart"),
+    [
+        ([1.0, 4.0], [1.0, 4.0], 0.0),
+        ([1.0, -4.0], [2.0, -4.0], 1 / 4),
+        ([1.0], [1.0, 2.0], None),
+        ([], [], None),
+        ([1.0], [np.nan], None),
+        ([np.inf], [1.0], None),
+    ],
+)
+def test_predictions_are_apart_by_a_share_of_the_largest(here, there, apart):
+    assert relative_difference(np.array(here), np.array(there)) == apart

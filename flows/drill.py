@@ -1,0 +1,53 @@
+"""Drill: sabotage the system on purpose, and report whether it was caught."""
+
+from datetime import datetime
+
+from prefect import flow
+
+from flows.retrain import retrain
+from tasks.drilling import DrillPolicy, Report
+from tasks.drilling.attempts import attempted, halfway, honest_champion
+from tasks.drilling.chances import improvements, luck
+from tasks.drilling.sabotages import sabotages
+from tasks.drilling.stage import staged
+from tasks.drilling.telling import drill_name, tell_drill
+from tasks.gates import GatePolicy
+from tasks.probation import ProbationPolicy
+from tasks.promotion import PromotionPolicy
+from tasks.training import TrainPolicy
+
+UNATTENDED = PromotionPolicy(
+    approval="waived", approval_hours=1, probation=ProbationPolicy(windows=1, error_rate=0.05, min_rows=100)
+)
+"""Nobody is asked about a model that a drill promotes."""
+
+
+@flow(flow_run_name=drill_name)
+def drill(usecase: str, training: TrainPolicy, gates: GatePolicy, drill: DrillPolicy) -> str:
+    """Run the true retrain under one sabotage after the other, in a namespace of its own; fail if one slips through.
+
+    The real champion, tables and ledger are not touched. Luck and real improvements are tried on made-up histories.
+
+    Args:
+        usecase: The ML problem whose collected rows are drilled with; "synthetic" for made-up ones.
+        training: How much evidence each retrain gathers.
+        gates: The gates that are put to the test.
+        drill: How often luck and real improvements are tried, and what must be accepted.
+    """
+    with staged(usecase) as stage:
+
+        def run(as_of: datetime, given: GatePolicy) -> str:
+            return retrain(stage.problem.name, training, given, UNATTENDED, as_of, reason="drill")
+
+        honest_champion(stage, run, gates)
+        tries = [one for one in sabotages() if one.fits(stage.problem)]
+        attempts = [attempted(stage, one, number, run, gates) for number, one in enumerate(tries)]
+        attempts.append(halfway(stage, len(tries), run, gates))
+    report = Report(
+        usecase=usecase,
+        error_rate=gates.error_rate,
+        attempts=tuple(attempts),
+        luck=luck(gates, drill),
+        improvements=improvements(gates, drill),
+    )
+    return tell_drill(report, drill)

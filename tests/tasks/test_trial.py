@@ -1,0 +1,111 @@
+"""What did the champion say, and what did earlier tries cost?"""
+
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+from sklearn.tree import DecisionTreeClassifier
+
+from tasks import registry, trial
+from tasks.ledger import Decision
+from tasks.sources import SourceUnavailable
+from tasks.training import fitted, pipeline, predictions
+from tasks.trial import past_tries, store, with_champion
+from tasks.windows import Window
+
+JAN_1 = datetime(2024, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def decision(kind="refused", **facts):
+    compared = {
+        "compared_from": str(JAN_1),
+        "compared_until": str(JAN_1 + DAY),
+        "error_share": 0.5,
+        "gain_over_champion": {"value": 0.1, "error": 0.2, "freedom": 9},
+    }
+    return Decision(usecase="stall", kind=kind, as_of=JAN_1, reason="", facts=compared | facts)
+
+
+@pytest.mark.parametrize("kind", ["refused", "promoted"])
+def test_a_challenger_that_was_compared_before_spent_its_share(kind):
+    (found,) = past_tries([decision(kind)])
+
+    assert (found.over, found.share) == (Window(start=JAN_1, end=JAN_1 + DAY), 0.5)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        decision("retrain asked"),
+        decision(compared_from=None),
+        decision(gain_over_champion=None),
+        decision(gain_over_champion={"value": 0.0, "error": 0.0, "freedom": 9}),
+    ],
+    ids=["a request", "no champion", "not compared", "the same predictions"],
+)
+def test_what_took_no_chance_spent_nothing(entry):
+    assert past_tries([entry]) == []
+
+
+@pytest.fixture
+def rows(sales):
+    return sales(*({"weight": float(n % 5), "returned": float(n % 5 > 2)} for n in range(40)))
+
+
+@pytest.fixture
+def live():
+    return registry.Champion(
+        name="stall", version="3", run_id="r", dataset_version=1, trained_from=JAN_1, trained_until=JAN_1 + DAY,
+        promoted_at=JAN_1, expected_score=0.5,
+    )  # fmt: skip
+
+
+def evaluated(rows):
+    return pd.DataFrame({"block": 0}, index=rows.index[:10])
+
+
+def test_without_a_champion_nothing_is_added(stall, rows):
+    found, fault = with_champion(evaluated(rows), rows, stall, None)
+
+    assert (list(found), fault) == (["block"], None)
+
+
+def test_the_champion_predicts_the_evaluated_rows(stall, rows, live, monkeypatch):
+    model = fitted(pipeline(stall, DecisionTreeClassifier(max_depth=2)), rows, stall)
+    monkeypatch.setattr(registry, "load", lambda _: model)
+
+    found, fault = with_champion(evaluated(rows), rows, stall, live)
+
+    assert fault is None
+    assert found["champion"].tolist() == predictions(model, rows[:10], stall).tolist()
+
+
+def test_a_champion_that_does_not_load_is_told_and_says_nothing(stall, rows, live, monkeypatch):
+    monkeypatch.setattr(registry, "load", lambda _: 1 / 0)
+
+    found, fault = with_champion(evaluated(rows), rows, stall, live)
+
+    assert list(found) == ["block"]
+    assert fault == ("it does not load and predict: ZeroDivisionError: division by zero; roll back to another version")
+
+
+def test_an_outage_is_no_fault_of_the_champion(stall, rows, live, monkeypatch):
+    def silent(_):
+        raise SourceUnavailable("no answer")
+
+    monkeypatch.setattr(registry, "load", silent)
+
+    with pytest.raises(SourceUnavailable, match="no answer"):
+        with_champion(evaluated(rows), rows, stall, live)
+
+
+def test_a_model_of_types_that_are_not_on_our_list_is_not_stored(stall, rows, monkeypatch):
+    model = fitted(pipeline(stall, DecisionTreeClassifier(max_depth=2)), rows, stall)
+    monkeypatch.setattr(registry, "TRUSTED_TYPES", frozenset())
+    monkeypatch.setattr(trial.tracking, "log_model", lambda *_: pytest.fail("it was stored"))
+
+    assert store(model, rows, stall, "model") == (
+        "",
+        "its types numpy.dtype, sklearn.tree._tree.Tree are not on the list of those that a model file may name",
+    )
