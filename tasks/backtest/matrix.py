@@ -1,0 +1,154 @@
+"""Lay history out as a matrix: how well does the model trained at the end of window i do on window j?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tasks.labels import usable
+from tasks.metrics import score
+from tasks.training import predictions, targets
+from tasks.usecases import UseCase
+from tasks.windows import Window
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from sklearn.pipeline import Pipeline
+
+Role = Literal["champion", "scout"]
+PARTS = 4
+"""Pieces of a window, equal in rows and in order of time, whose scores tell how noisy the window's is."""
+SETTLED = 0.95
+"""Share of a window's labels, of those that ever come, with which its metric is taken as known."""
+
+
+class Plan(BaseModel):
+    """Which windows a backtest is made of, and which model is trained at the end of each."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    usecase: str
+    windows: tuple[Window, ...] = Field(min_length=2, description="Consecutive windows of history, oldest first")
+    first: int = Field(ge=0, description="Number of the window at whose end the first model is trained")
+    candidate: str = Field(description="The estimator, among the use case's candidates, that every model is")
+    dataset_version: int | None = Field(description="Version of the observations that is read; None: the newest")
+
+    @property
+    def trained_at(self) -> range:
+        """The windows at whose end a model is trained: one trained after the last could serve none."""
+        return range(self.first, len(self.windows) - 1)
+
+    @property
+    def served(self) -> range:
+        """The windows that some model serves."""
+        return range(self.first + 1, len(self.windows))
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """What one model did on every later window; arrays are over all windows, NaN up to its own and where undefined."""
+
+    scores: "np.ndarray"
+    """The metric, on all labels that ever came."""
+    seen: "np.ndarray"
+    """The metric on the labels that had come when the window's metric was taken as known."""
+    parts: "np.ndarray"
+    """The metric by window and piece of it."""
+    losses: "np.ndarray"
+    """Each later labelled row's loss, in order of time: log loss of a class, absolute error of a number."""
+    rows: int
+    """Rows it was trained on."""
+    seconds: float
+    """Seconds of its fit."""
+
+
+@dataclass(frozen=True, eq=False)
+class Matrix:
+    """All rows of a plan. Windows without a model of their own have NaN rows."""
+
+    scores: "np.ndarray"
+    seen: "np.ndarray"
+    parts: "np.ndarray"
+    seconds: "np.ndarray"
+    losses: "Sequence[np.ndarray | None]"
+    counts: "np.ndarray"
+    """Labelled rows of each window."""
+    landed: "np.ndarray"
+    """Number of the window at whose end each window's metric is known; the number of windows where it never is."""
+
+
+def history_windows(problem: UseCase, end: datetime) -> tuple[Window, ...]:
+    """Return the whole windows of the use case's history up to `end`, oldest first."""
+    count = (end - problem.history_start) // problem.window
+    starts = [problem.history_start + number * problem.window for number in range(count)]
+    return tuple(Window(start=start, end=start + problem.window) for start in starts)
+
+
+def in_window(rows: "pd.DataFrame", problem: UseCase, window: Window) -> "pd.DataFrame":
+    """Return the rows with event time in `window`, in order of time."""
+    times = rows[problem.event_time]
+    return rows[(times >= window.start) & (times < window.end)].sort_values(problem.event_time, kind="stable")
+
+
+def landing(rows: "pd.DataFrame", problem: UseCase, windows: Sequence[Window], number: int) -> int:
+    """Return the window at whose end the labels of window `number` have settled; `len(windows)` where they never do.
+
+    `rows` are the window's, with every label that ever came.
+    """
+    if rows.empty:
+        return len(windows)
+    for later in range(number, len(windows)):
+        if usable(rows, problem, windows[later].end).mean() >= SETTLED:
+            return later
+    return len(windows)
+
+
+def landings(rows: "pd.DataFrame", problem: UseCase, windows: Sequence[Window]) -> "np.ndarray":
+    """Return `landing` for each window; `rows` are the labelled rows of the whole history."""
+    import numpy as np
+
+    return np.array([landing(in_window(rows, problem, one), problem, windows, n) for n, one in enumerate(windows)])
+
+
+def losses(target: "np.ndarray", prediction: "np.ndarray", problem: UseCase) -> "np.ndarray":
+    """Return each row's loss: minus the log of the probability given to its class, or the absolute error."""
+    import numpy as np
+
+    if problem.kind == "regression":
+        return np.abs(target - prediction)
+    given = prediction if prediction.ndim > 1 else np.column_stack([1 - prediction, prediction])
+    return -np.log(np.clip(given[np.arange(len(target)), target.astype(int)], 1e-6, 1))
+
+
+def row_of(
+    model: "Pipeline", ahead: "pd.DataFrame", problem: UseCase, plan: Plan, landed: "np.ndarray", at: int
+) -> "tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]":
+    """Return `scores`, `seen`, `parts` and `losses` of the model trained at the end of window `at`.
+
+    `ahead` are the later rows with every label that ever came.
+    """
+    import numpy as np
+
+    count = len(plan.windows)
+    scores, seen, parts = np.full(count, np.nan), np.full(count, np.nan), np.full((count, PARTS), np.nan)
+    each: list[np.ndarray] = []
+    for number in range(at + 1, count):
+        rows = in_window(ahead, problem, plan.windows[number])
+        if rows.empty:
+            continue
+        target, predicted = targets(rows, problem), predictions(model, rows, problem)
+        each.append(losses(target, predicted, problem))
+        scores[number] = _number(score(problem.metric, target, predicted))
+        if landed[number] < count:
+            known = usable(rows, problem, plan.windows[landed[number]].end).to_numpy()
+            seen[number] = _number(score(problem.metric, target[known], predicted[known]))
+        for part, places in enumerate(np.array_split(np.arange(len(rows)), PARTS)):
+            parts[number, part] = _number(score(problem.metric, target[places], predicted[places]))
+    return scores, seen, parts, np.concatenate(each).astype("float32") if each else np.empty(0, "float32")
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
