@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks import training
-from tasks.backtest.matrix import Matrix, Plan, Role, Row, landings, row_of
+from tasks.backtest.matrix import Matrix, Plan, Role, Row, edges, landings, row_of
 from tasks.collection import rows_at
 from tasks.settings import Settings
 from tasks.usecases import UseCase, use_case
 from tasks.windows import Window
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
 SCOUT_ROWS = 10_000
@@ -50,7 +49,7 @@ def kept_row(plan: Plan, role: Role, at: int) -> Row | None:
 
 
 def model_row(plan: Plan, role: Role, at: int) -> float:
-    """Train one model, keep its row, and return the seconds of its fit; a row that is kept already is not made again."""
+    """Train one model, keep its row, and return the seconds of its fit; a row that is kept is not made again."""
     known = kept_row(plan, role, at)
     if known is not None:
         return known.seconds
@@ -80,18 +79,9 @@ def matrix(plan: Plan, role: Role) -> Matrix:
         **stacked,
         seconds=np.array([rows[at].seconds if at in rows else np.nan for at in range(count)]),
         losses=[rows[at].losses if at in rows else None for at in range(count)],
-        counts=counts(history, problem, plan),
-        landed=landings(history, problem, plan.windows),
+        counts=np.diff(edges(plan, history[problem.event_time])),
+        landed=landings(history, problem, plan),
     )
-
-
-def counts(rows: "pd.DataFrame", problem: UseCase, plan: Plan) -> "np.ndarray":
-    """Return the labelled rows of each window."""
-    import numpy as np
-
-    edges = [plan.windows[0].start, *(one.end for one in plan.windows)]
-    times = np.sort(rows[problem.event_time].dt.tz_convert(None).to_numpy().astype("datetime64[us]"))
-    return np.diff(np.searchsorted(times, np.array([edge.replace(tzinfo=None) for edge in edges], "datetime64[us]")))
 
 
 def estimator(problem: UseCase, plan: Plan, role: Role) -> Any:
@@ -116,8 +106,9 @@ def _measured(plan: Plan, role: Role, at: int) -> Row:
     model = training.fitted(training.pipeline(problem, estimator(problem, plan, role)), known, problem)
     seconds = time.perf_counter() - began
     history = _labelled(problem, plan)
-    landed = landings(history, problem, plan.windows)
-    scores, seen, parts, each = row_of(model, history, problem, plan, landed, at)
+    landed = landings(history, problem, plan)
+    ahead = history[history[problem.event_time] >= until]
+    scores, seen, parts, each = row_of(model, ahead, problem, plan, landed)
     return Row(scores=scores, seen=seen, parts=parts, losses=each, rows=len(known), seconds=seconds)
 
 
@@ -125,7 +116,7 @@ def _labelled(problem: UseCase, plan: Plan) -> "pd.DataFrame":
     """Return the labelled rows of all windows, with every label known at the end of the last."""
     span = Window(start=plan.windows[0].start, end=plan.windows[-1].end)
     rows = rows_at(problem, span.end, span, version=plan.dataset_version)
-    return rows[rows[problem.target].notna()]
+    return rows[rows[problem.target].notna()].sort_values(problem.event_time, kind="stable", ignore_index=True)
 
 
 def _expected(plan: Plan, role: Role, at: int) -> Row:

@@ -32,14 +32,15 @@ class Plan(BaseModel):
 
     usecase: str
     windows: tuple[Window, ...] = Field(min_length=2, description="Consecutive windows of history, oldest first")
-    first: int = Field(ge=0, description="Number of the window at whose end the first model is trained")
+    rehearsed: int = Field(ge=0, description="Window at whose end the first model of the rehearsal is trained")
+    first: int = Field(ge=0, description="Window at whose end the first model goes live; until then is rehearsal")
     candidate: str = Field(description="The estimator, among the use case's candidates, that every model is")
     dataset_version: int | None = Field(description="Version of the observations that is read; None: the newest")
 
     @property
     def trained_at(self) -> range:
         """The windows at whose end a model is trained: one trained after the last could serve none."""
-        return range(self.first, len(self.windows) - 1)
+        return range(self.rehearsed, len(self.windows) - 1)
 
     @property
     def served(self) -> range:
@@ -87,30 +88,20 @@ def history_windows(problem: UseCase, end: datetime) -> tuple[Window, ...]:
     return tuple(Window(start=start, end=start + problem.window) for start in starts)
 
 
-def in_window(rows: "pd.DataFrame", problem: UseCase, window: Window) -> "pd.DataFrame":
-    """Return the rows with event time in `window`, in order of time."""
-    times = rows[problem.event_time]
-    return rows[(times >= window.start) & (times < window.end)].sort_values(problem.event_time, kind="stable")
+def landings(rows: "pd.DataFrame", problem: UseCase, plan: Plan) -> "np.ndarray":
+    """Return, by window, the window at whose end its labels have settled; the number of windows where they never do.
 
-
-def landing(rows: "pd.DataFrame", problem: UseCase, windows: Sequence[Window], number: int) -> int:
-    """Return the window at whose end the labels of window `number` have settled; `len(windows)` where they never do.
-
-    `rows` are the window's, with every label that ever came.
+    `rows` are the labelled rows of the whole history, in order of event time.
     """
-    if rows.empty:
-        return len(windows)
-    for later in range(number, len(windows)):
-        if usable(rows, problem, windows[later].end).mean() >= SETTLED:
-            return later
-    return len(windows)
-
-
-def landings(rows: "pd.DataFrame", problem: UseCase, windows: Sequence[Window]) -> "np.ndarray":
-    """Return `landing` for each window; `rows` are the labelled rows of the whole history."""
     import numpy as np
 
-    return np.array([landing(in_window(rows, problem, one), problem, windows, n) for n, one in enumerate(windows)])
+    count, borders = len(plan.windows), edges(plan, rows[problem.event_time])
+    found = np.full(count, count)
+    for number in range(count):
+        own = rows.iloc[borders[number] : borders[number + 1]]
+        settled = (n for n in range(number, count) if usable(own, problem, plan.windows[n].end).mean() >= SETTLED)
+        found[number] = next(settled, count)
+    return found
 
 
 def losses(target: "np.ndarray", prediction: "np.ndarray", problem: UseCase) -> "np.ndarray":
@@ -123,32 +114,45 @@ def losses(target: "np.ndarray", prediction: "np.ndarray", problem: UseCase) -> 
     return -np.log(np.clip(given[np.arange(len(target)), target.astype(int)], 1e-6, 1))
 
 
-def row_of(
-    model: "Pipeline", ahead: "pd.DataFrame", problem: UseCase, plan: Plan, landed: "np.ndarray", at: int
-) -> "tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]":
-    """Return `scores`, `seen`, `parts` and `losses` of the model trained at the end of window `at`.
+def edges(plan: Plan, times: "pd.Series") -> "np.ndarray":
+    """Return the place of each window's first row among ascending event times, and that after the last window's."""
+    import numpy as np
 
-    `ahead` are the later rows with every label that ever came.
+    bounds = [plan.windows[0].start, *(one.end for one in plan.windows)]
+    return np.searchsorted(times.to_numpy("datetime64[us]"), np.array([_naive(one) for one in bounds]))
+
+
+def row_of(
+    model: "Pipeline", ahead: "pd.DataFrame", problem: UseCase, plan: Plan, landed: "np.ndarray"
+) -> "tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]":
+    """Return `scores`, `seen`, `parts` and `losses` of a model; `ahead` are the rows later than its training.
+
+    They carry every label that ever came, and are in order of event time.
     """
     import numpy as np
 
     count = len(plan.windows)
     scores, seen, parts = np.full(count, np.nan), np.full(count, np.nan), np.full((count, PARTS), np.nan)
-    each: list[np.ndarray] = []
-    for number in range(at + 1, count):
-        rows = in_window(ahead, problem, plan.windows[number])
-        if rows.empty:
+    target, predicted = targets(ahead, problem), predictions(model, ahead, problem)
+    borders = edges(plan, ahead[problem.event_time])
+
+    def of(places: "np.ndarray") -> float:
+        value = score(problem.metric, target[places], predicted[places])
+        return float("nan") if value is None else value
+
+    for number in range(count):
+        places = np.arange(borders[number], borders[number + 1])
+        if len(places) == 0:
             continue
-        target, predicted = targets(rows, problem), predictions(model, rows, problem)
-        each.append(losses(target, predicted, problem))
-        scores[number] = _number(score(problem.metric, target, predicted))
+        scores[number] = seen[number] = of(places)
+        parts[number] = [of(piece) for piece in np.array_split(places, PARTS)]
         if landed[number] < count:
-            known = usable(rows, problem, plan.windows[landed[number]].end).to_numpy()
-            seen[number] = _number(score(problem.metric, target[known], predicted[known]))
-        for part, places in enumerate(np.array_split(np.arange(len(rows)), PARTS)):
-            parts[number, part] = _number(score(problem.metric, target[places], predicted[places]))
-    return scores, seen, parts, np.concatenate(each).astype("float32") if each else np.empty(0, "float32")
+            known = usable(ahead.iloc[places], problem, plan.windows[landed[number]].end).to_numpy()
+            seen[number] = scores[number] if known.all() else of(places[known])
+    return scores, seen, parts, losses(target, predicted, problem).astype("float32")
 
 
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else value
+def _naive(moment: datetime) -> "np.datetime64":
+    import numpy as np
+
+    return np.datetime64(moment.replace(tzinfo=None), "us")
