@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks import training
-from tasks.backtest.matrix import Matrix, Plan, Role, Row, edges, landings, row_of
+from tasks.backtest.matrix import PARTS, Matrix, Plan, Role, Row, edges, landings, row_of
 from tasks.collection import rows_at
 from tasks.settings import Settings
 from tasks.usecases import UseCase, use_case
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SCOUT_ROWS = 10_000
 """Rows, drawn with a fixed seed, that a scout is fitted on at most."""
+FEWEST_ROWS = 50
+"""Labelled rows below which no model is trained; its row then has no metric, and it can never go live."""
 
 
 def folder(plan: Plan) -> Path:
@@ -78,6 +80,7 @@ def matrix(plan: Plan, role: Role) -> Matrix:
     return Matrix(
         **stacked,
         seconds=np.array([rows[at].seconds if at in rows else np.nan for at in range(count)]),
+        trained=np.array([at in rows and rows[at].seconds > 0 for at in range(count)]),
         losses=[rows[at].losses if at in rows else None for at in range(count)],
         counts=np.diff(edges(plan, history[problem.event_time])),
         landed=landings(history, problem, plan),
@@ -102,14 +105,25 @@ def _measured(plan: Plan, role: Role, at: int) -> Row:
     known = training.labelled(past, problem, until)
     if role == "scout" and len(known) > SCOUT_ROWS:
         known = known.sample(SCOUT_ROWS, random_state=0).sort_index()
+    history = _labelled(problem, plan)
+    if len(known) < FEWEST_ROWS or (problem.kind != "regression" and known[problem.target].nunique() < 2):
+        return _untrained(plan, int((history[problem.event_time] >= until).sum()), len(known))
     began = time.perf_counter()
     model = training.fitted(training.pipeline(problem, estimator(problem, plan, role)), known, problem)
     seconds = time.perf_counter() - began
-    history = _labelled(problem, plan)
     landed = landings(history, problem, plan)
     ahead = history[history[problem.event_time] >= until]
     scores, seen, parts, each = row_of(model, ahead, problem, plan, landed)
     return Row(scores=scores, seen=seen, parts=parts, losses=each, rows=len(known), seconds=seconds)
+
+
+def _untrained(plan: Plan, later_rows: int, rows: int) -> Row:
+    import numpy as np
+
+    count = len(plan.windows)
+    none = np.full(count, np.nan)
+    losses = np.full(later_rows, np.nan, "float32")
+    return Row(scores=none, seen=none, parts=np.full((count, PARTS), np.nan), losses=losses, rows=rows, seconds=0.0)
 
 
 def _labelled(problem: UseCase, plan: Plan) -> "pd.DataFrame":

@@ -74,6 +74,8 @@ class Matrix:
     seen: "np.ndarray"
     parts: "np.ndarray"
     seconds: "np.ndarray"
+    trained: "np.ndarray"
+    """Whether there were enough rows to train the model."""
     losses: "Sequence[np.ndarray | None]"
     counts: "np.ndarray"
     """Labelled rows of each window."""
@@ -91,17 +93,29 @@ def history_windows(problem: UseCase, end: datetime) -> tuple[Window, ...]:
 def landings(rows: "pd.DataFrame", problem: UseCase, plan: Plan) -> "np.ndarray":
     """Return, by window, the window at whose end its labels have settled; the number of windows where they never do.
 
-    `rows` are the labelled rows of the whole history, in order of event time.
+    `rows` are the labelled rows of the whole history, in order of event time. The labels of a window have settled when
+    all but few of those that ever came are there. The newest windows, of whose labels too many may still be to come,
+    never settle.
     """
     import numpy as np
 
     count, borders = len(plan.windows), edges(plan, rows[problem.event_time])
+    ripe = ripe_times(rows, problem)
+    delay = (ripe - rows[problem.event_time]).quantile(SETTLED)
     found = np.full(count, count)
     for number in range(count):
-        own = rows.iloc[borders[number] : borders[number + 1]]
-        settled = (n for n in range(number, count) if usable(own, problem, plan.windows[n].end).mean() >= SETTLED)
-        found[number] = next(settled, count)
+        own = ripe.iloc[borders[number] : borders[number + 1]]
+        nearly_all = plan.windows[number].start + SETTLED * plan.windows[number].length
+        if len(own) and nearly_all + delay <= plan.windows[-1].end:
+            settled = own.quantile(SETTLED, interpolation="higher")
+            found[number] = next((n for n in range(number, count) if plan.windows[n].end >= settled), count)
     return found
+
+
+def ripe_times(rows: "pd.DataFrame", problem: UseCase) -> "pd.Series":
+    """Return, by labelled row, the moment from which its label may be used."""
+    known = rows[problem.label_time]
+    return known if problem.mature is None else known.where(known >= rows[problem.mature], rows[problem.mature])
 
 
 def losses(target: "np.ndarray", prediction: "np.ndarray", problem: UseCase) -> "np.ndarray":
@@ -130,6 +144,7 @@ def row_of(
     They carry every label that ever came, and are in order of event time.
     """
     import numpy as np
+    import sklearn
 
     count = len(plan.windows)
     scores, seen, parts = np.full(count, np.nan), np.full(count, np.nan), np.full((count, PARTS), np.nan)
@@ -140,13 +155,12 @@ def row_of(
         value = score(problem.metric, target[places], predicted[places])
         return float("nan") if value is None else value
 
-    for number in range(count):
-        places = np.arange(borders[number], borders[number + 1])
-        if len(places) == 0:
-            continue
-        scores[number] = seen[number] = of(places)
-        parts[number] = [of(piece) for piece in np.array_split(places, PARTS)]
-        if landed[number] < count:
+    # Our own arrays: sklearn's checks of them take longer than the metric.
+    with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
+        for number in np.flatnonzero(np.diff(borders) * (landed < count)):
+            places = np.arange(borders[number], borders[number + 1])
+            scores[number] = of(places)
+            parts[number] = [of(piece) for piece in np.array_split(places, PARTS)]
             known = usable(ahead.iloc[places], problem, plan.windows[landed[number]].end).to_numpy()
             seen[number] = scores[number] if known.all() else of(places[known])
     return scores, seen, parts, losses(target, predicted, problem).astype("float32")

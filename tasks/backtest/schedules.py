@@ -55,20 +55,20 @@ def best_schedules(scores: "np.ndarray", first: int, most: int, *, greater_is_be
     """Return the best schedule with exactly 0, 1, ... `most` retrains, known afterwards, by dynamic programming.
 
     `served[m]` is the best sum over the windows up to m if the newest model was trained after m: the next retrain
-    extends it by the windows that the model serves until then.
+    extends it by the windows that the model serves until then. A model that could not be trained serves none.
     """
     import numpy as np
 
     count = len(scores)
     sign = 1.0 if greater_is_better else -1.0
-    sums = np.cumsum(np.nan_to_num(sign * scores), axis=1)
+    sums = np.cumsum(_counted(sign * scores), axis=1)
     last = count - 1
     served = np.full(count, -np.inf)
     served[first] = 0.0
     froms: list[np.ndarray] = []
     found = [_best(scores, first, served, sums, froms)]
     for _ in range(min(most, last - 1 - first)):
-        extended = served[:, None] + sums - np.diagonal(sums)[:, None]
+        extended = served[:, None] + sums
         later = np.arange(count)[None, :] > np.arange(count)[:, None]
         extended = np.where(later, extended, -np.inf)
         extended[:, last] = -np.inf
@@ -147,11 +147,20 @@ def cheapest_by_price(lines: Mapping[str, tuple[float, int]], highest: float) ->
         found.append(Cheapest(price, chosen))
 
 
+def _counted(gains: "np.ndarray") -> "np.ndarray":
+    """Return what each window adds: nothing where no model has a metric, minus infinity for a missing model."""
+    import numpy as np
+
+    later = np.triu(np.ones(gains.shape, dtype=bool), 1)
+    missing = later & np.isnan(gains) & ~np.isnan(gains).all(axis=0)
+    return np.where(missing, -np.inf, np.nan_to_num(gains))
+
+
 def _best(
     scores: "np.ndarray", first: int, served: "np.ndarray", sums: "np.ndarray", froms: "Sequence[np.ndarray]"
 ) -> Best:
     """Return the schedule behind the best last model; `froms` tell, for each retrain, which model came before."""
-    model = int((served + sums[:, -1] - sums.diagonal()).argmax())
+    model = int((served + sums[:, -1]).argmax())
     models = [model]
     for before in reversed(froms):
         models.append(int(before[models[-1]]))

@@ -114,6 +114,8 @@ def gate_refusal(history: History, now: int, champion: int, gate: BacktestGate) 
     """
     import numpy as np
 
+    if not history.models.trained[now]:
+        return "too few labelled rows to train a challenger"
     known = np.flatnonzero(known_at(now, history.models) & (history.models.counts > 0))
     fair = [int(number) for number in known if number > champion][-gate.blocks :]
     before = [number - 1 for number in fair]
