@@ -72,3 +72,14 @@ def _with_clock(path: Path, folder: Path) -> Path:
     timed = folder / f"{path.stem}_timed.parquet"
     rows.assign(**{MADE_UP: clock}).to_parquet(timed)
     return timed
+
+
+def weekly(name: str, package: Path) -> UseCase:
+    """Write a use case that is one of ours with windows of a week: a year of longer ones is too short to tell."""
+    text = (
+        f'"""{name} in windows of a week."""\n\nfrom dataclasses import replace\nfrom datetime import timedelta\n\n'
+        f"from usecases.{name} import USE_CASE as MONTHLY\n\n"
+        f'USE_CASE = replace(MONTHLY, name="{name}_weekly", window=timedelta(days=7))\n'
+    )
+    (package / f"{name}_weekly.py").write_text(text)
+    return use_case(f"{name}_weekly")

@@ -1,5 +1,6 @@
 """Train each model of a matrix once and keep its row, so that a backtest that died goes on where it was."""
 
+import functools
 import hashlib
 import os
 import tempfile
@@ -15,6 +16,7 @@ from tasks.usecases import UseCase, use_case
 from tasks.windows import Window
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 SCOUT_ROWS = 10_000
@@ -70,7 +72,7 @@ def matrix(plan: Plan, role: Role) -> Matrix:
 
     rows = {at: _expected(plan, role, at) for at in plan.trained_at}
     problem, count = use_case(plan.usecase), len(plan.windows)
-    history = _labelled(problem, plan)
+    history, landed = _history(plan, str(Settings().tables))
     blank = next(iter(rows.values()))
     stacked = {
         name: np.stack([getattr(rows[at], name) if at in rows else np.full_like(getattr(blank, name), np.nan)
@@ -83,7 +85,7 @@ def matrix(plan: Plan, role: Role) -> Matrix:
         trained=np.array([at in rows and rows[at].seconds > 0 for at in range(count)]),
         losses=[rows[at].losses if at in rows else None for at in range(count)],
         counts=np.diff(edges(plan, history[problem.event_time])),
-        landed=landings(history, problem, plan),
+        landed=landed,
     )
 
 
@@ -105,13 +107,12 @@ def _measured(plan: Plan, role: Role, at: int) -> Row:
     known = training.labelled(past, problem, until)
     if role == "scout" and len(known) > SCOUT_ROWS:
         known = known.sample(SCOUT_ROWS, random_state=0).sort_index()
-    history = _labelled(problem, plan)
+    history, landed = _history(plan, str(Settings().tables))
     if len(known) < FEWEST_ROWS or (problem.kind != "regression" and known[problem.target].nunique() < 2):
         return _untrained(plan, int((history[problem.event_time] >= until).sum()), len(known))
     began = time.perf_counter()
     model = training.fitted(training.pipeline(problem, estimator(problem, plan, role)), known, problem)
     seconds = time.perf_counter() - began
-    landed = landings(history, problem, plan)
     ahead = history[history[problem.event_time] >= until]
     scores, seen, parts, each = row_of(model, ahead, problem, plan, landed)
     return Row(scores=scores, seen=seen, parts=parts, losses=each, rows=len(known), seconds=seconds)
@@ -126,11 +127,17 @@ def _untrained(plan: Plan, later_rows: int, rows: int) -> Row:
     return Row(scores=none, seen=none, parts=np.full((count, PARTS), np.nan), losses=losses, rows=rows, seconds=0.0)
 
 
-def _labelled(problem: UseCase, plan: Plan) -> "pd.DataFrame":
-    """Return the labelled rows of all windows, with every label known at the end of the last."""
+@functools.lru_cache(maxsize=1)
+def _history(plan: Plan, _state: str) -> "tuple[pd.DataFrame, np.ndarray]":
+    """Return the labelled rows of all windows, with every label known at the end of the last, and their landings.
+
+    A process that trains several models of a plan reads them once.
+    """
+    problem = use_case(plan.usecase)
     span = Window(start=plan.windows[0].start, end=plan.windows[-1].end)
     rows = rows_at(problem, span.end, span, version=plan.dataset_version)
-    return rows[rows[problem.target].notna()].sort_values(problem.event_time, kind="stable", ignore_index=True)
+    have = rows[rows[problem.target].notna()].sort_values(problem.event_time, kind="stable", ignore_index=True)
+    return have, landings(have, problem, plan)
 
 
 def _expected(plan: Plan, role: Role, at: int) -> Row:

@@ -148,6 +148,8 @@ def row_of(
 
     count = len(plan.windows)
     scores, seen, parts = np.full(count, np.nan), np.full(count, np.nan), np.full((count, PARTS), np.nan)
+    if ahead.empty:
+        return scores, seen, parts, np.empty(0, "float32")
     target, predicted = targets(ahead, problem), predictions(model, ahead, problem)
     borders = edges(plan, ahead[problem.event_time])
 

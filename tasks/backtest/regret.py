@@ -7,9 +7,10 @@ retrain would bring, where drift says only that something changed and a loss onl
 
 Regret is summed since the live model's training, and a retrain is due when the sum reaches its price: whoever rents
 until the rent paid equals the price pays at most twice what one would who knew the future (Karlin, Manasse,
-Rudolph and Sleator, Competitive snoopy caching, Algorithmica 3, 1988). A price may be given. Where none is, a retrain
-is taken to cost what never retraining would have lost in a window, so far as is known: regret stays a small share
-of what retraining gains, in whatever unit the metric is. And the sum must be more than noise.
+Rudolph and Sleator, Competitive snoopy caching, Algorithmica 3, 1988). A price may be given; it must be exceeded by a
+margin, since the sum is taken where it looks surest. Where none is, a retrain is taken to cost what never retraining
+would have lost in a window, so far as is known: regret stays a small share of what retraining gains, in whatever unit
+the metric is. And the sum must be more than noise.
 """
 
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
@@ -42,12 +43,15 @@ class RegretPolicy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     certainty: float = Field(
-        default=2.0, ge=0, description="Standard errors by which the regret of keeping the live model must exceed zero"
+        default=2.5, ge=0, description="Standard errors by which the regret of keeping the live model must exceed zero"
     )
     worth: float = Field(
         default=1.0,
         gt=0,
         description="Price of a retrain where none is given, in windows of what never retraining would have lost",
+    )
+    margin: float = Field(
+        default=2.0, gt=0, description="Regret, as a multiple of a given price, from which a retrain is due"
     )
     rest: int = Field(
         default=2, ge=1, description="Windows from one request to the next; each refusal in a row doubles them"
@@ -58,11 +62,11 @@ class RegretPolicy(BaseModel):
         found = regret(seen)
         if found is None or is_resting(seen, self.rest) or is_spent(seen, self.most_share):
             return None
-        price = self.worth * lost_by_never(seen) if seen.price is None else seen.price
+        price = self.worth * lost_by_never(seen) if seen.price is None else self.margin * seen.price
         if found.certainty < self.certainty or found.total < price:
             return None
-        told = f"keeping the model of window {seen.champion} has cost {found.total:.4g} in {found.windows} windows"
-        return f"{told}, {found.certainty:.1f} standard errors; a retrain is worth {price:.4g}"
+        told = f"the live model's age has cost {found.total:.4g} in the newest {found.windows} known windows"
+        return f"{told}, {found.certainty:.1f} standard errors; {price:.4g} makes a retrain due"
 
 
 def regrets(seen: Moment, model: int) -> "tuple[np.ndarray, np.ndarray]":
