@@ -132,7 +132,7 @@ def is_resting(seen: Moment, rest: int) -> bool:
 
 def is_spent(seen: Moment, most_share: float) -> bool:
     """Say whether one more request would exceed the share of the windows so far; the first is always free."""
-    return len(seen.asked) >= 1 + most_share * (seen.now - seen.first)
+    return len(seen.asked) > most_share * (seen.now - seen.first)
 
 
 def _smoothed(within: "np.ndarray", all_within: "np.ndarray") -> "np.ndarray":
