@@ -39,8 +39,11 @@ def workshop(state: Path | None) -> Iterator[Path]:
 def drafted(name: str, words: dict[str, str], package: Path) -> UseCase:
     """Write the use case that `make new` would draft for a table into a package, and return it.
 
-    Rows in order of time but without one get a made-up clock, an hour a row: say `TIME=rows`.
+    Rows in order of time but without one get a made-up clock, an hour a row: say `TIME=rows`. What an earlier run on
+    the same state drafted is used again.
     """
+    if (package / f"{name}.py").exists():
+        return use_case(name)
     if words["TIME"] == "rows":
         words = words | {"TIME": MADE_UP, "DATA": str(_with_clock(Path(words["DATA"]), package))}
     told = described(answers_from([f"NAME={name}", *(f"{word}={text}" for word, text in words.items())]))
