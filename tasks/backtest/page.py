@@ -165,6 +165,6 @@ _NOTE = (
     '<p class="note">Each policy saw only what was known at its moment: labels that had come and were mature. A '
     "retrain that was asked for went live only if its challenger beat the live model on the newest labelled windows. "
     "Best possible: the best schedule with at most as many retrains, known afterwards, by dynamic programming. Beats "
-    "random: share of 400 random schedules with as many retrains that the policy is better than. Intervals are of 90 %, from "
-    "a block bootstrap over windows.</p>"
+    "random: share of 400 random schedules with as many retrains that do worse. Intervals are of 90 %, from a block "
+    "bootstrap over windows.</p>"
 )

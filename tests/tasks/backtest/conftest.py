@@ -1,13 +1,20 @@
 """What the tests of the backtest share: a moment, and a history, made from small matrices."""
 
+import importlib
+import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tasks.backtest.matrix import PARTS, Matrix, Plan
 from tasks.backtest.moments import Moment
+from tasks.backtest.planning import BacktestSpan, plan_for
 from tasks.backtest.simulation import History
+from tasks.collection import observations
+from tasks.usecases import UseCase
 from tasks.windows import Window
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -92,3 +99,35 @@ def history(plan, filled):
         )
 
     return make
+
+
+KIOSK = '''
+"""The stall, seen in windows of five days."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from usecases.stall import USE_CASE as STALL
+
+USE_CASE = replace(STALL, name="kiosk", window=timedelta(days=5), train_on=timedelta(days=15))
+'''
+
+
+@pytest.fixture
+def kiosk(stall_file, state) -> Iterator[UseCase]:
+    """A use case with fifty days of sales stored, eight a day, each told after two days; what comes back turns once."""
+    folder = Path(stall_file.__file__).parent
+    (folder / "kiosk.py").write_text(KIOSK)
+    problem = importlib.import_module("usecases.kiosk").USE_CASE
+    chance = np.random.default_rng(0)
+    changes = [{"price": float(price), "returned": float((price > 50) == (n < 200))}
+               for n, price in enumerate(chance.uniform(0, 100, 400))]  # fmt: skip
+    observations(problem).append_new(stall_file.sales(*changes))
+    yield problem
+    del sys.modules["usecases.kiosk"]
+
+
+@pytest.fixture
+def kiosk_plan(kiosk) -> Plan:
+    """The plan of a backtest of the kiosk: ten windows, the first model lives from the fourth on."""
+    return plan_for(kiosk, START + timedelta(days=50), BacktestSpan(rehearsal_share=0.3, min_rehearsal=2))
