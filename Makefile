@@ -6,11 +6,11 @@ UV ?= uv
 BIN := .venv/bin
 SOURCES := flows tasks usecases deployments benchmarks tests
 .DEFAULT_GOAL := help
-.PHONY: help new demo up down test test-unit check fix lock bench
+.PHONY: help new demo up down test test-unit check fix lock bench bench-policies
 
 help:  ## Say what each word does
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r word text; do \
-		printf 'make %-10s %s\n' "$$word" "$$text"; done
+		printf 'make %-14s %s\n' "$$word" "$$text"; done
 
 demo: .venv/.installed  ## Start the system, play 2013 through the loop, leave the pages open
 	@$(BIN)/python -u -m deployments.demo
@@ -45,6 +45,9 @@ fix: .venv/.installed  ## Format, and repair what lint can repair
 
 bench: .venv/.installed  ## Measure what the orchestration costs over the bare functions
 	@$(BIN)/python -m benchmarks.overhead
+
+bench-policies: .venv/.installed  ## Compare all retraining policies on flights, weather, made streams and TABLES="--data ..."
+	@$(BIN)/python -m benchmarks.policies $(TABLES)
 
 lock:  ## Pin the newest versions that pyproject.toml allows (needs uv)
 	@$(UV) pip compile pyproject.toml --group dev --upgrade --universal --python-version 3.11 --generate-hashes \
