@@ -1,6 +1,7 @@
 """Turn given tables into use cases and stored observations, as they would be after `make new` and `collect`."""
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,10 +31,12 @@ def workshop(state: Path | None) -> Iterator[Path]:
         (package / "__init__.py").touch()
         os.environ["EVERGREEN_STATE"] = str(folder)
         usecases.__path__.append(str(package))
+        sys.path.append(str(package.parent))  # for the processes that this one starts
         try:
             yield package
         finally:
             usecases.__path__.remove(str(package))
+            sys.path.remove(str(package.parent))
 
 
 def drafted(name: str, words: dict[str, str], package: Path) -> UseCase:

@@ -1,5 +1,6 @@
 """Are the models of a backtest the same wherever they are trained?"""
 
+import html
 import os
 import socket
 import subprocess
@@ -12,9 +13,15 @@ import numpy as np
 import pytest
 from prefect.testing.utilities import prefect_test_harness
 
-from flows.backtest import train_models
-from tasks.backtest.fits import matrix
-from tasks.backtest.running import runner_for
+from flows.backtest import backtest, train_models
+from tasks import training
+from tasks.backtest.fits import matrix, model_row
+from tasks.backtest.papers import Cara, Upf
+from tasks.backtest.planning import BacktestSpan
+from tasks.backtest.policies import AtAge, EvidentlyPreset, LossAboveFirst, PerformanceDrop
+from tasks.backtest.regret import RegretPolicy
+from tasks.backtest.running import BacktestPolicies, runner_for
+from tasks.backtest.simulation import BacktestGate
 
 ROOT = Path(__file__).parents[3]
 
@@ -96,3 +103,49 @@ def test_the_numbers_are_the_same_on_threads_processes_and_a_dask_cluster(
 def test_workers_of_another_kind_are_refused(workers):
     with pytest.raises(ValueError, match="expected threads, processes or an address such as tcp://host:8786"):
         runner_for(workers)
+
+
+POLICIES = BacktestPolicies(
+    clocks=(1, 3),
+    age=AtAge(windows=2),
+    drop=PerformanceDrop(points=0.05, share=0.1, windows=1),
+    above_first=LossAboveFirst(share=0.1),
+    evidently=EvidentlyPreset(share=0.5),
+    cara=Cara(variant="cumulative", price=0.1),
+    upf=Upf(horizon=3, confidence=0.9, price=0.1),
+    regret=RegretPolicy(),
+)
+
+
+def test_a_backtest_ends_with_its_advice_a_page_and_a_run_in_mlflow(
+    prefect_server, kiosk, kiosk_plan, mlflow_server, state
+):
+    from mlflow import MlflowClient
+
+    told = backtest(
+        "kiosk",
+        BacktestSpan(rehearsal_share=0.3, min_rehearsal=2),
+        BacktestGate(blocks=1, min_gain=0.0),
+        POLICIES,
+        as_of=kiosk_plan.windows[-1].end,
+    )
+
+    (run,) = MlflowClient().search_runs([MlflowClient().get_experiment_by_name("kiosk").experiment_id])
+    assert "roc_auc" in told
+    assert html.escape(told) in (state / "reports" / "kiosk" / "backtest.html").read_text(encoding="utf-8")
+    assert run.data.tags["evergreen.backtest"] == told
+    assert set(POLICIES.by_name()) >= {"never", "every window", "calibrated alarm", "UPF", "regret"}
+    assert len([name for name in run.data.metrics if name.startswith("mean.")]) == len(POLICIES.by_name())
+    assert {one.path for one in MlflowClient().list_artifacts(run.info.run_id)} == {"backtest.html", "backtest.json"}
+
+
+def test_a_backtest_that_died_goes_on_with_the_models_it_has(prefect_server, kiosk, kiosk_plan, monkeypatch):
+    for at in list(kiosk_plan.trained_at)[:5]:
+        model_row(kiosk_plan, "champion", at)
+    fitted = []
+    honest = training.fitted
+    monkeypatch.setattr(training, "fitted", lambda *given: fitted.append(1) or honest(*given))
+
+    train_models(kiosk_plan)
+
+    assert len(fitted) == 2 * len(kiosk_plan.trained_at) - 5
