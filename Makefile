@@ -6,7 +6,7 @@ UV ?= uv
 BIN := .venv/bin
 SOURCES := flows tasks usecases deployments benchmarks tests
 .DEFAULT_GOAL := help
-.PHONY: help new demo up down test test-unit check fix lock bench bench-policies
+.PHONY: help new backtest demo up down test test-unit check fix lock bench bench-policies
 
 help:  ## Say what each word does
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r word text; do \
@@ -27,6 +27,9 @@ said = $(if $(filter command,$(origin $(1))),'$(1)=$(subst ','\'',$($(1)))')
 
 new: .venv/.installed  ## Describe a new problem: NAME= DATA= TIME= TARGET= [KEY=] [LABEL_TIME=] [MATURE=]
 	@$(BIN)/python -m deployments.new $(foreach word,$(NEW_WORDS),$(call said,$(word)))
+
+backtest: .venv/.installed  ## Say when a problem's model should be retrained: NAME= [PRICE=] [AS_OF=] [WORKERS=]
+	@$(BIN)/python -m deployments.backtest $(foreach word,NAME PRICE AS_OF CANDIDATE WORKERS,$(call said,$(word)))
 
 test: .venv/.installed  ## Run every test, against real servers where they matter
 	@$(BIN)/python -m pytest

@@ -26,7 +26,7 @@ def backtest(
 
     Args:
         usecase: The ML problem, one of the files in usecases/.
-        span: How much of history is rehearsal.
+        span: Which part of history policies and the first model learn from before any is live.
         gate: What a challenger must show before it goes live.
         policies: The numbers of the policies that are compared.
         as_of: The moment at which history ends, with its zone. Empty: the clock.

@@ -42,11 +42,6 @@ class Plan(BaseModel):
         """The windows at whose end a model is trained: one trained after the last could serve none."""
         return range(self.rehearsed, len(self.windows) - 1)
 
-    @property
-    def served(self) -> range:
-        """The windows that some model serves."""
-        return range(self.first + 1, len(self.windows))
-
 
 @dataclass(frozen=True, eq=False)
 class Row:

@@ -28,6 +28,7 @@ from tasks.backtest.policies import (
 from tasks.backtest.regret import RegretPolicy
 from tasks.backtest.simulation import BacktestGate, History
 from tasks.collection import observations
+from tasks.datasets import latest
 from tasks.metrics import metric
 from tasks.settings import Settings
 from tasks.usecases import use_case
@@ -91,9 +92,16 @@ def runner_for(workers: str) -> "TaskRunner[Any]":
 
 @task(cache_policy=NO_CACHE)
 def planned(usecase: str, as_of: datetime, span: BacktestSpan, candidate: str) -> Plan:
-    """Return the plan of a backtest on what is stored now; the newest version of the observations is fixed in it."""
+    """Return the plan of a backtest on what is stored now; the newest version of the observations is fixed in it.
+
+    Raises:
+        ValueError: nothing is stored, or too little.
+    """
     problem = use_case(usecase)
-    return plan_for(problem, as_of, span, candidate or None, observations(problem).version())
+    newest = latest(observations(problem).read(columns=[problem.event_time])[problem.event_time])
+    if newest is None:
+        raise ValueError(f"expected stored rows of {usecase}, found none: run collect/{usecase} first")
+    return plan_for(problem, min(as_of, newest), span, candidate or None, observations(problem).version())
 
 
 @task(**outages.RETRIED, task_run_name="{role} {at}")

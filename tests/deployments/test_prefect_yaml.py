@@ -15,7 +15,7 @@ KNOWN = {
     *("name", "entrypoint", "description", "tags", "work_pool", "schedules", "concurrency_limit", "parameters"),
     "triggers",
 }
-FLOWS = ("collect", "score", "monitor", "retrain", "replay")
+FLOWS = ("collect", "score", "monitor", "retrain", "replay", "backtest")
 
 
 def named(deployment: dict[str, Any]) -> str:
