@@ -66,24 +66,21 @@ def main() -> None:
     found = {}
     with workshop(options.state) as package:
         for name, problem in streams(options.data, package, own=not options.only_data).items():
-            found[name] = played_stream(name, problem)
+            found[name] = played_stream(problem)
             print(stream_table(name, found[name]), flush=True)
-    keep(options.out, found, command(options))
+            keep(options.out, found, command(options))
+    print(summary(found))
 
 
 def streams(tables: list[dict[str, str]], package: Path, *, own: bool) -> dict[str, UseCase]:
     """Return the use case of each stream by its name."""
-    found: dict[str, UseCase] = {}
-    if own:
-        found |= {name: weekly(name, package) for name in ("flights", "weather")}
-        for name in synthetic.PAPERS:
-            path = package / f"{name}.parquet"
-            synthetic.table(name).to_parquet(path)
-            found[name] = drafted(name, {"DATA": str(path), "TIME": "time", "TARGET": "target", "KEY": "row"}, package)
-    for words in tables:
-        name = Path(words["DATA"]).stem.lower().replace("-", "_")
-        found[name] = drafted(name, {"KEY": "row"} | words, package)
-    return found
+    made = {name: package / f"{name}.parquet" for name in synthetic.PAPERS if own}
+    for name, path in made.items():
+        synthetic.table(name).to_parquet(path)
+    given = [{"DATA": str(path), "TIME": "time", "TARGET": "target"} for path in made.values()] + tables
+    names = [Path(words["DATA"]).stem.lower().replace("-", "_") for words in given]
+    found = {name: drafted(name, {"KEY": "row"} | words, package) for name, words in zip(names, given, strict=True)}
+    return found | {name: weekly(name, package) for name in ("weather", "flights") if own}
 
 
 def policies(price: float) -> dict[str, Policy]:
@@ -111,7 +108,7 @@ def policies(price: float) -> dict[str, Policy]:
     return found
 
 
-def played_stream(name: str, problem: UseCase) -> dict[str, Any]:
+def played_stream(problem: UseCase) -> dict[str, Any]:
     """Train the stream's models, play every policy, and return what became of it."""
     began = time.perf_counter()
     plan = plan_for(problem, store(problem), SPAN)
@@ -179,7 +176,6 @@ def keep(name: str, found: Mapping[str, Any], said: str) -> None:
     (RESULTS / f"{name}.json").write_text(json.dumps(whole, indent=2) + "\n")
     text = f"# Retraining policies compared\n\nMade by `{said}`.\n\n## All streams\n\n{summary(found)}\n"
     (RESULTS / f"{name}.md").write_text(text + "".join(stream_table(*one) for one in found.items()))
-    print(summary(found))
 
 
 def command(options: argparse.Namespace) -> str:
