@@ -6,11 +6,11 @@ UV ?= uv
 BIN := .venv/bin
 SOURCES := flows tasks usecases deployments benchmarks tests
 .DEFAULT_GOAL := help
-.PHONY: help new try demo drill up deploy down test test-unit check fix lock bench bench-alarms
+.PHONY: help new try backtest demo drill up deploy down test test-unit check fix lock bench bench-alarms bench-policies
 
 help:  ## Say what each word does
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r word text; do \
-		printf 'make %-12s %s\n' "$$word" "$$text"; done
+		printf 'make %-14s %s\n' "$$word" "$$text"; done
 
 demo: .venv/.installed  ## Start the system, play 2013 through the loop, leave the pages open
 	@$(BIN)/python -u -m deployments.demo
@@ -37,6 +37,9 @@ new: .venv/.installed  ## Describe a new problem: NAME= DATA= TIME= TARGET= [KEY
 try: .venv/.installed  ## Play a problem's whole history in one process, without servers: NAME=
 	@$(BIN)/python -m deployments.rehearse '$(if $(filter command,$(origin NAME)),$(subst ','\'',$(NAME)))'
 
+backtest: .venv/.installed  ## Say when a problem's model should be retrained: NAME= [PRICE=] [AS_OF=] [WORKERS=]
+	@$(BIN)/python -m deployments.backtest $(foreach word,NAME PRICE AS_OF CANDIDATE WORKERS,$(call said,$(word)))
+
 test: .venv/.installed  ## Run every test, against real servers where they matter
 	@$(BIN)/python -m pytest
 
@@ -58,6 +61,9 @@ bench: .venv/.installed  ## Measure what the orchestration costs over the bare f
 # A table of yours: make bench-alarms WITH="--data FILE --time COL --target COL"
 bench-alarms: .venv/.installed  ## Measure the alarm: false alarms, power, faults [WITH=]
 	@$(BIN)/python -m benchmarks.alarms $(WITH)
+
+bench-policies: .venv/.installed  ## Compare all retraining policies on flights, weather, made streams and TABLES="--data ..."
+	@$(BIN)/python -m benchmarks.policies $(TABLES)
 
 lock:  ## Pin the newest versions that pyproject.toml allows (needs uv)
 	@$(UV) pip compile pyproject.toml --group dev --upgrade --universal --python-version 3.11 --generate-hashes \

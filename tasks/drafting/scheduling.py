@@ -60,6 +60,20 @@ definitions:
     cooldown_days: {cooldown:g}
     min_new_rows: {new_rows}
 
+  # The first fifth of the history trains the first model. Prices are in units of the metric times windows.
+  backtest: &backtest
+    span: {{rehearsal_share: 0.2, min_rehearsal: 3}}
+    gate: {{blocks: 1, min_gain: 0}}
+    policies:
+      clocks: [1, 2, 4, 8]
+      age: {{windows: 4}}
+      drop: {{points: {loss:g}, share: 0.05, windows: 1}}
+      above_first: {{share: 0.1}}
+      evidently: {{share: 0.5}}
+      cara: {{variant: cumulative, price: {loss:g}}}
+      upf: {{horizon: 8, confidence: 0.95, price: {loss:g}}}
+      regret: {{certainty: 2.5, worth: 1, margin: 2, rest: 2, most_share: 0.333}}
+
   often: &often
     - {{slug: {often}, cron: "{often_cron}", timezone: UTC, active: false}}
   often_after: &often_after
@@ -132,6 +146,8 @@ def deployments_text(told: Description) -> str:
          f"{{usecase: {name}}}"),
         ("drill", "Sabotage retrains on purpose, in a namespace of its own, and say whether the gates caught it.", "",
          f"{{usecase: {name}, training: *training, gates: *gates, drill: {{}}}}"),
+        ("backtest", "Replay history under every retraining policy, and tell on one page which to take.", "",
+         f"{{<<: *backtest, usecase: {name}}}"),
     ]  # fmt: skip
     parts = []
     for flow, description, schedule, parameters in flows:

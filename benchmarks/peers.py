@@ -1,0 +1,116 @@
+"""Retraining policies of other packages, asked as a policy of ours is; they need `pip install river retrainopt`."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tasks.backtest.moments import Moment
+from tasks.backtest.policies import own_scores
+from tasks.backtest.schedules import best_schedules
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class River(BaseModel):
+    """Ask when one of river's detectors finds drift in the live model's errors, in the newest known window."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    detector: Literal["ADWIN", "DDM"] = Field(description="ADWIN on the loss of each row, DDM on whether it is large")
+
+    def __call__(self, seen: Moment) -> str | None:
+        windows = seen.errors()
+        if not windows or not drifted_in_last(windows, self.detector):
+            return None
+        return f"{self.detector} found drift in the errors of the newest known window"
+
+
+def drifted_in_last(windows: "Sequence[np.ndarray]", detector: str) -> bool:
+    """Say whether the detector, fed all windows in order, finds drift within the last.
+
+    DDM takes a right or a wrong: wrong is a loss above the median of the first window.
+    """
+    import numpy as np
+    from river import drift
+
+    limit = float(np.median(windows[0]))
+    found: Any = drift.ADWIN() if detector == "ADWIN" else drift.binary.DDM()
+    rung = False
+    for number, losses in enumerate(windows):
+        for loss in losses.tolist():
+            found.update(loss if detector == "ADWIN" else int(loss > limit))
+            rung = rung or (found.drift_detected and number == len(windows) - 1)
+    return rung
+
+
+class RetrainOpt(BaseModel):
+    """Ask as RetrainOpt's learned online policy does: a forest that imitates the optimal plan of the rehearsal.
+
+    Yang and Mathioudakis, Automated retraining for cost-optimal machine learning, ECML PKDD 2026. The optimal plan is
+    that of our own dynamic programming on the rehearsal's part of the matrix, the policy and its features are the
+    package's; how much data to train on is left to the use case.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    uses_price: ClassVar[bool] = True
+
+    price: float = Field(
+        ge=0, description="Price of a retrain, in units of the metric times windows, where none is set"
+    )
+
+    def __call__(self, seen: Moment) -> str | None:
+        from retrainopt import DecisionAction
+
+        policy = _learned(seen, self.price if seen.price is None else seen.price)
+        state = _state(_losses(seen, own_scores(seen)), seen.now, seen.now - seen.champion)
+        if policy is None or state is None:
+            return None
+        decision = policy.decide(state, train_size=1)
+        return "as in the rehearsal's optimal plan" if decision.action == DecisionAction.RETRAIN else None
+
+
+def _learned(seen: Moment, price: float) -> Any:
+    """Return the policy fitted to the rehearsal's optimal plan; None where the rehearsal is too short."""
+    import numpy as np
+    from retrainopt import Decision, DecisionAction, LearnedOnlinePolicy
+
+    size = seen.first + 1
+    scores = seen.scores[:size, :size]
+    begin = next((number for number in range(size) if not np.isnan(scores[number]).all()), size)
+    if size - begin < 4:
+        return None
+    plan = _cheapest_plan(scores, begin, price, seen.greater_is_better)
+    live, states, decisions = begin, [], []
+    for now in range(begin + 1, size):
+        known = [float(one) for one in scores[live, live + 1 : now + 1] if one == one]
+        state = _state(_losses(seen, known), now, now - live)
+        if state is None:
+            continue
+        retrain = now in plan
+        states.append(state)
+        decisions.append(Decision(DecisionAction.RETRAIN, 1, now) if retrain else Decision(DecisionAction.KEEP))
+        live = now if retrain else live
+    return LearnedOnlinePolicy(random_seed=0).fit(states, decisions) if states else None
+
+
+def _cheapest_plan(scores: "np.ndarray", begin: int, price: float, greater: bool) -> tuple[int, ...]:
+    served = len(scores) - 1 - begin
+    found = best_schedules(scores, begin, served, greater_is_better=greater)
+    costs = [(-one.score if greater else one.score) * served + price * n for n, one in enumerate(found)]
+    return found[costs.index(min(costs))].schedule
+
+
+def _losses(seen: Moment, scores: Sequence[float]) -> list[float]:
+    return [-one if seen.greater_is_better else one for one in scores]
+
+
+def _state(losses: Sequence[float], step: int, elapsed: int) -> Any:
+    """Return the package's three features; None before the live model has a known window."""
+    from retrainopt import OnlineState
+
+    if not losses:
+        return None
+    stale = [one - losses[0] for one in losses]
+    return OnlineState(step, stale[-1], sum(stale), elapsed)

@@ -1,0 +1,242 @@
+"""Compare every retraining policy with its peers on real and made streams: `make bench-policies`.
+
+    python -m benchmarks.policies --data stays.parquet --time arrival_date --target is_canceled \\
+        --label-time reservation_status_date --data sea.parquet --time rows --target target
+
+Each table becomes the use case that `make new` would draft: its windows, its features, its first candidate; every
+row counts. `--time rows` gives rows in order of time a made-up clock. Flights, the weather, and the papers' two
+synthetic streams come with it. Labels come one window late, or later still where the table says so; a policy sees
+what was known, a challenger goes live only through the gate, and one setting serves all streams. The peers of other
+packages need `pip install river retrainopt`, and are left out with a word where these are missing.
+"""
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from benchmarks import synthetic
+from benchmarks.peers import RetrainOpt, River
+from benchmarks.streams import drafted, store, weekly, workshop
+from tasks.backtest.drifting import drifted_share
+from tasks.backtest.fits import matrix, model_row
+from tasks.backtest.judging import Bench, Verdict, verdicts
+from tasks.backtest.matrix import Plan
+from tasks.backtest.moments import Policy
+from tasks.backtest.papers import Cara, Upf
+from tasks.backtest.planning import BacktestSpan, plan_for
+from tasks.backtest.policies import (
+    AtAge,
+    AtRandom,
+    EveryWindows,
+    EvidentlyPreset,
+    LossAboveFirst,
+    Never,
+    OutsideInterval,
+    PerformanceDrop,
+)
+from tasks.backtest.regret import RegretPolicy
+from tasks.backtest.simulation import BacktestGate, History
+from tasks.metrics import metric
+from tasks.settings import ROOT
+from tasks.usecases import UseCase
+
+RESULTS = ROOT / "benchmarks" / "results"
+SPAN = BacktestSpan(rehearsal_share=0.2, min_rehearsal=3)
+GATE = BacktestGate(blocks=1, min_gain=0.0)
+OWN = "regret (default)"
+TABLE_PRICE = 1 / 8
+"""The price at which the tables let policies that use one decide, as a share of that from which nothing pays."""
+
+
+def main() -> None:
+    """Play all streams, then print and keep the tables."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.policies", description=__doc__)
+    parser.add_argument("--data", action=_Next, default=[], help="table of a further stream: parquet or csv")
+    for word, told in _WORDS.items():
+        parser.add_argument(f"--{word}", action=_OfLast, help=told)
+    parser.add_argument("--only-data", action="store_true", help="leave out the streams that come with it")
+    parser.add_argument("--state", type=Path, help="folder that keeps tables and models for the next run")
+    parser.add_argument("--out", default="policies", help="name of the files written to benchmarks/results")
+    options = parser.parse_args()
+    found = {}
+    with workshop(options.state) as package:
+        for name, problem in streams(options.data, package, own=not options.only_data).items():
+            found[name] = played_stream(problem)
+            print(stream_table(name, found[name]), flush=True)
+            keep(options.out, found, command(options))
+    print(summary(found))
+
+
+def streams(tables: list[dict[str, str]], package: Path, *, own: bool) -> dict[str, UseCase]:
+    """Return the use case of each stream by its name."""
+    made = {name: package / f"{name}.parquet" for name in synthetic.PAPERS if own}
+    for name, path in made.items():
+        synthetic.table(name).to_parquet(path)
+    given = [{"DATA": str(path), "TIME": "time", "TARGET": "target"} for path in made.values()] + tables
+    names = [Path(words["DATA"]).stem.lower().replace("-", "_") for words in given]
+    found = {name: drafted(name, {"KEY": "row"} | words, package) for name, words in zip(names, given, strict=True)}
+    return found | {name: weekly(name, package) for name in ("weather", "flights") if own}
+
+
+def policies(price: float) -> dict[str, Policy]:
+    """Return every policy at the one setting that serves all streams; `price` is for those that need one."""
+    found: dict[str, Policy] = {
+        "never": Never(),
+        "every window": EveryWindows(windows=1),
+        **{f"every {windows} windows": EveryWindows(windows=windows) for windows in (2, 3, 5, 8)},
+        "at age 4": AtAge(windows=4),
+        "random moments": AtRandom(share=0.2, seed=0),
+        "performance drop": PerformanceDrop(points=0.02, share=0.05, windows=1),
+        "loss 10% above first": LossAboveFirst(share=0.1),
+        "outside interval": OutsideInterval(false_alarms=0.05),
+        "Evidently preset": EvidentlyPreset(share=0.5),
+        "CARA-T": Cara(variant="threshold", price=price),
+        "CARA-CT": Cara(variant="cumulative", price=price),
+        "CARA-P": Cara(variant="periodic", price=price),
+        "UPF": Upf(horizon=8, confidence=0.95, price=price),
+        OWN: RegretPolicy(),
+    }
+    if find_spec("river"):
+        found |= {"ADWIN": River(detector="ADWIN"), "DDM": River(detector="DDM")}
+    if find_spec("retrainopt"):
+        found["RetrainOpt"] = RetrainOpt(price=price)
+    return found
+
+
+def played_stream(problem: UseCase) -> dict[str, Any]:
+    """Train the stream's models, play every policy, and return what became of it."""
+    began = time.perf_counter()
+    plan = plan_for(problem, store(problem), SPAN)
+    for role in ("scout", "champion"):
+        for at in plan.trained_at:
+            model_row(plan, role, at)
+    bench = Bench(history(plan, problem), GATE)
+    fitted = time.perf_counter() - began
+    known = verdicts(policies(bench.prices[-1] * TABLE_PRICE), bench)
+    full = bench.best_with(len(bench.moments))
+    return {
+        "metric": problem.metric,
+        "windows": bench.windows,
+        "window_days": problem.window.total_seconds() / 86_400,
+        "rows_a_window": int(sorted(bench.history.models.counts)[len(plan.windows) // 2]),
+        "best": {"score": full.score, "retrains": len(full.schedule)},
+        "highest_price": bench.prices[-1],
+        "seconds_to_train": fitted,
+        "seconds_to_play": time.perf_counter() - began - fitted,
+        "verdicts": [one.model_dump(exclude={"outcome"}) | _moments(one) for one in known],
+    }
+
+
+def history(plan: Plan, problem: UseCase) -> History:
+    """Return what policies are played on; all rows of the plan are kept by now."""
+    return History(
+        plan=plan,
+        models=matrix(plan, "champion"),
+        scouts=matrix(plan, "scout"),
+        greater_is_better=metric(problem.metric).greater_is_better,
+        drifted=drifted_share(plan),
+    )
+
+
+def stream_table(name: str, found: Mapping[str, Any]) -> str:
+    """Return a stream's table as markdown."""
+    columns = ("policy", found["metric"], *_COLUMNS)
+    head = (
+        f"\n## {name}\n\n{found['metric']}, {found['windows']} windows of {found['window_days']:g} days with about "
+        f"{found['rows_a_window']:,} rows; best of all {_number(found['best']['score'])} with "
+        f"{found['best']['retrains']} retrains.\n\n| {' | '.join(columns)} |\n{'| --- ' * len(columns)}|\n"
+    )
+    return head + "\n".join(_line(one) for one in found["verdicts"]) + "\n"
+
+
+def summary(found: Mapping[str, Any]) -> str:
+    """Return the table over all streams: means by policy, cheapest first."""
+    names = [one["policy"] for one in next(iter(found.values()))["verdicts"]]
+    lines = []
+    for name in names:
+        mine = [one for stream in found.values() for one in stream["verdicts"] if one["policy"] == name]
+        shares = [one["share"] for one in mine if one["share"] is not None]
+        asked = [one["asked"] / stream["windows"] for one, stream in zip(mine, found.values(), strict=True)]
+        area, rank = (_mean([one[what] for one in mine]) for what in ("cost_area", "percentile"))
+        lines.append((area, f"| {name} | {area:+.3f} | {_mean(shares):.2f} | {rank:.0f} | {_mean(asked):.2f} |"))
+    columns = ("policy", "cost area", "share of achievable", "percentile", "requests a window")
+    head = f"| {' | '.join(columns)} |\n{'| --- ' * len(columns)}|\n"
+    return head + "\n".join(line for _, line in sorted(lines))
+
+
+def keep(name: str, found: Mapping[str, Any], said: str) -> None:
+    """Write the figures as JSON and as markdown, with the command that made them."""
+    RESULTS.mkdir(exist_ok=True)
+    whole = {"command": said, "streams": found}
+    (RESULTS / f"{name}.json").write_text(json.dumps(whole, indent=2) + "\n")
+    text = f"# Retraining policies compared\n\nMade by `{said}`.\n\n## All streams\n\n{summary(found)}\n"
+    (RESULTS / f"{name}.md").write_text(text + "".join(stream_table(*one) for one in found.items()))
+
+
+def command(options: argparse.Namespace) -> str:
+    """Return the command without the folders of this machine."""
+    back = {"TIME": "time", "TARGET": "target", "KIND": "kind", "LABEL_TIME": "label-time", "MATURE": "mature"}
+    words = ["python -m benchmarks.policies", *(["--only-data"] if options.only_data else [])]
+    for table in options.data:
+        words.append(f"--data {Path(table['DATA']).name}")
+        words += [f"--{back[word]} {text}" for word, text in table.items() if word in back]
+    return " ".join(words)
+
+
+def _moments(one: Verdict) -> dict[str, Any]:
+    return {
+        "asked_at": [asked.window for asked in one.outcome.asked],
+        "live_at": list(one.outcome.live),
+        "reasons": [f"{asked.window}: {asked.reason}" for asked in one.outcome.asked][:5],
+    }
+
+
+def _line(one: Mapping[str, Any]) -> str:
+    share = "-" if one["share"] is None else f"{one['share']:.2f}"
+    return (
+        f"| {one['policy']} | {_number(one['score'])} | {one['asked']} | {one['promoted']} | {share} | "
+        f"{one['percentile']:.0f} | {one['cost_area']:+.3f} | {_number(one['low'])} to {_number(one['high'])} |"
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:.4f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else math.nan
+
+
+_COLUMNS = ("asked", "promoted", "share of achievable", "percentile", "cost area", "gain over never, 90 %")
+_WORDS = {
+    "time": "its column of event time, or: rows",
+    "target": "its column to predict",
+    "kind": "binary, multiclass or regression, where the target leaves it open",
+    "label-time": "its column of label time",
+    "mature": "its column, or a delay, from when on a label is a fair sample",
+}
+
+
+class _Next(argparse.Action):
+    """Begin a further table."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
+        setattr(namespace, self.dest, [*namespace.data, {"DATA": str(values)}])
+
+
+class _OfLast(argparse.Action):
+    """Say something about the table that was named last."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
+        if not namespace.data:
+            parser.error(f"{option_string} belongs to a table: name it first, with --data")
+        namespace.data[-1][self.dest.upper()] = str(values)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Does the page stand alone, and say what was found?"""
+
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from tasks.backtest.judging import Bench, verdicts
+from tasks.backtest.page import check_sentence, page, table_rows
+from tasks.backtest.policies import EveryWindows, Never
+from tasks.backtest.simulation import BacktestGate
+
+
+@pytest.fixture
+def bench(history):
+    return Bench(history(11, lambda model, at: 0.6 if model < 4 <= at else 0.8), BacktestGate(blocks=1, min_gain=0))
+
+
+@pytest.fixture
+def found(bench):
+    return verdicts({"never": Never(), "every 5 windows": EveryWindows(windows=5)}, bench)
+
+
+class Addresses(HTMLParser):
+    """Gathers what a page would load from elsewhere."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attrs):
+        self.found += [value for name, value in attrs if name in {"src", "srcset"} or (tag, name) == ("link", "href")]
+
+
+def test_the_page_loads_nothing(stall, found, bench):
+    reader = Addresses()
+    reader.feed(text := page(stall, found, bench))
+
+    assert reader.found == []
+    assert "<script" not in text
+    assert text.count("<svg") == 3
+
+
+def test_the_page_gives_its_advice_and_every_policy(stall, found, bench):
+    text = page(stall, found, bench)
+
+    assert "every 5 windows: roc_auc 0.76 with 1 retrains in 10 windows, +0.1 over never retraining" in text
+    assert "every 5 windows from a price of 0; never from a price of 1" in text
+    assert text.count("<tr") == 1 + 2
+
+
+def test_the_question_cannot_break_the_page(stall, found, bench):
+    assert "<b>cheap</b>" not in page(replace(stall, question="Is <b>cheap</b> & good?"), found, bench)
+
+
+def test_the_table_tells_what_was_refused(found):
+    rows = {row["policy"]: row for row in table_rows(found)}
+
+    assert rows["every 5 windows"]["asked"] == 1
+    assert rows["every 5 windows"]["refused"] == 0
+    assert rows["never"]["share of achievable"] == "-"
+
+
+def test_the_check_says_what_would_have_been_better(found, bench):
+    told = check_sentence(found, bench, price=0.1)
+
+    assert told == (
+        "Chosen on the first half of history: never; on the second half it scores 0.6, the best there, "
+        "every 5 windows, 0.8."
+    )
