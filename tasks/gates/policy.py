@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 Rows = Annotated[int | None, WithJsonSchema({"type": "integer", "minimum": 1})]
 Gain = Annotated[float | None, WithJsonSchema({"type": "number", "minimum": 0})]
+PositiveGain = Annotated[float | None, WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
 UNITS = ("min_gain_over_baseline", "min_gain_over_champion", "min_rows")
 
 
@@ -14,7 +15,7 @@ class GatePolicy(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    min_gain_over_baseline: Gain = Field(
+    min_gain_over_baseline: PositiveGain = Field(
         default=None,
         gt=0,
         description="What the lower bound of the gain over the trivial baseline must reach, in units of the metric",
