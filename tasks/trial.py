@@ -113,7 +113,8 @@ def past_tries(decisions: Sequence[ledger.Decision]) -> list[Try]:
 
 
 def _took_a_chance(facts: dict[str, Any]) -> bool:
-    return bool(facts.get("gain_over_champion")) and facts["gain_over_champion"]["error"] > 0
+    gained = facts.get("gain_over_champion") or {"error": 0}
+    return facts.get("compared_from") is not None and gained["error"] > 0
 
 
 def candidate(problem: UseCase, as_of: datetime, policy: TrainPolicy, found: Compared) -> Candidate:

@@ -107,5 +107,5 @@ def test_a_model_of_types_that_are_not_on_our_list_is_not_stored(stall, rows, mo
 
     assert store(model, rows, stall, "model") == (
         "",
-        "its types numpy.dtype, sklearn.tree._tree.Tree are not on the list of those that a model file may name",
+        "its types sklearn.tree._tree.Tree are not on the list of those that a model file may name",
     )
