@@ -215,19 +215,19 @@ def _candidates(stage: Stage, change: Callable[[Any, UseCase], Any]) -> Abstract
 
 
 def slow(final: Any, problem: UseCase) -> Any:
-    """Return an estimator that asks many copies of a candidate, which all say the same."""
-    from sklearn.ensemble import VotingClassifier, VotingRegressor
-
-    copies = [(f"copy_{number}", final) for number in range(COPIES)]
-    return VotingRegressor(copies) if problem.kind == "regression" else VotingClassifier(copies, voting="soft")
+    """Return an estimator that asks many copies of a candidate, each fitted on the same rows."""
+    return _bagging(problem)(final, n_estimators=COPIES, bootstrap=False, random_state=0)
 
 
 def seedless(final: Any, problem: UseCase) -> Any:
     """Return an estimator that is fitted on rows drawn without a seed."""
+    return _bagging(problem)(final, n_estimators=2, max_samples=0.7)
+
+
+def _bagging(problem: UseCase) -> Any:
     from sklearn.ensemble import BaggingClassifier, BaggingRegressor
 
-    bagging = BaggingRegressor if problem.kind == "regression" else BaggingClassifier
-    return bagging(final, n_estimators=2, max_samples=0.7)
+    return BaggingRegressor if problem.kind == "regression" else BaggingClassifier
 
 
 @contextmanager
