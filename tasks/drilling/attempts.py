@@ -12,7 +12,7 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from tasks import ledger, outages, registry, tracking
+from tasks import champions, ledger, outages, registry, tracking
 from tasks.drilling import NOTHING, Attempt
 from tasks.drilling.sabotages import Sabotage, exploded
 from tasks.drilling.stage import Stage, environment, put
@@ -93,11 +93,13 @@ def halfway(stage: Stage, number: int, run: Retrain, gates: GatePolicy) -> Attem
     after, promoted_after = _version(stage), _promotions(stage, as_of)
     seconds = time.monotonic() - began
     _put_back(stage, before)
+    # Live and ledger agree: both from before the promotion, or both from after it.
+    whole = (between != before) == (promoted_between == 1)
     return Attempt(
         tried="MLflow stopped halfway through a promotion",
         expected=HALFWAY,
         refused_by=(),
-        caught=(between, promoted_between) == (before, 0) and after != before and promoted_after == 1,
+        caught=whole and after != before and promoted_after == 1,
         seconds=seconds,
         told=f"{first}; again: {told}",
     )
@@ -156,7 +158,7 @@ def _answer(run: Callable[[], str]) -> str:
 
 
 def _version(stage: Stage) -> str | None:
-    live = registry.champion(stage.problem.name)
+    live = champions.live(stage.problem.name)
     return None if live is None else live.version
 
 

@@ -117,7 +117,7 @@ def test_the_evidence_is_an_artifact_of_the_run_that_waits(declined: FlowRun) ->
         mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[declined.id]))
         shown = {one.key: one.data for one in client.read_artifacts(artifact_filter=mine)}
 
-    assert "| better_than_baseline |" in shown["weather-approval"]
+    assert "| beats_baseline |" in shown["weather-approval"]
 
 
 def test_silence_is_a_refusal_that_the_next_run_keeps(overdue: FlowRun) -> None:

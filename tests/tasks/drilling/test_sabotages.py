@@ -82,6 +82,7 @@ def test_the_environment_is_put_back_with_what_mlflow_leaves_in_it(monkeypatch):
     import os
 
     monkeypatch.setenv("DRILL_ONE", "own")
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_ID", raising=False)
     with environment({"DRILL_ONE": "other", "DRILL_TWO": "new"}):
         os.environ["MLFLOW_EXPERIMENT_ID"] = "7"
         inside = (os.environ["DRILL_ONE"], os.environ["DRILL_TWO"])
