@@ -182,7 +182,7 @@ def looked(
         watch=watch.id,
         rows=len(rows),
         labelled=int(rows[problem.target].notna().sum()),
-        signals=signals(watch.limits, frame),
+        signals=signals(watch.limits, frame) if watch.limits.statistics else (),
         faults=found,
         measured=measured(problem, rows, said),
         estimate=guess,
