@@ -47,7 +47,7 @@ definitions:
     min_rows: {min_rows}
 
   # Limits are found at each promotion, for windows that monitor looks at as scheduled; a replay looks once a step.
-  watch: &watch
+  ordinary: &ordinary
     checks_per_year: {checks:g}
     alarm: {{false_alarms_per_year: 1, persistence: 2, memory: 3}}
 
@@ -56,11 +56,11 @@ definitions:
     approval: waived
     approval_hours: 48
     probation: {{windows: 2, error_rate: 0.05, min_rows: {labelled}}}
-    watch: *watch
+    watch: *ordinary
 
   policy: &policy
     mode: auto
-    watch: *watch
+    watch: *ordinary
     # Only where no limit of the performance could be calibrated, as with several classes.
     max_loss: {loss:g}
     min_labelled: {labelled}
@@ -130,7 +130,7 @@ REPLAY = """\
         gates: *gates
         promotion: *promotion
         drift: *drift
-        policy: {{<<: *policy, watch: {{<<: *watch, checks_per_year: {per_year:g}}}}}"""
+        policy: {{<<: *policy, watch: {{<<: *ordinary, checks_per_year: {per_year:g}}}}}"""
 FEWEST_FIT_ROWS = 50
 HOUR = timedelta(hours=1)
 YEAR = timedelta(days=365.25)
