@@ -3,7 +3,7 @@
 from prefect import flow
 
 from tasks.drift import DriftPolicy
-from tasks.monitoring import ask_for_retrain, history, measure, show_check
+from tasks.monitoring import ask_for_retrain, history, keep_findings, measure, show_check
 from tasks.policy import RetrainPolicy, retrain_reason
 from tasks.probation import judge_probation
 from tasks.promotion import settle
@@ -21,7 +21,7 @@ def monitor(usecase: UseCaseName, drift: DriftPolicy, policy: RetrainPolicy, as_
 
     Args:
         usecase: The ML problem, one of the files in usecases/.
-        drift: From which distance on a column counts as drifted.
+        drift: What Evidently's report draws as drifted; the verdict is that of the policy's limits.
         policy: The evidence that asks for a retrain, and what holds it back.
         as_of: The moment taken as now, with its zone. Empty: the clock.
     """
@@ -32,10 +32,11 @@ def monitor(usecase: UseCaseName, drift: DriftPolicy, policy: RetrainPolicy, as_
     if champion is None:
         return tell_no_champion(usecase)
 
-    check = measure(usecase, champion, now, drift)
+    check = measure(usecase, champion, now, drift, policy)
     past = history(usecase, champion, now)
+    keep_findings(check, past)
     reason = retrain_reason(check, past, policy)
-    show_check(check, reason)
+    show_check(check, reason, past, policy)
     if reason is None:
         return None
     return ask_for_retrain(check, reason, past)

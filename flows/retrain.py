@@ -53,7 +53,7 @@ def retrain(
         return refuse(request, trained, judged, refusal)
     if promotion.approval == "required":
         return decided_by_a_person(request, trained, judged, promotion)
-    return promote(request, trained, judged, promotion.probation)
+    return promote(request, trained, judged, promotion.probation, watch=promotion.watch)
 
 
 def decided_by_a_person(
@@ -66,4 +66,4 @@ def decided_by_a_person(
     refusal = approval_refusal(said, asked, moment(None))
     if refusal is not None:
         return refuse(request, trained, judged, refusal)
-    return promote(request, trained, judged, promotion.probation, f"approved: {comment(said)}")
+    return promote(request, trained, judged, promotion.probation, f"approved: {comment(said)}", promotion.watch)

@@ -13,12 +13,23 @@ from tasks.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
-Kind = Literal["retrain asked", "approval asked", "promoted", "refused", "on probation", "rolled back"]
+Kind = Literal[
+    "retrain asked",
+    "approval asked",
+    "promoted",
+    "refused",
+    "on probation",
+    "rolled back",
+    "fault",
+    "drift found",
+    "muted",
+    "episode closed",
+]
 ANSWERS: tuple[Kind, ...] = ("promoted", "refused")
 """What closes a request to retrain."""
 MOVES: tuple[Kind, ...] = ("promoted", "rolled back")
 """What makes another version live."""
-BY_MOMENT: tuple[Kind, ...] = ("retrain asked", "on probation")
+BY_MOMENT: tuple[Kind, ...] = ("retrain asked", "on probation", "fault", "drift found", "muted")
 """What is decided at most once at a moment; all else at most once about the decision that it answers."""
 
 

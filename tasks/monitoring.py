@@ -1,29 +1,44 @@
 """Look at the newest window beside what the champion was trained on, and ask for a retrain where that is decided."""
 
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks import drift, ledger, outages, registry, reporting, training
+from tasks import drift, episodes, ledger, outages, profiles, registry, reporting, training, watching
 from tasks.collection import observations, rows_at
 from tasks.datasets import Dataset, arrow_schema
-from tasks.drift import ColumnDrift, DriftPolicy
-from tasks.ledger import ANSWERS, Decision
+from tasks.drift import DriftPolicy
+from tasks.ledger import Decision
 from tasks.metrics import score
-from tasks.policy import Check, History, Performance
+from tasks.policy import (
+    Check,
+    History,
+    Performance,
+    RetrainPolicy,
+    harmless_reason,
+    holding_reason,
+    known_history,
+    wanted_reason,
+)
 from tasks.registry import Champion
 from tasks.scoring import IN_TRAINING, MODEL_VERSION, PREDICTION, predicted
 from tasks.settings import Settings
 from tasks.usecases import UseCase, use_case
+from tasks.watching import Look, Watch
 from tasks.windows import Window, window_before
 
 if TYPE_CHECKING:
     import pandas as pd
 
 DRIFT_DETECTED = "drift.detected"
+DRIFT_FOUND = "drift.found"
+DATA_FAULT = "data.fault"
 TARGET_DRIFT = "target"
+EVENTS: Mapping[ledger.Kind, str] = {"fault": DATA_FAULT, "drift found": DRIFT_FOUND}
+MOMENT = timedelta(microseconds=1)
 
 
 def checks(problem: UseCase) -> Dataset:
@@ -36,6 +51,69 @@ def checks(problem: UseCase) -> Dataset:
     )
     key = ("window_start", "window_end", "column", "role")
     return Dataset(Settings().tables / problem.name / "checks", arrow_schema(columns), key)
+
+
+def looks(problem: UseCase) -> Dataset:
+    """Return the table of looks: one row a window, replaced when it is looked at again; `body` is the look as JSON."""
+    columns = dict.fromkeys(("watch", "body"), "str")
+    times = dict.fromkeys(("as_of", "window_start", "window_end"), "datetime64[us, UTC]")
+    return Dataset(
+        Settings().tables / problem.name / "looks", arrow_schema(columns | times), ("window_start", "window_end")
+    )
+
+
+def stored_looks(problem: UseCase, watch: str, until: datetime) -> list[Look]:
+    """Return the looks at windows that end before `until` beside these limits, in order of time."""
+    kept = looks(problem).read()
+    same = kept[(kept["watch"] == watch) & (kept["window_end"] < until)].sort_values(["window_end", "window_start"])
+    return [Look.model_validate_json(body) for body in same["body"]]
+
+
+def keep_looks(problem: UseCase, found: Sequence[Look]) -> None:
+    """Keep looks, each window's once."""
+    records = [
+        {
+            "as_of": one.as_of,
+            "window_start": one.window.start,
+            "window_end": one.window.end,
+            "watch": one.watch,
+            "body": one.model_dump_json(),
+        }
+        for one in found
+    ]
+    looks(problem).upsert(looks(problem).rows(records))
+
+
+def fair_predictions(problem: UseCase, rows: "pd.DataFrame", version: str) -> "pd.DataFrame":
+    """Return what a version predicted live for rows that it had not learned from, by the index of `rows`."""
+    names = training.columns_of(PREDICTION, problem)
+    if rows.empty:
+        return rows.reindex(columns=names).astype(float)
+    start, end = rows[problem.event_time].min(), rows[problem.event_time].max()
+    told = predicted(problem).read(Window(start=start, end=end + MOMENT))
+    fair = told[(told[MODEL_VERSION] == version) & ~told[IN_TRAINING].astype(bool)]
+    keys = list(problem.key)
+    return rows[keys].merge(fair[[*keys, *names]], on=keys, how="left", validate="1:1").set_index(rows.index)[names]
+
+
+def brought_up_to_date(
+    problem: UseCase, watch: Watch, before: Sequence[Look], rows: "pd.DataFrame", said: "pd.DataFrame", as_of: datetime
+) -> list[Look]:
+    """Return earlier looks, those anew whose window has got other rows or labels since.
+
+    `rows` and their predictions reach back as far as anything may still change.
+    """
+    times = rows[problem.event_time]
+    found: list[Look] = []
+    for one in before:
+        inside = (times >= one.window.start) & (times < one.window.end)
+        now = int(inside.sum()), int(rows.loc[inside, problem.target].notna().sum())
+        changeable = one.window.start >= as_of - problem.look_back - problem.window
+        if changeable and now != (one.rows, one.labelled):
+            good = watching.last_good(found)
+            one = watching.looked(problem, watch, rows[inside], said[inside], one.window, as_of, good)
+        found.append(one)
+    return found
 
 
 def live_predictions(problem: UseCase, window: Window, as_of: datetime) -> "pd.DataFrame":
@@ -53,6 +131,22 @@ def performance(live: "pd.DataFrame", problem: UseCase, expected: float) -> Perf
     return Performance(metric=problem.metric, value=value, labelled=len(fair), expected=expected)
 
 
+def column_records(check: Check) -> list[dict[str, Any]]:
+    """Return what Evidently drew of each column, and whether our limits say that it drifted, which counts."""
+    return [
+        {"role": role, **one.model_dump(), "drifted": _beyond(check, one.column)}
+        for role, columns in (("feature", check.features), ("outcome", check.outcomes))
+        for one in columns
+    ]
+
+
+def _beyond(check: Check, column: str) -> float | None:
+    """Return 1 where a statistic of the column lies beyond its limit, 0 where none does, None where none is told."""
+    own = ("features", "missing", "prediction", "target")
+    told = [one for one in check.signals if one.column == column and one.family in own and one.value is not None]
+    return float(any(one.exceeded for one in told)) if told else None
+
+
 def check_records(check: Check, evidently_run: str) -> list[dict[str, Any]]:
     """Return the records of the table of checks for one check."""
     common = {
@@ -66,8 +160,7 @@ def check_records(check: Check, evidently_run: str) -> list[dict[str, Any]]:
         "rows": float(check.rows),
     }
     seen = check.performance
-    columns = [("feature", one) for one in check.features] + [("outcome", one) for one in check.outcomes]
-    found = [{"role": role, **_numbers(one)} for role, one in columns]
+    found = column_records(check)
     found.append(
         {
             "role": "performance",
@@ -81,34 +174,65 @@ def check_records(check: Check, evidently_run: str) -> list[dict[str, Any]]:
     return [common | one for one in found]
 
 
-def _numbers(one: ColumnDrift) -> dict[str, Any]:
-    return one.model_dump() | {"drifted": None if one.drifted is None else float(one.drifted)}
-
-
 @task(**outages.RETRIED)
-def measure(usecase: str, live: Champion, as_of: datetime, policy: DriftPolicy) -> Check:
-    """Compare the window before `as_of` with the champion's training rows; keep report, snapshot and numbers."""
+def measure(usecase: str, live: Champion, as_of: datetime, policy: DriftPolicy, retraining: RetrainPolicy) -> Check:
+    """Look at the window before `as_of` beside the champion's limits; keep looks, report, snapshot and numbers.
+
+    Older windows whose labels have come since are looked at again.
+    """
     problem = use_case(usecase)
     window = window_before(as_of, problem.window)
+    watch = profiles.watch_of(problem, live, retraining.watch)
+    seen = _seen(problem, live, watch, window, as_of)
+    keep_looks(problem, seen)
     current = rows_at(problem, as_of, window)
     reference = training.labelled(
         observations(problem).read(live.trained, version=live.dataset_version), problem, live.trained_until
     )
     judged = live_predictions(problem, window, as_of)
-    check = Check(
-        usecase=usecase,
-        as_of=as_of,
-        window=window,
-        model_version=live.version,
-        rows=len(current),
-        performance=performance(judged, problem, live.expected_score),
-    )
+    check = judged_check(problem, watch, seen, live.version, performance(judged, problem, live.expected_score))
     if min(len(current), len(reference)) < policy.min_rows:
         found = f"{len(current)} rows in the window and {len(reference)} in the reference"
-        check = check.model_copy(update={"note": f"{found}, {policy.min_rows} of each needed to tell drift"})
+        check = check.model_copy(update={"note": f"{found}, {policy.min_rows} of each needed to draw drift"})
         checks(problem).upsert(checks(problem).rows(check_records(check, "")))
         return check
     return _compared(problem, live, check, reference, current, policy)
+
+
+def judged_check(problem: UseCase, watch: Watch, seen: Sequence[Look], version: str, found: Performance) -> Check:
+    """Return what the newest of the looks, in order of time and at the same limits, amounts to."""
+    newest, before = seen[-1], seen[:-1]
+    known = {(one.kind, one.column) for look in before[-1:] for one in look.faults}
+    distrust = watching.distrusted(seen, found.expected, watch.policy.estimation)
+    return Check(
+        usecase=problem.name,
+        as_of=newest.as_of,
+        window=newest.window,
+        model_version=version,
+        rows=newest.rows,
+        performance=found,
+        signals=newest.signals,
+        faults=newest.faults,
+        new_faults=tuple(one for one in newest.faults if (one.kind, one.column) not in known),
+        alarm=watching.rung(seen, watch.policy.alarm),
+        labels_prompt=newest in watching.ripe(seen),
+        quiet=watching.quiet(seen, watch.policy.alarm),
+        estimate=None if distrust else newest.estimate,
+        distrust=distrust,
+        limits=watch.note,
+    )
+
+
+def _seen(problem: UseCase, live: Champion, watch: Watch, window: Window, as_of: datetime) -> list[Look]:
+    """Return the looks by these limits up to this window's, as known at `as_of`."""
+    span = Window(start=window.start - problem.look_back - problem.window, end=as_of)
+    rows = rows_at(problem, as_of, span)
+    said = fair_predictions(problem, rows, live.version)
+    stored = stored_looks(problem, watch.id, window.end)
+    before = brought_up_to_date(problem, watch, stored, rows, said, as_of)
+    inside = rows[problem.event_time] >= window.start
+    good = watching.last_good(before)
+    return [*before, watching.looked(problem, watch, rows[inside], said[inside], window, as_of, good)]
 
 
 def _compared(
@@ -178,19 +302,45 @@ def history(usecase: str, live: Champion, as_of: datetime) -> History:
     """Return what bears on the next retrain: when the last was, how many labels are new, what is unanswered."""
     problem = use_case(usecase)
     past = ledger.decisions(usecase, as_of)
-    since = Window(start=live.trained_until, end=as_of) if live.trained_until < as_of else None
-    new = 0
-    if since is not None:
-        new = int(rows_at(problem, as_of, since, columns=())[problem.target].notna().sum())
-    ends = [one.as_of for one in past if one.kind in ANSWERS]
-    return History(last_retrain=max(ends, default=None), new_rows=new, unanswered=ledger.open_request(past))
+
+    def labelled_since(start: datetime) -> int:
+        if start >= as_of:
+            return 0
+        rows = rows_at(problem, as_of, Window(start=start, end=as_of), columns=())
+        return int(rows[problem.target].notna().sum())
+
+    return known_history(past, labelled_since, live.trained_until, as_of)
 
 
 @task(cache_policy=NO_CACHE)
-def show_check(check: Check, reason: str | None) -> None:
+def keep_findings(check: Check, past: History) -> None:
+    """Keep in the ledger, and tell the automations, that a fault is new, that a drift begins, or that it is over."""
+    for one in findings(check, past):
+        ledger.record(one)
+        if one.kind in EVENTS:
+            tell(EVENTS[one.kind], check.usecase, one.id)
+
+
+def findings(check: Check, past: History) -> list[Decision]:
+    """Return the decisions that a check makes beside that on a retrain."""
+    found = []
+    facts = {"window": str(check.window), "report": check.report_url, "model_version": check.model_version}
+    if check.new_faults:
+        told = "; ".join(one.sentence for one in check.new_faults)
+        known = facts | {"faults": [one.model_dump(mode="json") for one in check.new_faults]}
+        found.append(Decision(usecase=check.usecase, kind="fault", as_of=check.as_of, reason=told, facts=known))
+    if check.alarm is not None and past.episode is None:
+        found.append(episodes.opening(check.usecase, check.as_of, check.alarm, facts))
+    if past.episode is not None and past.unanswered is None and check.quiet:
+        told = "the newest checks were all within their limits"
+        found.append(episodes.closing(check.usecase, check.as_of, past.episode, told))
+    return found
+
+
+@task(cache_policy=NO_CACHE)
+def show_check(check: Check, reason: str | None, past: History, policy: RetrainPolicy) -> None:
     """Show the check's numbers as a table, and its links and outcome as a page."""
-    columns = [("feature", one) for one in check.features] + [("outcome", one) for one in check.outcomes]
-    rows = [{"role": role, **one.model_dump()} for role, one in columns]
+    rows = [one.model_dump() for one in check.signals if one.exceeded] or column_records(check)
     reporting.show_table(f"{check.usecase} drift", rows, f"{check.usecase} {check.window} {check.note}")
     seen = check.performance
     told = f"retrain: {reason}" if reason else "no retrain"
@@ -201,11 +351,34 @@ def show_check(check: Check, reason: str | None) -> None:
         "features drifting": f"{len(check.drifting)} of {len(check.features)}: {', '.join(check.drifting)}",
         f"{seen.metric} on {seen.labelled} labelled rows": "unknown" if seen.value is None else seen.value,
         f"{seen.metric} at promotion": seen.expected,
+        "data faults": "; ".join(one.sentence for one in check.faults) or "none",
+        "alarm": "; ".join(check.alarm.reasons) if check.alarm else "silent",
+        "a retrain would be wanted because": wanted_reason(check, past, policy) or "",
+        "held back because": holding_reason(check, past, policy) or "",
+        "warning only": harmless_reason(check, policy) or "",
+        "open episode": f"since {past.episode.opened:%Y-%m-%d %H:%M}" if past.episode else "none",
+        f"{seen.metric} estimated before labels": estimate_told(check),
+        "limits": check.limits,
         "note": check.note,
     }
     links = f"[Evidently report]({check.report_url}) · [in Evidently's UI]({check.evidently_url})"
     page = f"# {told}\n\n{links if check.report_url else ''}\n\n{reporting.as_markdown(facts)}"
     reporting.show_markdown(f"{check.usecase} check", page, told)
+
+
+def estimate_told(check: Check) -> str:
+    """Say what the metric may be expected to become, and what that is worth."""
+    if check.distrust is not None:
+        return f"switched off: {check.distrust}"
+    guess = check.estimate
+    if guess is None:
+        return "not estimated"
+    if guess.value is None:
+        return guess.note
+    return (
+        f"{guess.value:.4f} ({guess.low:.4f} to {guess.high:.4f}), from the model's own confidence: "
+        f"it cannot see that the rule itself has changed"
+    )
 
 
 @task(cache_policy=NO_CACHE)
@@ -216,6 +389,7 @@ def ask_for_retrain(check: Check, reason: str, past: History) -> str:
     """
     seen = check.performance.model_dump()
     facts = {"window": str(check.window), "drifted_share": check.drifted_share, **seen, "report": check.report_url}
+    facts |= {"severity": episodes.severity(check.alarm)}
     asked = past.unanswered or Decision(
         usecase=check.usecase, kind="retrain asked", as_of=check.as_of, reason=reason, facts=facts
     )
@@ -226,7 +400,12 @@ def ask_for_retrain(check: Check, reason: str, past: History) -> str:
 
 def tell_automations(usecase: str, decision: str) -> None:
     """Emit `drift.detected`; its payload is one string, the decision's id: all else stands in the ledger."""
+    tell(DRIFT_DETECTED, usecase, decision)
+
+
+def tell(event: str, usecase: str, decision: str) -> None:
+    """Emit an event about a use case; its payload is the id of the decision in the ledger."""
     from prefect.events import emit_event
 
     resource = {"prefect.resource.id": f"evergreen.use-case.{usecase}", "prefect.resource.name": usecase}
-    emit_event(event=DRIFT_DETECTED, resource=resource, payload={"decision": decision})
+    emit_event(event=event, resource=resource, payload={"decision": decision})

@@ -1,14 +1,28 @@
 """Decide whether the evidence of one check asks for a retrain."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tasks.drift import ColumnDrift
-from tasks.ledger import Decision
+from tasks.episodes import Episode, open_episode, severity
+from tasks.ledger import ANSWERS, Decision, open_request
 from tasks.metrics import gain
+from tasks.signals.estimation import Estimate
+from tasks.signals.health import Fault
+from tasks.signals.models import Alarm, Family, Signal
 from tasks.usecases import MetricName
+from tasks.watching import WatchPolicy
 from tasks.windows import Window
+
+Mode = Literal["off", "suggest", "auto"]
+ASKING: tuple[Family, ...] = ("features", "joint", "prediction", "target", "performance", "concept")
+MONTH = timedelta(days=30)
+OF_THE_MODEL: tuple[Family, ...] = ("performance", "concept")
+TOLD = 3
+"""How many signals a reason names."""
 
 
 class RetrainPolicy(BaseModel):
@@ -16,15 +30,32 @@ class RetrainPolicy(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    min_drifted_share: float = Field(
-        gt=0, le=1, description="Share of drifting features from which a retrain is asked for"
+    mode: Mode = Field(
+        default="auto",
+        description="Auto: the alarm asks for a retrain. Suggest: it is shown, and a person starts one. Off: neither",
+    )
+    watch: WatchPolicy = Field(default=WatchPolicy(), description="How often the alarm may ring for nothing")
+    asks: tuple[Family, ...] = Field(
+        default=ASKING, description="Kinds of signals that may ask for a retrain; the others only warn"
     )
     max_loss: float = Field(
-        gt=0, description="Loss of the metric against its value at promotion from which a retrain is asked for"
+        gt=0,
+        description="Loss of the metric against its value at promotion from which a retrain is asked for, "
+        "where no limit of the performance could be calibrated",
     )
     min_labelled: int = Field(ge=1, description="Fewest labelled predictions in the window that tell a performance")
     cooldown_days: float = Field(ge=0, description="Days after a retrain in which no other is asked for")
     min_new_rows: int = Field(ge=0, description="Labelled rows needed since the champion's training window ended")
+    max_per_month: int = Field(default=4, ge=1, description="Most retrains that are answered in 30 days")
+    max_age_days: float | None = Field(
+        default=None, gt=0, description="Days after which a model is renewed without any alarm; empty: never"
+    )
+    rows_after_refusal: int = Field(
+        default=1_000, ge=0, description="Labelled rows needed after a refusal before the same drift asks again"
+    )
+    growth_after_refusal: float = Field(
+        default=1.5, gt=1, description="How many times worse a refused drift must be to ask again without those rows"
+    )
 
 
 class Performance(BaseModel):
@@ -53,21 +84,41 @@ class Check(BaseModel):
     outcomes: tuple[ColumnDrift, ...] = ()
     """Drift of the prediction and, where labels have arrived, of the target."""
     performance: Performance
+    signals: tuple[Signal, ...] = ()
+    """Each statistic of the window beside its limit."""
+    faults: tuple[Fault, ...] = ()
+    new_faults: tuple[Fault, ...] = ()
+    """Those that the window before did not have."""
+    alarm: Alarm | None = None
+    labels_prompt: bool = False
+    """Whether the window's labels stand for it already."""
+    quiet: bool = False
+    """Whether the alarm has rung at none of the newest checks."""
+    estimate: Estimate | None = None
+    """What the metric may be expected to become; None where it is not estimated or is not believed."""
+    distrust: str | None = None
+    """Why estimates are switched off."""
+    limits: str = ""
+    """How the limits were found."""
     note: str = ""
-    """Why drift was not computed, if it was not."""
+    """Why Evidently drew no report, if it did not."""
     report_url: str = ""
     evidently_url: str = ""
 
     @property
     def drifting(self) -> tuple[str, ...]:
-        """The features that drifted."""
-        return tuple(one.column for one in self.features if one.drifted)
+        """The features that lie beyond a limit, in distribution or in missing values."""
+        beyond = [one.column for one in self._of_features() if one.exceeded]
+        return tuple(dict.fromkeys(beyond))
 
     @property
     def drifted_share(self) -> float | None:
-        """Share of the features that drifted among those that could be compared, or None where none could."""
-        known = [one for one in self.features if one.drifted is not None]
-        return len(self.drifting) / len(known) if known else None
+        """Share of the features beyond a limit among those that could be told, or None where none could."""
+        told = {one.column for one in self._of_features() if one.value is not None}
+        return len(self.drifting) / len(told) if told else None
+
+    def _of_features(self) -> list[Signal]:
+        return [one for one in self.signals if one.family in ("features", "missing")]
 
 
 class History(BaseModel):
@@ -80,26 +131,111 @@ class History(BaseModel):
     """Labelled rows since the champion's training window ended."""
     unanswered: Decision | None = None
     """A request to retrain that nothing has answered yet."""
+    episode: Episode | None = None
+    """A drift that is not over."""
+    rows_since_refusal: int = 0
+    """Labelled rows since the episode's last refusal."""
+    answered_this_month: int = 0
+    """Retrains answered in the last 30 days."""
+    trained_until: datetime | None = None
+    """End of the champion's training window."""
 
 
 def retrain_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
-    """Say why the champion must be retrained, with the numbers, or None while it may stay.
+    """Say why the champion must be retrained, with the numbers, or None while it may stay or is held back.
 
-    A request that is still unanswered stays the reason. Fixed thresholds: they know nothing of seasons.
+    A request that is still unanswered stays the reason, unless a person has switched the asking off or muted it.
     """
+    if policy.mode != "auto" or muted_reason(check, history) is not None:
+        return None
     if history.unanswered is not None:
         return history.unanswered.reason
-    cooldown = timedelta(days=policy.cooldown_days)
-    if history.last_retrain is not None and check.as_of < history.last_retrain + cooldown:
+    if holding_reason(check, history, policy) is not None:
         return None
+    return wanted_reason(check, history, policy)
+
+
+def wanted_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
+    """Say why a retrain would be wanted, whatever holds it back, or None."""
+    return alarm_reason(check, policy) or loss_reason(check, policy) or age_reason(check, history, policy)
+
+
+def holding_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
+    """Say why no retrain is asked for, if one were wanted, or None."""
+    if check.faults:
+        return f"the data are broken: {check.faults[0].sentence}"
+    if policy.mode != "auto":
+        return f"the mode is {policy.mode}: a person starts a retrain"
+    if (muted := muted_reason(check, history)) is not None:
+        return muted
+    if history.last_retrain is not None:
+        free = history.last_retrain + timedelta(days=policy.cooldown_days)
+        if check.as_of < free:
+            return (
+                f"the last retrain was at {history.last_retrain:%Y-%m-%d %H:%M}, no other before {free:%Y-%m-%d %H:%M}"
+            )
+    if history.answered_this_month >= policy.max_per_month:
+        return f"{history.answered_this_month} retrains in 30 days, {policy.max_per_month} allowed"
     if history.new_rows < policy.min_new_rows:
+        return f"{history.new_rows} labelled rows are new to the champion, {policy.min_new_rows} needed"
+    return refused_reason(check, history, policy)
+
+
+def muted_reason(check: Check, history: History) -> str | None:
+    """Say until when a person has muted the episode, or None."""
+    until = history.episode.muted_until if history.episode else None
+    return f"muted until {until:%Y-%m-%d %H:%M}" if until is not None and check.as_of < until else None
+
+
+def refused_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
+    """Say why a drift whose retrain was refused does not ask again yet, or None."""
+    episode = history.episode
+    if episode is None or episode.refused is None or history.rows_since_refusal >= policy.rows_after_refusal:
         return None
-    return performance_reason(check, policy) or drift_reason(check, policy)
+    needed = policy.growth_after_refusal * episode.severity
+    found = severity(check.alarm)
+    if found >= needed > 0:
+        return None
+    return (
+        f"refused at {episode.refused:%Y-%m-%d %H:%M}: {history.rows_since_refusal} labelled rows since, "
+        f"{policy.rows_after_refusal} needed; drift of {found:.3g} times its limit, {needed:.3g} would count as grown"
+    )
 
 
-def performance_reason(check: Check, policy: RetrainPolicy) -> str | None:
-    """Say by how much the live predictions are worse than they were at promotion, or None."""
+def alarm_reason(check: Check, policy: RetrainPolicy) -> str | None:
+    """Say which signals ask for a retrain, the model's own performance first, or None."""
+    if check.alarm is None or harmless_reason(check, policy) is not None:
+        return None
+    both = zip(check.alarm.signals, check.alarm.reasons, strict=True)
+    asking = [(one, told) for one, told in both if one.family in policy.asks]
+    if not asking:
+        return None
+    ordered = sorted(asking, key=lambda one: one[0].family not in OF_THE_MODEL)
+    told = "; ".join(reason for _, reason in ordered[:TOLD])
+    more = len(ordered) - TOLD
+    return f"{told}; and {more} more signals" if more > 0 else told
+
+
+def harmless_reason(check: Check, policy: RetrainPolicy) -> str | None:
+    """Say that what moved does the model no harm, by labels that are there already, or None."""
+    of_model = [one for one in check.signals if one.family in OF_THE_MODEL and one.value is not None]
+    losses = [one for one in of_model if one.statistic == "loss" and one.rows >= policy.min_labelled]
+    if not check.labels_prompt or not losses or any(one.exceeded for one in of_model):
+        return None
+    if check.alarm is None or set(check.alarm.families) & set(OF_THE_MODEL):
+        return None
+    loss = losses[0]
+    return (
+        f"harmless: the loss is {loss.value:.4g} on {loss.rows} labelled rows, {loss.expected:.4g} expected and "
+        f"{loss.limit:.3g} more still ordinary"
+    )
+
+
+def loss_reason(check: Check, policy: RetrainPolicy) -> str | None:
+    """Say by how much the live predictions are worse than at promotion, where no limit could be calibrated, or None."""
     seen = check.performance
+    if any(one.family == "performance" for one in check.signals):
+        return None
     if seen.value is None or seen.labelled < policy.min_labelled:
         return None
     lost = -gain(seen.metric, seen.value, seen.expected)
@@ -111,12 +247,27 @@ def performance_reason(check: Check, policy: RetrainPolicy) -> str | None:
     )
 
 
-def drift_reason(check: Check, policy: RetrainPolicy) -> str | None:
-    """Say which features drifted, or None where they are too few or unknown."""
-    share = check.drifted_share
-    if share is None or share < policy.min_drifted_share:
+def age_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
+    """Say that the champion is too old, or None."""
+    if policy.max_age_days is None or history.trained_until is None:
         return None
-    return (
-        f"{len(check.drifting)} of {len(check.features)} features drifted in {check.window} "
-        f"({share:.0%}, {policy.min_drifted_share:.0%} asks for a retrain): {', '.join(check.drifting)}"
+    age = (check.as_of - history.trained_until) / timedelta(days=1)
+    return f"{age:.3g} days old, {policy.max_age_days:g} allowed" if age >= policy.max_age_days else None
+
+
+def known_history(
+    past: Sequence[Decision], labelled_since: Callable[[datetime], int], trained_until: datetime, as_of: datetime
+) -> History:
+    """Return what bears on the next retrain, from the decisions up to `as_of` and a count of labelled rows since."""
+    ends = [one.as_of for one in past if one.kind in ANSWERS]
+    episode = open_episode(past)
+    refused = episode.refused if episode else None
+    return History(
+        last_retrain=max(ends, default=None),
+        new_rows=labelled_since(trained_until),
+        unanswered=open_request(list(past)),
+        episode=episode,
+        rows_since_refusal=labelled_since(refused) if refused else 0,
+        answered_this_month=sum(one > as_of - MONTH for one in ends),
+        trained_until=trained_until,
     )

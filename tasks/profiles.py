@@ -1,15 +1,20 @@
 """Say in a few numbers a column what the rows looked like that a model learned from."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tasks import training
+from tasks import tracking, training
+from tasks.collection import observations
+from tasks.registry import Champion
 from tasks.usecases import UseCase
+from tasks.watching import Watch, WatchPolicy, learned_watch
 
 if TYPE_CHECKING:
     import pandas as pd
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 MOST_LEVELS = 50
+WATCH = "watch"
 
 
 def profile(rows: "pd.DataFrame", problem: UseCase) -> dict[str, Any]:
@@ -24,6 +29,37 @@ def profile(rows: "pd.DataFrame", problem: UseCase) -> dict[str, Any]:
     of_target = _numeric if problem.kind == "regression" else _categorical
     columns[problem.target] = of_target(rows[problem.target])
     return {"rows": len(rows), "columns": columns}
+
+
+def watch_told(watch: Watch) -> dict[str, Any]:
+    """Return what a version is watched by as the entry of its profile."""
+    return {WATCH: watch.model_dump(mode="json")}
+
+
+def learned(problem: UseCase, rows: "pd.DataFrame", until: datetime, run_id: str, policy: WatchPolicy) -> Watch:
+    """Return what is ordinary for the model of a run, by the rows of its training window and its rolling predictions.
+
+    A run that kept none of those leaves out what needs them.
+    """
+    kept = tracking.unseen_predictions(run_id)
+    if kept is None:
+        return learned_watch(problem, rows, until, None, policy)
+    names = list(problem.key)
+    told = rows[names].merge(kept, on=names, how="left", validate="1:1").set_index(rows.index)
+    return learned_watch(problem, rows, until, told, policy)
+
+
+def watch_of(problem: UseCase, live: Champion, policy: WatchPolicy) -> Watch:
+    """Return what the live version is watched by: as stored at promotion, or found anew for another policy."""
+    import mlflow
+
+    stored = mlflow.artifacts.load_dict(live.profile).get(WATCH) if live.profile else None
+    if stored is not None:
+        watch = Watch.model_validate(stored)
+        if watch.policy == policy:
+            return watch
+    rows = observations(problem).read(live.trained, version=live.dataset_version)
+    return learned(problem, rows, live.trained_until, live.run_id, policy)
 
 
 def _numeric(values: "pd.Series") -> dict[str, Any]:

@@ -22,6 +22,7 @@ from tasks.registry import ModelFacts
 from tasks.retraining import Trained
 from tasks.tracking import Request
 from tasks.usecases import use_case
+from tasks.watching import WatchPolicy
 
 NEWEST = 3
 """How many of the newest verdicts are looked at for one that was cut off; each retrain looks before it begins."""
@@ -38,6 +39,9 @@ class PromotionPolicy(BaseModel):
     )
     approval_hours: float = Field(gt=0, le=24 * 90, description="Hours after which no answer is a refusal")
     probation: ProbationPolicy = Field(description="How it is watched once it is live")
+    watch: WatchPolicy = Field(
+        default=WatchPolicy(), description="From what is found, at promotion, which of its windows are ordinary"
+    )
 
 
 @task(**outages.RETRIED)
@@ -71,6 +75,7 @@ def promote(
     judged: tuple[Verdict, ...],
     probation: ProbationPolicy | None = None,
     approved: str = "not asked for",
+    watch: WatchPolicy | None = None,
 ) -> str:
     """Make the challenger the champion and keep the decision; return what was decided.
 
@@ -84,7 +89,7 @@ def promote(
     if (None if live is None else live.version) != evidence.champion_version:
         return _refused(request, trained, judged, _moved(evidence, live))
     facts = _facts(request, trained, judged) | {"approved": approved}
-    version = _registered(request, trained, facts)
+    version = _registered(request, trained, facts, watch or WatchPolicy())
     promised = facts | {"probation": probation.model_dump() if probation else None}
     decision = _answer(request, "promoted", f"version {version}: {gain_told(evidence)}", promised)
     try:
@@ -113,12 +118,13 @@ def nothing_to_train(request: Request, lack: str) -> str:
     return told
 
 
-def _registered(request: Request, trained: Trained, told: dict[str, Any]) -> str:
+def _registered(request: Request, trained: Trained, told: dict[str, Any], watch: WatchPolicy) -> str:
     """Register the challenger with everything that goes with it, though not live; return its version."""
     problem = use_case(request.usecase)
     rows = observations(problem).read(trained.window, version=trained.dataset_version)
     known = training.labelled(rows, problem, trained.window.end)
-    profile = tracking.log_profile(trained.run_id, profiles.profile(known, problem))
+    ordinary = profiles.learned(problem, rows, trained.window.end, trained.run_id, watch)
+    profile = tracking.log_profile(trained.run_id, profiles.profile(known, problem) | profiles.watch_told(ordinary))
     score = trained.evidence.challenger
     assert score is not None
     facts = ModelFacts(

@@ -1,17 +1,19 @@
 """Play a history in memory, without servers: what the flows would have decided, by the same rules."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tasks import drift, evaluation, ledger, monitoring, training, trial, validation
+from tasks import evaluation, ledger, monitoring, training, trial, validation, watching
+from tasks.episodes import severity
 from tasks.gates import Evidence, GatePolicy, refusal_reason, verdicts
 from tasks.labels import as_usable, known
 from tasks.metrics import score
-from tasks.policy import Check, History, retrain_reason
+from tasks.policy import Check, History, known_history, retrain_reason
 from tasks.promotion import gain_told
 from tasks.replaying import AUTOMATION, NO_CHAMPION, Policies, Step
 from tasks.usecases import UseCase
+from tasks.watching import Look, Watch, learned_watch
 from tasks.windows import Window, periods, window_before
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ class Live:
     candidate: str
     trained: Window
     expected: float
+    watch: Watch | None = None
+    looks: list[Look] = field(default_factory=list)
 
 
 @dataclass
@@ -101,8 +105,10 @@ def played(play: Play, before: datetime | None, now: datetime) -> Step:
         return Step(as_of=now, scored=0, drifted_share=None, retrain=NO_CHAMPION, verdict=verdict, **counts)
     scored = _scored(play, play.live, before, now)
     check = _checked(play, play.live, visible, now)
-    reason = retrain_reason(check, _history(play, play.live, visible), play.policies.policy)
-    verdict = "" if reason is None else _retrained(play, visible, now)
+    past = _history(play, play.live, visible, now)
+    play.decided += monitoring.findings(check, past)
+    reason = retrain_reason(check, past, play.policies.policy)
+    verdict = "" if reason is None else _retrained(play, visible, now, _asked(play, check, reason))
     told = "" if reason is None else f"{AUTOMATION}: {reason}"
     return Step(as_of=now, scored=scored, drifted_share=check.drifted_share, retrain=told, verdict=verdict, **counts)
 
@@ -192,37 +198,77 @@ def _scored(play: Play, live: Live, before: datetime | None, now: datetime) -> i
 
 
 def _checked(play: Play, live: Live, visible: "pd.DataFrame", now: datetime) -> Check:
-    problem, policy = play.problem, play.policies.drift
+    problem = play.problem
+    watch = _watch(play, live)
     window = window_before(now, problem.window)
-    current = visible[visible[problem.event_time] >= window.start]
-    predicted = current[play.by[current.index] > 0]
-    said = training.as_columns(monitoring.PREDICTION, problem, play.said[predicted.index])
+    since = visible[visible[problem.event_time] >= window.start - problem.look_back - problem.window]
+    said = _said(play, since, live.version)
+    live.looks[:] = monitoring.brought_up_to_date(problem, watch, live.looks, since, said, now)
+    inside = since[problem.event_time] >= window.start
+    good = watching.last_good(live.looks)
+    live.looks.append(watching.looked(problem, watch, since[inside], said[inside], window, now, good))
     # A row is predicted when it comes, so no model that predicts it has learned from it.
-    seen = monitoring.performance(predicted.assign(**said, in_training=False), problem, live.expected)
-    check = Check(usecase=problem.name, as_of=now, window=window, model_version=str(live.version),
-                  rows=len(current), performance=seen)  # fmt: skip
-    reference = training.labelled(play.rows, problem, live.trained.end)
-    if min(len(current), len(reference)) < policy.min_rows:
-        return check
-    sides = [monitoring.with_outcomes(side, live.model, problem, policy) for side in (reference, current)]
-    outcomes = {monitoring.PREDICTION, monitoring.TARGET_DRIFT}
-    kinds = monitoring.kinds(problem, sides[1])
-    found, _ = drift.compared(sides[0], sides[1], kinds, policy, outcomes=outcomes, until=now, name=problem.name)
-    return check.model_copy(update={"features": tuple(one for one in found if one.column not in outcomes)})
+    current = since[inside]
+    by_any = current[play.by[current.index] > 0]
+    told = training.as_columns(monitoring.PREDICTION, problem, play.said[by_any.index])
+    seen = monitoring.performance(by_any.assign(**told, in_training=False), problem, live.expected)
+    return monitoring.judged_check(problem, watch, live.looks, str(live.version), seen)
 
 
-def _history(play: Play, live: Live, visible: "pd.DataFrame") -> History:
-    since = visible[visible[play.problem.event_time] >= live.trained.end]
-    last = play.decided[-1].as_of if play.decided else None
-    return History(last_retrain=last, new_rows=int(since[play.problem.target].notna().sum()))
+def _watch(play: Play, live: Live) -> Watch:
+    """Return what the live model is watched by; one that was put there without it is watched by its rows alone."""
+    if live.watch is None:
+        watch = _learned_watch(play, live.trained.end, None)
+        play.live = live = replace(live, watch=watch)
+    assert live.watch is not None
+    return live.watch
 
 
-def _retrained(play: Play, visible: "pd.DataFrame", now: datetime) -> str:
+def _learned_watch(play: Play, until: datetime, unseen: "pd.DataFrame | None") -> Watch:
+    window = training.training_window(play.problem, until)
+    times = play.rows[play.problem.event_time]
+    rows = play.rows[(times >= window.start) & (times < window.end)]
+    return learned_watch(play.problem, rows, until, unseen, play.policies.policy.watch)
+
+
+def _said(play: Play, rows: "pd.DataFrame", version: int) -> "pd.DataFrame":
+    """Return what a version predicted for rows, NaN where it was another or none."""
+    import numpy as np
+    import pandas as pd
+
+    places = rows.index.to_numpy()
+    held = np.where((play.by[places] == version)[:, None], play.said[places], np.nan)
+    return pd.DataFrame(training.as_columns(monitoring.PREDICTION, play.problem, held), index=rows.index)
+
+
+def _history(play: Play, live: Live, visible: "pd.DataFrame", now: datetime) -> History:
+    problem = play.problem
+
+    def labelled_since(start: datetime) -> int:
+        return int(visible.loc[visible[problem.event_time] >= start, problem.target].notna().sum())
+
+    return known_history(play.decided, labelled_since, live.trained.end, now)
+
+
+def _asked(play: Play, check: Check, reason: str) -> str:
+    """Add the request to the rehearsal's own ledger; return its id."""
+    facts = {"severity": severity(check.alarm)}
+    asked = ledger.Decision(
+        usecase=play.problem.name, kind="retrain asked", as_of=check.as_of, reason=reason, facts=facts
+    )
+    play.decided.append(asked)
+    return asked.id
+
+
+def _retrained(play: Play, visible: "pd.DataFrame", now: datetime, asked: str = "by hand") -> str:
     """Compare, decide, and put the better model live; return the verdict."""
+    import pandas as pd
+
     problem, policy = play.problem, play.policies.training
     rows = _evidence_rows(visible, problem, now, policy)
     if (lack := training.lacking(rows, problem, now, policy)) is not None:
-        return f"nothing to do: {lack}"
+        _keep(play, now, None, lack, asked)
+        return f"nothing to do: {lack}" if asked == "by hand" else f"refused: {lack}"
     folds = training.rolling_folds(rows, problem, now, policy, play.shelf)
     evaluated = training.rolling_predictions(rows, problem, now, folds)
     live = play.live
@@ -242,22 +288,31 @@ def _retrained(play: Play, visible: "pd.DataFrame", now: datetime) -> str:
         past=trial.past_tries(play.decided),
     )
     refusal = refusal_reason(verdicts(evidence, play.gates))
-    _keep(play, now, evidence, refusal)
+    _keep(play, now, evidence, refusal, asked)
     if refusal is not None:
         return f"refused: {refusal}"
     assert evidence.challenger is not None
     version = 1 if live is None else live.version + 1
     model = fitted_at(play, now, challenger)
-    play.live = Live(version, model, challenger, training.training_window(problem, now), evidence.challenger)
+    trained = training.training_window(problem, now)
+    held = training.from_columns(evaluated, challenger, problem)
+    unseen = pd.DataFrame(training.as_columns(monitoring.PREDICTION, problem, held), index=evaluated.index)
+    watch = _learned_watch(play, now, unseen)
+    play.live = Live(version, model, challenger, trained, evidence.challenger, watch)
     play.first = play.first or play.live
     return f"promoted: version {version}: {gain_told(evidence)}"
 
 
-def _keep(play: Play, now: datetime, evidence: Evidence, refusal: str | None) -> None:
+def _keep(play: Play, now: datetime, evidence: Evidence | None, refusal: str | None, asked: str) -> None:
     """Add what was decided to the rehearsal's own ledger."""
+    if evidence is None and asked == "by hand":
+        return
     verdict: ledger.Kind = "promoted" if refusal is None else "refused"
-    name, facts = play.problem.name, evidence.model_dump()
-    play.decided.append(ledger.Decision(usecase=name, kind=verdict, as_of=now, reason=refusal or "", facts=facts))
+    facts = evidence.model_dump() if evidence else {}
+    name = play.problem.name
+    play.decided.append(
+        ledger.Decision(usecase=name, kind=verdict, as_of=now, reason=refusal or "", facts=facts, answers=asked)
+    )
 
 
 def _evidence_rows(

@@ -13,6 +13,7 @@ from tasks.gates import Evidence
 from tasks.tracking import Request
 from tasks.training import Fold, TrainPolicy
 from tasks.usecases import UseCase, use_case
+from tasks.watching import PREDICTION
 from tasks.windows import Window
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def _logged(problem: UseCase, request: Request, policy: TrainPolicy, run) -> Tra
     _log_scores(found.evaluated, problem, found.challenger, evidence)
     newest = _newest(found.rows, problem, found.folds, request.as_of)
     _log_importance(found.folds[-1].models[found.challenger], newest, problem)
+    tracking.log_unseen_predictions(run.info.run_id, _unseen(found, problem))
     tracking.log_dataset(observations(problem), version, f"{problem.name} {window}")
     return Trained(
         run_id=run.info.run_id,
@@ -106,6 +108,13 @@ def _logged(problem: UseCase, request: Request, policy: TrainPolicy, run) -> Tra
         rows=len(made.learned),
         evidence=evidence,
     )
+
+
+def _unseen(found: trial.Compared, problem: UseCase) -> "pd.DataFrame":
+    """Return the challenger's predictions for the evaluation blocks, by key."""
+    held = training.from_columns(found.evaluated, found.challenger, problem)
+    keys = found.rows.loc[found.evaluated.index, list(problem.key)]
+    return keys.assign(**training.as_columns(PREDICTION, problem, held)).reset_index(drop=True)
 
 
 def _parameters(

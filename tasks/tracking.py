@@ -24,6 +24,7 @@ VERDICT = "evergreen.verdict"
 CODE = "evergreen.code"
 PROFILE = "profile.json"
 CARD = "card.md"
+UNSEEN = "unseen_predictions.parquet"
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops")
 
 
@@ -130,6 +131,34 @@ def log_profile(run_id: str, profile: dict[str, Any]) -> str:
 
     MlflowClient().log_dict(run_id, profile, PROFILE)
     return f"runs:/{run_id}/{PROFILE}"
+
+
+def log_unseen_predictions(run_id: str, rows: "pd.DataFrame") -> None:
+    """Keep what a challenger's recipe predicted, in the evaluation, for rows that it had not learned from."""
+    import tempfile
+
+    from mlflow import MlflowClient
+
+    with tempfile.TemporaryDirectory() as folder:
+        rows.to_parquet(f"{folder}/{UNSEEN}")
+        MlflowClient().log_artifact(run_id, f"{folder}/{UNSEEN}")
+
+
+def unseen_predictions(run_id: str) -> "pd.DataFrame | None":
+    """Return what `log_unseen_predictions` kept in a run: the key and the predictions; None where there is nothing."""
+    import mlflow
+    import pandas as pd
+    from mlflow.exceptions import MlflowException
+
+    try:
+        kept = {one.path for one in mlflow.MlflowClient().list_artifacts(run_id)}
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None
+    if UNSEEN not in kept:
+        return None
+    return pd.read_parquet(mlflow.artifacts.download_artifacts(f"runs:/{run_id}/{UNSEEN}"))
 
 
 def log_card(run_id: str, text: str) -> str:

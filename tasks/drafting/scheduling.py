@@ -46,19 +46,30 @@ definitions:
     min_gain_over_champion: {champion:g}
     min_rows: {min_rows}
 
+  # Limits are found at each promotion, for windows that monitor looks at as scheduled; a replay looks once a step.
+  ordinary: &ordinary
+    checks_per_year: {checks:g}
+    alarm: {{false_alarms_per_year: 1, persistence: 2, memory: 3}}
+
   # Two windows: a new model is watched beside its predecessor while it is young.
   promotion: &promotion
     approval: waived
     approval_hours: 48
     probation: {{windows: 2, error_rate: 0.05, min_rows: {labelled}}}
+    watch: *ordinary
 
   policy: &policy
-    min_drifted_share: 0.3
+    mode: auto
+    watch: *ordinary
+    # Only where no limit of the performance could be calibrated, as with several classes.
     max_loss: {loss:g}
     min_labelled: {labelled}
     # One window: a new model is seen at work before another is asked for.
     cooldown_days: {cooldown:g}
     min_new_rows: {new_rows}
+    max_per_month: 4
+    rows_after_refusal: {new_rows}
+    growth_after_refusal: 1.5
 
   # The first fifth of the history trains the first model. Prices are in units of the metric times windows.
   backtest: &backtest
@@ -119,9 +130,10 @@ REPLAY = """\
         gates: *gates
         promotion: *promotion
         drift: *drift
-        policy: *policy"""
+        policy: {{<<: *policy, watch: {{<<: *ordinary, checks_per_year: {per_year:g}}}}}"""
 FEWEST_FIT_ROWS = 50
 HOUR = timedelta(hours=1)
+YEAR = timedelta(days=365.25)
 
 
 def deployments_text(told: Description) -> str:
@@ -203,6 +215,7 @@ def _numbers(told: Description) -> dict[str, object]:
         "often_cron": "5 * * * *" if is_quick else "5 5 * * *",
         "after_cron": "15 * * * *" if is_quick else "15 5 * * *",
         "watch": "daily" if is_quick else "weekly",
+        "checks": 365.25 if is_quick else 52,
         "watch_cron": "30 6 * * *" if is_quick else "30 6 * * 1",
         "renew": "weekly" if is_quick else "monthly",
         "renew_cron": "0 5 * * 1" if is_quick else "0 5 1 * *",
@@ -211,7 +224,8 @@ def _numbers(told: Description) -> dict[str, object]:
 
 def _replay(told: Description) -> str:
     start, end, step = replay_stretch(told)
-    return REPLAY.format(name=told.answers.name, start=start, end=end, step=step / timedelta(days=1))
+    return REPLAY.format(name=told.answers.name, start=start, end=end, step=step / timedelta(days=1),
+                         per_year=YEAR / step)  # fmt: skip
 
 
 def replay_stretch(told: Description) -> tuple[datetime, datetime, timedelta]:

@@ -16,6 +16,7 @@ from scipy.special import bdtrc
 from tasks.signals.clock import HOURS, clock_distances
 from tasks.signals.coding import codes_of, numeric
 from tasks.signals.health import (
+    Fault,
     FaultKind,
     Filling,
     Healthy,
@@ -56,23 +57,6 @@ MOSTLY_NEW = 0.2
 """Share of unknown categories in a piece of the reference from which new ones are usual, as in an id or a date."""
 CLEARLY_BETTER = 3.0
 """How many times nearer the undone column, or day, must be."""
-
-
-class Fault(BaseModel):
-    """Something is wrong with the data itself."""
-
-    model_config = ConfigDict(frozen=True)
-
-    kind: FaultKind
-    column: str
-    """Empty where all rows are concerned."""
-    number: float
-    expected: float
-    since: datetime
-    """Start of the first piece of the window in which it shows."""
-    last_good: Window | None
-    """The newest window before that was found well."""
-    sentence: str
 
 
 class _Piece(BaseModel):

@@ -1,7 +1,7 @@
 """What a fault is measured by: how rows arrived and columns were filled while the feed was well."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ from tasks.signals.coding import codes_of, numeric
 from tasks.signals.models import Column, Kind
 from tasks.signals.sampling import sampled_places
 from tasks.signals.summaries import PREDICTION, TARGET, learned
+from tasks.windows import Window
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,6 +55,23 @@ class FaultPolicy(BaseModel):
         default=1e-7, gt=0, lt=0.01, description="Probability, by chance, below which a count is not chance"
     )
     min_rows: int = Field(default=50, ge=20, description="Fewest rows of a piece of a window that are judged")
+
+
+class Fault(BaseModel):
+    """Something is wrong with the data itself."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: FaultKind
+    column: str
+    """Empty where all rows are concerned."""
+    number: float
+    expected: float
+    since: datetime
+    """Start of the first piece of the window in which it shows."""
+    last_good: Window | None
+    """The newest window before that was found well."""
+    sentence: str
 
 
 class Filling(BaseModel):

@@ -7,24 +7,33 @@ import pytest
 from tasks import ledger
 from tasks.collection import observations
 from tasks.drift import ColumnDrift, DriftPolicy
+from tasks.episodes import open_episode
 from tasks.ledger import Decision
 from tasks.monitoring import (
     ask_for_retrain,
     check_records,
     checks,
+    findings,
     history,
     live_predictions,
+    looks,
     measure,
     performance,
 )
-from tasks.policy import Check, History, Performance
+from tasks.policy import Check, History, Performance, RetrainPolicy
 from tasks.registry import Champion
 from tasks.scoring import predicted, scored_rows
+from tasks.signals.health import Fault
+from tasks.signals.models import Alarm, Signal
+from tasks.watching import Look
 from tasks.windows import Window
 
 JAN_1 = datetime(2024, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 DRIFT = DriftPolicy(numeric_threshold=0.5, categorical_threshold=0.3, missing_threshold=0.25, min_rows=10, max_rows=100)
+
+
+RETRAINING = RetrainPolicy(max_loss=0.1, min_labelled=10, cooldown_days=0, min_new_rows=0)
 
 
 def on_day(number, hour=0):
@@ -57,6 +66,19 @@ def a_column(name="price", drifted=True):
         drifted=drifted,
         reference_missing=0.125,
         current_missing=0.25,
+    )
+
+
+def a_signal(column="price", side=1):
+    return Signal(
+        family="features",
+        column=column,
+        statistic="location",
+        rows=56,
+        value=0.5,
+        expected=0.0,
+        limit=0.25,
+        exceeded=side,
     )
 
 
@@ -111,7 +133,8 @@ def test_live_predictions_are_the_windows_rows_as_known_beside_what_was_predicte
 
 
 def test_a_check_is_a_record_for_each_column_the_performance_and_the_window(stall):
-    check = a_check(features=(a_column("price"), a_column("weight", None)), outcomes=(a_column("prediction", False),))
+    told = (a_signal("price"), a_signal("prediction", 0).model_copy(update={"family": "prediction"}))
+    check = a_check(features=(a_column("price"), a_column("weight")), outcomes=(a_column("prediction"),), signals=told)
 
     records = check_records(check, "run 1")
 
@@ -128,9 +151,9 @@ def test_a_check_is_a_record_for_each_column_the_performance_and_the_window(stal
 
 
 def test_a_window_checked_again_replaces_its_rows(stall, state):
-    keep(stall, a_check(features=(a_column(drifted=True),)), "run 1")
+    keep(stall, a_check(features=(a_column(),), signals=(a_signal(),)), "run 1")
 
-    written = keep(stall, a_check(features=(a_column(drifted=False),)), "run 2")
+    written = keep(stall, a_check(features=(a_column(),), signals=(a_signal(side=0),)), "run 2")
 
     kept = checks(stall).read()
     assert (written.inserted, written.updated) == (0, 3)
@@ -145,35 +168,95 @@ def test_another_window_is_kept_beside_it(stall, state):
 
 
 @pytest.fixture
+def unstored(monkeypatch):
+    """Versions of which nothing but their training rows is known."""
+    monkeypatch.setattr("tasks.tracking.unseen_predictions", lambda _run: None)
+
+
+@pytest.fixture
 def observed(stall, state, sales):
     """Forty days of sales, eight a day, in one version; the champion of the tests knows the first seven days."""
     observations(stall).upsert(sales(*[{}] * 8 * 40))
     return observations(stall).version()
 
 
-def test_too_few_rows_are_a_check_that_says_so_and_knows_no_drift(stall, observed):
+def test_too_few_rows_are_a_check_that_says_so_and_knows_no_drift(stall, observed, unstored):
     policy = DRIFT.model_copy(update={"min_rows": 57})
 
-    check = measure.fn("stall", a_champion(dataset_version=observed), on_day(14), policy)
+    check = measure.fn("stall", a_champion(dataset_version=observed), on_day(14), policy, RETRAINING)
 
     # the champion's window of seven days has 56 sales, of which 16 were told after it had ended
-    assert check.note == "56 rows in the window and 41 in the reference, 57 of each needed to tell drift"
-    assert (check.drifted_share, check.rows, check.window) == (None, 56, days(7, 14))
+    assert check.note == "56 rows in the window and 41 in the reference, 57 of each needed to draw drift"
+    assert (check.features, check.rows, check.window) == ((), 56, days(7, 14))
     assert checks(stall).read()["note"].str.contains("57 of each needed").any()
 
 
-def test_the_reference_is_what_the_champion_was_trained_on_at_its_version(stall, observed, sales, monkeypatch):
+def test_the_reference_is_what_the_champion_was_trained_on_at_its_version(
+    stall, observed, unstored, sales, monkeypatch
+):
     observations(stall).upsert(sales(*[{"price": 999.0}] * 8 * 7))
     sides = []
     monkeypatch.setattr("tasks.monitoring._compared", lambda *given: sides.append(given[3:5]) or given[2])
 
-    measure.fn("stall", a_champion(dataset_version=observed), on_day(14), DRIFT)
+    measure.fn("stall", a_champion(dataset_version=observed), on_day(14), DRIFT, RETRAINING)
 
     [(reference, current)] = sides
     assert reference["price"].max() < 999.0
     assert reference["sold_at"].max() == on_day(5)  # told at the end of the seventh day, when the champion was trained
     assert (current["sold_at"].min(), current["sold_at"].max()) == (on_day(7), on_day(13, 21))
     assert current["returned"].notna().sum() == 8 * 5 + 1  # told within two days, by day 14
+
+
+def test_a_look_is_kept_once_a_window_and_brought_up_to_date_as_labels_land(stall, observed, unstored):
+    champion, strict = a_champion(dataset_version=observed), DRIFT.model_copy(update={"min_rows": 100})
+    for day in (14, 14, 15):
+        measure.fn("stall", champion, on_day(day), strict, RETRAINING)
+
+    kept = [Look.model_validate_json(body) for body in looks(stall).read().sort_values("window_end")["body"]]
+
+    # told after two days: of day 14's window 41 were known then, and eight more a day later
+    assert [(one.window, one.labelled, one.as_of) for one in kept] == [
+        (days(7, 14), 41 + 8, on_day(15)),
+        (days(8, 15), 41, on_day(15)),
+    ]
+
+
+def test_labels_that_land_bring_the_measured_performance_with_them(stall, observed, unstored, monkeypatch):
+    rows = observations(stall).read()
+    predicted(stall).append_new(scored_rows(rows, stall, a_champion(), rows["returned"].fillna(0.0), on_day(14)))
+
+    measure.fn("stall", a_champion(dataset_version=observed), on_day(14), DRIFT.model_copy(update={"min_rows": 100}),
+               RETRAINING)  # fmt: skip
+
+    [look] = [Look.model_validate_json(body) for body in looks(stall).read()["body"]]
+    assert look.measured == 1.0
+
+
+def a_fault():
+    return Fault(kind="duplicates", column="", number=0.5, expected=0.0, since=on_day(8), last_good=days(0, 7),
+                 sentence="half of the rows are there twice")  # fmt: skip
+
+
+def test_a_fault_is_a_decision_of_its_own_while_it_is_new(stall):
+    past = History(last_retrain=None, new_rows=0)
+
+    [found] = findings(a_check(faults=(a_fault(),), new_faults=(a_fault(),)), past)
+
+    assert (found.kind, found.reason) == ("fault", "half of the rows are there twice")
+    assert found.facts["faults"][0]["last_good"]["start"] == "2024-01-01T00:00:00Z"
+    assert findings(a_check(faults=(a_fault(),)), past) == []
+
+
+def test_an_alarm_opens_one_episode_and_quiet_checks_close_it(stall):
+    alarm = Alarm(signals=(a_signal(),), reasons=("price moved",))
+    past = History(last_retrain=None, new_rows=0)
+
+    [opened] = findings(a_check(alarm=alarm), past)
+    within = past.model_copy(update={"episode": open_episode([opened])})
+
+    assert (opened.kind, opened.reason, opened.facts["severity"]) == ("drift found", "price moved", 0.5 / 0.25)
+    assert findings(a_check(alarm=alarm), within) == []
+    assert [one.kind for one in findings(a_check(quiet=True), within)] == ["episode closed"]
 
 
 def test_history_counts_the_labels_since_the_champion_learned(stall, observed):
@@ -197,7 +280,9 @@ def test_history_knows_the_last_answer_and_the_open_request_up_to_its_moment(sta
 
 
 def test_history_before_the_first_retrain_is_empty(stall, state):
-    assert history.fn("stall", a_champion(until=7), on_day(10)) == History(last_retrain=None, new_rows=0)
+    past = history.fn("stall", a_champion(until=7), on_day(10))
+
+    assert past == History(last_retrain=None, new_rows=0, trained_until=on_day(7))
 
 
 def test_a_request_is_kept_before_the_automations_are_told_its_id(stall, state, told):

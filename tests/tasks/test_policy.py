@@ -5,9 +5,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from tasks.drift import ColumnDrift
+from tasks.episodes import Episode
 from tasks.ledger import Decision
-from tasks.policy import Check, History, Performance, RetrainPolicy, retrain_reason
+from tasks.policy import (
+    Check,
+    History,
+    Performance,
+    RetrainPolicy,
+    harmless_reason,
+    holding_reason,
+    known_history,
+    retrain_reason,
+)
+from tasks.signals.health import Fault
+from tasks.signals.models import Alarm, Signal
 from tasks.windows import Window
 
 MONDAY = datetime(2024, 1, 8, tzinfo=UTC)
@@ -16,42 +27,56 @@ ASKED_BEFORE = Decision(usecase="stall", kind="retrain asked", as_of=MONDAY - DA
 
 
 def policy(**numbers):
-    """Return a policy that asks at half the features, or at .25 lost on ten labels, unless told otherwise."""
-    common = {"min_drifted_share": 0.5, "max_loss": 0.25, "min_labelled": 10, "cooldown_days": 0, "min_new_rows": 0}
+    """Return a policy that nothing holds back and that allows a loss of .25 on ten labels, unless told otherwise."""
+    common = {"max_loss": 0.25, "min_labelled": 10, "cooldown_days": 0, "min_new_rows": 0}
     return RetrainPolicy(**common | numbers)
 
 
-def a_history(last_retrain=None, new_rows=1000, unanswered=None):
-    return History(last_retrain=last_retrain, new_rows=new_rows, unanswered=unanswered)
+def a_history(last_retrain=None, new_rows=1000, **known):
+    return History(last_retrain=last_retrain, new_rows=new_rows, **known)
 
 
-def column(name, drifted):
-    return ColumnDrift(
-        column=name,
-        method="wasserstein",
-        threshold=0.1,
-        value=None if drifted is None else 0.2,
-        drifted=drifted,
-        reference_missing=0,
-        current_missing=0,
+def a_signal(column="price", family="features", side=1, value=0.5, rows=500, statistic="location"):
+    return Signal(
+        family=family,
+        column=column,
+        statistic=statistic,
+        rows=rows,
+        value=value,
+        expected=0.1,
+        limit=0.1,
+        exceeded=side,
+        at_once=side != 0,
     )
 
 
-def a_check(drifted=(), metric="roc_auc", value=None, labelled=1000, expected=0.75, as_of=MONDAY):
-    """Return a check of features a, b, ... that drifted or not, without a performance unless one is given."""
+def an_alarm(*signals):
+    return Alarm(signals=signals, reasons=tuple(f"{one.column} moved" for one in signals))
+
+
+def a_check(signals=(), alarm=None, metric="roc_auc", value=None, labelled=1000, expected=0.75, as_of=MONDAY, **found):
+    """Return a check of these signals, silent and without a performance unless one is given."""
     return Check(
         usecase="stall",
         as_of=as_of,
         window=Window(start=as_of - 7 * DAY, end=as_of),
         model_version="3",
         rows=500,
-        features=tuple(column(chr(ord("a") + n), one) for n, one in enumerate(drifted)),
+        signals=signals,
+        alarm=alarm,
         performance=Performance(metric=metric, value=value, labelled=labelled, expected=expected),
+        **found,
     )
 
 
-def a_bad_check(as_of=MONDAY):
-    return a_check(drifted=[True, True], as_of=as_of)
+def a_bad_check(as_of=MONDAY, **found):
+    return a_check((a_signal(),), an_alarm(a_signal()), as_of=as_of, **found)
+
+
+def refused_drift(rows=0, **changes):
+    """Return a history in which a drift of twice its limit was refused, and as many labels came since."""
+    common = {"id": "e", "opened": MONDAY - 9 * DAY, "reason": "it moved", "severity": 2.0, "refused": MONDAY - DAY}
+    return a_history(episode=Episode(**common | changes), rows_since_refusal=rows)
 
 
 @pytest.mark.parametrize(("days", "asks"), [(6, False), (7, True), (8, True)], ids=["below", "at", "above"])
@@ -70,27 +95,121 @@ def test_a_retrain_needs_enough_new_labels_to_learn_from(rows, asks):
     assert (reason is not None) is asks
 
 
+def test_a_silent_alarm_asks_for_nothing():
+    assert retrain_reason(a_check((a_signal(),)), a_history(), policy()) is None
+
+
+def test_signals_that_only_warn_ask_for_nothing():
+    missing = a_signal(family="missing")
+
+    assert retrain_reason(a_check((missing,), an_alarm(missing)), a_history(), policy()) is None
+
+
+def test_a_reason_names_the_models_own_signals_first_and_counts_those_that_it_leaves_out():
+    moved = [a_signal(name) for name in ("a", "b", "c")] + [a_signal("prediction", "performance", statistic="loss")]
+
+    reason = retrain_reason(a_check(tuple(moved), an_alarm(*moved)), a_history(), policy())
+
+    assert reason == "prediction moved; a moved; b moved; and 1 more signals"
+
+
+def test_the_share_counts_features_beyond_a_limit_among_those_that_were_told():
+    seen = (a_signal("a"), a_signal("a", "missing", 0), a_signal("b", side=0), a_signal("c", side=0, value=None))
+
+    assert a_check(seen).drifted_share == 1 / 2
+    assert a_check().drifted_share is None
+
+
+def test_inputs_that_moved_while_the_loss_is_ordinary_by_prompt_labels_warn_and_ask_for_nothing():
+    loss = a_signal("prediction", "performance", side=0, value=0.125, rows=10, statistic="loss")
+    check = a_check((a_signal(), loss), an_alarm(a_signal()), labels_prompt=True)
+
+    assert harmless_reason(check, policy()) == (
+        "harmless: the loss is 0.125 on 10 labelled rows, 0.1 expected and 0.1 more still ordinary"
+    )
+    assert retrain_reason(check, a_history(), policy()) is None
+
+
 @pytest.mark.parametrize(
-    ("drifted", "asks"),
-    [([True, False, False], False), ([True, False], True), ([True, True, False], True)],
-    ids=["below", "at", "above"],
+    ("prompt", "rows", "side"), [(False, 10, 0), (True, 9, 0), (True, 10, 1)], ids=["late", "too few", "worse"]
 )
-def test_a_retrain_is_asked_for_where_enough_features_drifted(drifted, asks):
-    reason = retrain_reason(a_check(drifted), a_history(), policy(min_drifted_share=0.5))
+def test_inputs_that_moved_ask_where_the_labels_do_not_say_that_it_is_harmless(prompt, rows, side):
+    loss = a_signal("prediction", "performance", side=side, rows=rows, statistic="loss")
+    check = a_check((a_signal(), loss), an_alarm(a_signal()), labels_prompt=prompt)
+
+    assert retrain_reason(check, a_history(), policy()) == "price moved"
+
+
+def test_broken_data_ask_for_nothing_and_the_fault_is_the_reason():
+    fault = Fault(
+        kind="duplicates", column="", number=0.5, expected=0, since=MONDAY, last_good=None, sentence="half twice"
+    )
+    check = a_bad_check(faults=(fault,))
+
+    assert retrain_reason(check, a_history(), policy()) is None
+    assert holding_reason(check, a_history(), policy()) == "the data are broken: half twice"
+
+
+@pytest.mark.parametrize("mode", ["suggest", "off"])
+def test_in_another_mode_than_auto_a_person_starts_the_retrain(mode):
+    assert retrain_reason(a_bad_check(), a_history(unanswered=ASKED_BEFORE), policy(mode=mode)) is None
+    assert holding_reason(a_bad_check(), a_history(), policy(mode=mode)).startswith(f"the mode is {mode}")
+
+
+@pytest.mark.parametrize(("answered", "asks"), [(1, True), (2, False), (3, False)], ids=["below", "at", "above"])
+def test_the_months_budget_holds_a_retrain_back(answered, asks):
+    reason = retrain_reason(a_bad_check(), a_history(answered_this_month=answered), policy(max_per_month=2))
 
     assert (reason is not None) is asks
 
 
-def test_features_of_which_nothing_is_known_are_left_out_of_the_share():
-    assert a_check([True, False, None, None]).drifted_share == 1 / 2
+@pytest.mark.parametrize(("days", "asks"), [(29, False), (30, True), (31, True)], ids=["below", "at", "above"])
+def test_a_model_that_is_too_old_is_renewed_without_an_alarm(days, asks):
+    reason = retrain_reason(a_check(), a_history(trained_until=MONDAY - days * DAY), policy(max_age_days=30))
+
+    assert (reason is not None) is asks
 
 
-@pytest.mark.parametrize("drifted", [[], [None, None]], ids=["no features", "all unknown"])
-def test_where_no_feature_could_be_compared_the_share_is_unknown_and_asks_for_nothing(drifted):
-    check = a_check(drifted)
+@pytest.mark.parametrize(("rows", "asks"), [(99, False), (100, True), (101, True)], ids=["below", "at", "above"])
+def test_a_refused_drift_asks_again_once_enough_labels_came(rows, asks):
+    # The signal lies 0.4 away, four times its limit; ten times would count as grown.
+    known = policy(rows_after_refusal=100, growth_after_refusal=5)
 
-    assert check.drifted_share is None
-    assert retrain_reason(check, a_history(), policy()) is None
+    assert (retrain_reason(a_bad_check(), refused_drift(rows), known) is not None) is asks
+
+
+@pytest.mark.parametrize(("growth", "asks"), [(1.9, True), (2.1, False)], ids=["grown", "not grown"])
+def test_a_refused_drift_asks_again_once_it_has_clearly_grown(growth, asks):
+    known = policy(rows_after_refusal=100, growth_after_refusal=growth)
+
+    assert (retrain_reason(a_bad_check(), refused_drift(), known) is not None) is asks
+
+
+@pytest.mark.parametrize(("days", "asks"), [(1, False), (0, True), (-1, True)], ids=["before", "at", "after"])
+def test_a_muted_episode_asks_for_nothing_until_its_date(days, asks):
+    muted = refused_drift(refused=None, muted_until=MONDAY + days * DAY)
+
+    assert (retrain_reason(a_bad_check(), muted, policy()) is not None) is asks
+
+
+def test_a_history_is_told_by_the_decisions_and_a_count_of_labels():
+    past = [
+        Decision(usecase="stall", kind="promoted", as_of=MONDAY - 40 * DAY, reason="better"),
+        Decision(usecase="stall", kind="drift found", as_of=MONDAY - 9 * DAY, reason="x", facts={"severity": 2.0}),
+        Decision(usecase="stall", kind="refused", as_of=MONDAY - DAY, reason="worse"),
+    ]
+
+    found = known_history(past, lambda since: (MONDAY - since).days, MONDAY - 40 * DAY, MONDAY)
+
+    assert (found.last_retrain, found.new_rows, found.rows_since_refusal) == (MONDAY - DAY, 40, 1)
+    assert (found.answered_this_month, found.episode.opened) == (1, MONDAY - 9 * DAY)
+
+
+def test_a_loss_counts_only_where_no_limit_of_the_performance_could_be_calibrated():
+    loss = a_signal("prediction", "performance", side=0, statistic="loss")
+
+    assert retrain_reason(a_check((loss,), value=0.25), a_history(), policy()) is None
+    assert retrain_reason(a_check((a_signal(side=0),), value=0.25), a_history(), policy()).startswith("roc_auc 0.2500")
 
 
 @pytest.mark.parametrize(("value", "asks"), [(0.51, False), (0.5, True), (0.49, True)], ids=["below", "at", "above"])
@@ -127,7 +246,7 @@ def test_a_request_that_nobody_answered_stays_the_reason_whatever_else_holds_it_
 
 
 def test_a_lost_performance_is_told_with_its_numbers():
-    reason = retrain_reason(a_check(drifted=[True], value=0.5, labelled=40), a_history(), policy())
+    reason = retrain_reason(a_check(value=0.5, labelled=40), a_history(), policy())
 
     assert reason == (
         "roc_auc 0.5000 on 40 labelled rows of [2024-01-01 00:00, 2024-01-08 00:00), 0.7500 at promotion: "
@@ -135,19 +254,11 @@ def test_a_lost_performance_is_told_with_its_numbers():
     )
 
 
-def test_drift_is_told_with_the_features_that_drifted():
-    reason = retrain_reason(a_check(drifted=[True, False, True]), a_history(), policy())
-
-    assert reason == (
-        "2 of 3 features drifted in [2024-01-01 00:00, 2024-01-08 00:00) (67%, 50% asks for a retrain): a, c"
-    )
-
-
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"min_drifted_share": 0},
-        {"min_drifted_share": 1.1},
+        {"max_per_month": 0},
+        {"growth_after_refusal": 1},
         {"max_loss": 0},
         {"min_labelled": 0},
         {"cooldown_days": -1},

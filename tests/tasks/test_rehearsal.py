@@ -31,7 +31,7 @@ def policies() -> replaying.Policies:
         drift=DriftPolicy(
             numeric_threshold=0.5, categorical_threshold=0.5, missing_threshold=0.5, min_rows=10_000, max_rows=5000
         ),
-        policy=RetrainPolicy(min_drifted_share=1, max_loss=10, min_labelled=1, cooldown_days=0, min_new_rows=0),
+        policy=RetrainPolicy(mode="off", max_loss=10, min_labelled=1, cooldown_days=0, min_new_rows=0),
     )
 
 

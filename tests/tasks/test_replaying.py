@@ -101,14 +101,14 @@ def test_a_step_that_is_played_again_stays_as_it_was_first_kept(stall, state):
 def test_a_step_knows_the_drift_that_was_found_at_its_moment(stall, state):
     seen = Performance(metric="roc_auc", value=None, labelled=0, expected=0.75)
     known = {"usecase": "stall", "model_version": "1", "rows": 0, "performance": seen}
-    column = {"method": "wasserstein", "threshold": 0.1, "value": 0.2, "reference_missing": 0, "current_missing": 0}
-    features = [column | {"column": name, "drifted": name == "a"} for name in "abcd"]
-    for_each = [(on_day(8), features), (on_day(9), features[1:])]
+    told = {"family": "features", "statistic": "location", "rows": 9, "value": 0.5, "expected": 0, "limit": 0.1}
+    signals = [told | {"column": name, "exceeded": int(name == "a")} for name in "abcd"]
+    for_each = [(on_day(8), signals), (on_day(9), signals[1:])]
     records = [
         line
         for now, found in for_each
         for line in check_records(
-            Check(**known, as_of=now, window=Window(start=now - 7 * DAY, end=now), features=found), ""
+            Check(**known, as_of=now, window=Window(start=now - 7 * DAY, end=now), signals=found), ""
         )
     ]
     checks(stall).upsert(checks(stall).rows(records))

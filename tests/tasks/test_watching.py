@@ -1,0 +1,88 @@
+"""What is ordinary for a version, and when does the alarm ring by what its windows show?"""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tasks.labels import as_usable
+from tasks.signals.health import Fault
+from tasks.signals.models import AlarmPolicy, Signal
+from tasks.watching import Look, WatchPolicy, learned_watch, measured, quiet, ripe, rung, watched_kinds
+from tasks.windows import Window
+
+JAN_1 = datetime(2024, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+POLICY = AlarmPolicy(persistence=2, memory=3)
+FAULT = Fault(kind="duplicates", column="", number=1, expected=0, since=JAN_1, last_good=None, sentence="twice")
+
+
+def a_signal(side, family="features"):
+    return Signal(
+        family=family, column="a", statistic="location", rows=99, value=1.0, expected=0, limit=0.5, exceeded=side
+    )
+
+
+def a_look(day, side=0, labelled=10, faults=(), family="features"):
+    window = Window(start=JAN_1 + (day - 1) * DAY, end=JAN_1 + day * DAY)
+    return Look(
+        window=window,
+        as_of=window.end,
+        watch="w",
+        rows=10,
+        labelled=labelled,
+        signals=(a_signal(side, family),),
+        faults=faults,
+    )
+
+
+def test_the_alarm_rings_at_the_second_of_three_windows_beyond():
+    assert rung([a_look(1, 1)], POLICY) is None
+    assert rung([a_look(1, 1), a_look(2), a_look(3, 1)], POLICY).families == ("features",)
+
+
+def test_a_window_with_a_fault_neither_rings_nor_counts():
+    assert rung([a_look(1, 1), a_look(2, 1, faults=(FAULT,))], POLICY) is None
+    assert rung([a_look(1, 1, faults=(FAULT,)), a_look(2, 1)], POLICY) is None
+
+
+def test_what_needs_labels_is_judged_at_the_newest_window_that_has_half_of_the_best_ones_share():
+    seen = [a_look(1, 1, 8, family="target"), a_look(2, 1, 4, family="target"), a_look(3, 0, 3, family="target")]
+
+    assert [one.labelled for one in ripe(seen)] == [8, 4]
+    assert rung(seen, POLICY).families == ("target",)
+
+
+def test_quiet_is_an_alarm_that_rang_at_none_of_the_newest_three():
+    calm = [a_look(1), a_look(2), a_look(3)]
+
+    assert quiet(calm, POLICY)
+    assert not quiet(calm[:2], POLICY)
+    assert not quiet([a_look(-1, 1), a_look(0, 1), a_look(1), a_look(2)], POLICY)
+
+
+def test_only_predictions_of_unseen_rows_calibrate_the_performance(stall, sales):
+    rows = sales(*[{}] * 8 * 40)
+    known = as_usable(rows, stall, JAN_1 + 40 * DAY)
+    said = known[["price"]].rename(columns={"price": "prediction"}) / 20
+
+    bare = learned_watch(stall, rows, JAN_1 + 40 * DAY, None, WatchPolicy())
+    whole = learned_watch(stall, rows, JAN_1 + 40 * DAY, said, WatchPolicy())
+
+    assert "prediction and performance left out" in bare.note
+    assert {one.family for one in whole.limits.statistics} - {one.family for one in bare.limits.statistics} >= {
+        "prediction",
+        "performance",
+    }
+    assert (bare.confidence, bare.id == whole.id) == (None, False)
+
+
+def test_the_metric_counts_rows_that_were_predicted_and_told(stall, sales):
+    rows = sales({"returned": 1.0}, {"returned": 0.0}, {"returned": 0.0}, {"returned": None})
+    said = rows.assign(prediction=[0.5, 0.25, float("nan"), 0.75])[["prediction"]]
+
+    assert measured(stall, rows, said) == 1.0
+
+
+@pytest.mark.parametrize("predicted", [True, False])
+def test_a_prediction_is_looked_at_where_there_is_one(stall, predicted):
+    assert ("prediction" in watched_kinds(stall, predicted=predicted)) is predicted
