@@ -99,7 +99,11 @@ def changed_later(before: "pd.DataFrame", now: "pd.DataFrame", problem: UseCase)
     came = one[problem.target].isna() & other[problem.target].notna()
     if came.sum() < FEWEST_ROWS:
         return "", 0.0
-    old, new = one.loc[came, list(problem.features)], other.loc[came, list(problem.features)]
+    # What names a row cannot change.
+    asked = [name for name in problem.features if name not in names]
+    old, new = one.loc[came, asked], other.loc[came, asked]
     differs = (old != new) & ~(old.isna() & new.isna())
+    if not asked:
+        return "", 0.0
     shares = differs.mean()
     return str(shares.idxmax()), float(shares.max())

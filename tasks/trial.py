@@ -186,7 +186,7 @@ def _changed(problem: UseCase, found: Compared, version: int) -> dict[str, Any]:
     if found.live is None or found.live.dataset_version >= version or found.evidence.late_share is None:
         return {}
     window = Window(start=found.rows[problem.event_time].min(), end=found.live.trained_until)
-    columns = (*problem.key, *problem.features, problem.target)
+    columns = tuple(dict.fromkeys((*problem.key, *problem.features, problem.target)))
     before, now = (observations(problem).read(window, columns, one) for one in (found.live.dataset_version, version))
     feature, share = leakage.changed_later(before, now, problem)
     return {"late_feature": feature, "late_share": share} if share > found.evidence.late_share else {}

@@ -1,5 +1,7 @@
 """What makes evidence too good to be true?"""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -108,6 +110,14 @@ def test_a_feature_that_changed_as_the_label_came_is_found_with_its_share(stall,
 
     # forty labels came; the weight of the last thirty of these changed, the price of the last twenty
     assert changed_later(before, now[::-1], stall) == ("weight", 30 / 40)
+
+
+def test_a_feature_that_names_the_row_cannot_change_later(stall, sales):
+    named = replace(stall, key=("sale", "channel"))
+    now = told(sales, count=80)
+    before = now.assign(returned=now["returned"].where(now.index < 40), weight=0.0)
+
+    assert changed_later(before, now, named) == ("weight", 1.0)
 
 
 def test_without_labels_that_came_in_between_nothing_changed_later(stall, sales):
