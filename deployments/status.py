@@ -15,7 +15,7 @@ from tasks.windows import moment
 
 
 def main() -> None:
-    """Print which servers answer and the status of each use case, or of the one named; exit 1 with a sentence on refusal."""
+    """Print which servers answer and how each use case stands, or the one named; exit 1 with a sentence on refusal."""
     settings, console = Settings(), Console(width=None if sys.stdout.isatty() else 160)
     if not settings.state.exists():
         sys.exit(f"Nothing was ever started on {settings.state.absolute()}; `make up` starts it.")
