@@ -108,7 +108,7 @@ def _superseded() -> str | None:
 
 
 def _siblings(run: "FlowRun") -> list["FlowRun"]:
-    """Return the newer runs of the same deployment that are not lost: waiting, at work or done."""
+    """Return a run and the later ones of its deployment that are not lost: waiting, at work or done."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import (
         DeploymentFilter,
