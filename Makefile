@@ -6,7 +6,7 @@ UV ?= uv
 BIN := .venv/bin
 SOURCES := flows tasks usecases deployments benchmarks tests
 .DEFAULT_GOAL := help
-.PHONY: help new try backtest demo drill up deploy down test test-unit check fix lock bench bench-alarms bench-policies
+.PHONY: help new try backtest demo drill up deploy down status test test-unit check fix lock bench bench-alarms bench-policies
 
 help:  ## Say what each word does
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r word text; do \
@@ -26,6 +26,9 @@ deploy: .venv/.installed  ## Deploy all files in deployments/ to the system that
 
 down: .venv/.installed  ## Stop everything that runs on the state folder
 	@$(BIN)/python -m deployments.down
+
+status: .venv/.installed  ## Say how each problem stands, with the servers up or down: [NAME=]
+	@$(BIN)/python -m deployments.status $(foreach word,NAME,$(call said,$(word)))
 
 # Only what was said on the command line: NAME and its like may stand in the environment for another reason.
 NEW_WORDS := NAME DATA TIME TARGET KEY LABEL_TIME MATURE TABLE QUERY KIND TIME_FORMAT ZONE

@@ -3,7 +3,7 @@
 import sys
 
 from deployments.running import supervisor_pid
-from deployments.startup import CannotStart, deploy, prefect_files
+from deployments.startup import CannotStart, automate, deploy, prefect_files
 from tasks.settings import Settings
 
 
@@ -15,6 +15,7 @@ def main() -> None:
     try:
         for file in prefect_files():
             deploy(settings, file, print)
+        automate(settings)
     except CannotStart as refusal:
         sys.exit(str(refusal))
 

@@ -56,6 +56,7 @@ def start(settings: Settings, prefect_file: Path | None, say: Say) -> subprocess
             wait_for_answers(settings, supervisor)
             for file in prefect_files() if prefect_file is None else [prefect_file]:
                 deploy(settings, file, say)
+            automate(settings)
         except BaseException:
             stop(settings)
             raise
@@ -154,6 +155,11 @@ def deploy(settings: Settings, prefect_file: Path, say: Say) -> None:
     if prefect_file.exists():
         say(f"Deploying {prefect_file.name} ...")
         _finish(settings, "deploy", "prefect", "deploy", "--all", "--prefect-file", str(prefect_file))
+
+
+def automate(settings: Settings) -> None:
+    """Create the automations that watch over the runs and tell people, or bring them up to date."""
+    _finish(settings, "automations", "deployments.automations")
 
 
 def end_of(settings: Settings) -> str:

@@ -1,20 +1,73 @@
-"""Become the Prefect worker as soon as there is a work pool to serve."""
+"""Keep a Prefect worker at work as soon as there is a work pool to serve, and start it again where it died.
 
-import os
+Prefect's worker dies of a suspended run that is resumed before its process has ended ("borrower is already holding
+one of this CapacityLimiter's tokens"). A worker that dies again and again ends this process too, and the supervisor
+then stops everything, with the reason; so does a server that ends.
+"""
+
+import signal
+import subprocess
+import sys
 import time
+from collections.abc import Callable, Sequence
 
 from deployments.answers import answers
 from deployments.processes import work_pool_url, worker_command
+from deployments.sweep import sweep
 from tasks.settings import Settings
+
+MOST_DEATHS = 5
+WITHIN = 600.0
+"""Seconds in which so many deaths end it all: two or three are bad luck, five are a worker that cannot work."""
 
 
 def main() -> None:
-    """Wait for the pool that `up` creates, then replace this process by the worker."""
+    """Wait for the pool that `up` creates, sweep, run the worker, and begin again while it dies seldom enough."""
     settings = Settings()
     while not answers(work_pool_url(settings)):
         time.sleep(0.5)
-    command = worker_command()
-    os.execv(command[0], command)  # noqa: S606  no shell is wanted
+    sys.exit(kept_alive(worker_command(), lambda: told_sweep(settings), time.monotonic))
+
+
+def kept_alive(command: Sequence[str], before: Callable[[], None], clock: Callable[[], float]) -> int:
+    """Run a command, and again each time it dies, `before` first; return its exit code once it must not be again."""
+    deaths: list[float] = []
+    while True:
+        before()
+        code = ended(command)
+        deaths.append(clock())
+        reason = no_restart_reason(code, deaths)
+        if reason is not None:
+            print(f"the worker ended with exit code {code} and is not started again: {reason}", flush=True)
+            return code if code > 0 else 1
+        print(f"the worker ended with exit code {code} and is started again", flush=True)
+
+
+def no_restart_reason(code: int, deaths: Sequence[float]) -> str | None:
+    """Say why a worker that ended is not started again, or None; `deaths` are the times, in seconds, oldest first."""
+    if code == 0:
+        return "it was asked to end"
+    recent = [one for one in deaths if one > deaths[-1] - WITHIN]
+    if len(recent) >= MOST_DEATHS:
+        return f"{len(recent)} deaths in {WITHIN / 60:.0f} minutes"
+    return None
+
+
+def ended(command: Sequence[str]) -> int:
+    """Run a command to its end and return its exit code; a request to stop is handed on, and then obeyed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    child = subprocess.Popen(command)
+    try:
+        return child.wait()
+    finally:
+        child.terminate()
+        child.wait()
+
+
+def told_sweep(settings: Settings) -> None:
+    """Mark what a dead worker has left as crashed, and say so in the log."""
+    for run in sweep(settings):
+        print(f"flow run {run} was left by a worker that is gone: crashed", flush=True)
 
 
 if __name__ == "__main__":

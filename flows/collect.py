@@ -4,12 +4,14 @@ from prefect import flow
 
 from tasks.collection import Collected, collect_window, list_windows, tell_collected
 from tasks.reporting import run_name
+from tasks.runs import newest_only
 from tasks.usecases import UseCaseName
 from tasks.validation import BatchPolicy
 from tasks.windows import AsOf, moment
 
 
 @flow(flow_run_name=run_name)
+@newest_only
 def collect(usecase: UseCaseName, batch: BatchPolicy, as_of: AsOf = None) -> list[Collected]:
     """Store what the source has up to a moment and is not stored yet; set bad rows aside with their reasons.
 

@@ -8,6 +8,7 @@ from tasks.judging import show_verdicts
 from tasks.promotion import PromotionPolicy, ask_for_approval, nothing_to_train, promote, refuse, settle
 from tasks.reporting import run_name
 from tasks.retraining import Trained, data_lacking, past_answer, train, understood
+from tasks.runs import newest_only
 from tasks.tracking import Request
 from tasks.training import TrainPolicy
 from tasks.usecases import UseCaseName
@@ -15,6 +16,7 @@ from tasks.windows import AsOf, moment
 
 
 @flow(flow_run_name=run_name)
+@newest_only
 def retrain(
     usecase: UseCaseName,
     training: TrainPolicy,

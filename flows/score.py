@@ -4,12 +4,14 @@ from prefect import flow
 
 from tasks.probation import score_in_shadow
 from tasks.reporting import run_name
+from tasks.runs import newest_only
 from tasks.scoring import Scored, live_model, score_new_rows, tell_no_champion
 from tasks.usecases import UseCaseName
 from tasks.windows import AsOf, moment
 
 
 @flow(flow_run_name=run_name)
+@newest_only
 def score(usecase: UseCaseName, as_of: AsOf = None) -> Scored | None:
     """Predict each stored row that has no prediction yet, once; say so and succeed while there is no champion.
 

@@ -12,7 +12,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
-from tasks import approval, cards, champions, ledger, outages, profiles, registry, reporting, tracking, training
+from tasks import approval, cards, champions, events, ledger, outages, profiles, registry, reporting, tracking, training
 from tasks.champions import ChampionMovedError
 from tasks.collection import observations
 from tasks.gates import Evidence, Verdict
@@ -196,6 +196,12 @@ def _as_json(told: Evidence | Verdict) -> dict[str, Any]:
     return json.loads(told.model_dump_json())
 
 
+def tell_of(decision: Decision) -> None:
+    """Tell people of a promotion or a refusal that is kept; told again by whoever finishes it, it alerts once."""
+    kind: events.Kind = "model.promoted" if decision.kind == "promoted" else "model.refused"
+    events.tell(kind, decision.usecase, decision.id, decision.reason)
+
+
 def _shown(decision: Decision) -> str:
     """Show a kept verdict where people look for it, MLflow's tag last; return what was decided."""
     _show(decision)
@@ -203,6 +209,7 @@ def _shown(decision: Decision) -> str:
 
 
 def _show(decision: Decision) -> None:
+    tell_of(decision)
     facts, name = decision.facts, decision.usecase
     page = f"# {decision.kind}\n\n{decision.reason}\n\nAsked for because: {facts['asked_because']}\n\n"
     page += f"[Run in MLflow]({facts['mlflow_run']})\n\n{cards.gates_table(facts['gates'])}"

@@ -7,7 +7,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
-from tasks import champions, ledger, outages, registry, reporting, tracking, training
+from tasks import champions, events, ledger, outages, registry, reporting, tracking, training
 from tasks.collection import rows_at
 from tasks.ledger import Decision
 from tasks.registry import Champion
@@ -138,6 +138,7 @@ def restored(target: Target, model: Champion, reason: str, as_of: datetime, fact
         usecase=model.name, kind="rolled back", as_of=as_of, reason=reason, facts=facts | own, answers=target.answers
     )
     kept = champions.crown(decision, target.version, target.over)
+    events.tell("model.rolled-back", model.name, kept.id, kept.reason)
     told = f"rolled back: version {kept.facts['version']} in place of {kept.facts['over']}: {kept.reason}"
     page = f"# rolled back\n\n{told}\n\n{reporting.as_markdown(kept.facts)}"
     reporting.show_markdown(f"{model.name} rollback", page, told)

@@ -19,6 +19,11 @@ class Settings(BaseSettings):
     mlflow_port: int = Field(default=5000, ge=1, le=65535, description="Port of the MLflow server and UI")
     evidently_port: int = Field(default=8000, ge=1, le=65535, description="Port of Evidently's UI")
     reports_port: int = Field(default=8100, ge=1, le=65535, description="Port that serves the kept HTML reports")
+    alert_block: str = Field(
+        default="",
+        pattern=r"^$|^[a-z0-9-]+/[a-z0-9-]+$",
+        description="Prefect block that alerts are sent through, as type/name; empty: nobody is told",
+    )
 
     @property
     def tables(self) -> Path:

@@ -158,6 +158,8 @@ def deployments_text(told: Description) -> str:
          f"{{usecase: {name}}}"),
         ("drill", "Sabotage retrains on purpose, in a namespace of its own, and say whether the gates caught it.", "",
          f"{{usecase: {name}, training: *training, gates: *gates, drill: {{}}}}"),
+        ("status", "Tell on one page what is live, what is open, what was decided, and how fresh the data is.", "",
+         f"{{usecase: {name}}}"),
         ("backtest", "Replay history under every retraining policy, and tell on one page which to take.", "",
          f"{{<<: *backtest, usecase: {name}}}"),
     ]  # fmt: skip

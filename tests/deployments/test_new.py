@@ -18,7 +18,10 @@ from deployments.new import CannotDescribe, answers_from, described, name_refusa
 from tasks.settings import ROOT
 
 ROWS = 24 * 60
-FLOWS = ("collect", "score", "monitor", "retrain", "replay", "rollback", "reproduce", "explain", "drill", "backtest")
+FLOWS = (
+    *("collect", "score", "monitor", "retrain", "replay", "rollback", "reproduce", "explain", "drill", "status"),
+    "backtest",
+)
 ASKED = {"rollback": {"reason": "it is worse"}, "explain": {"key": "1"}}
 """What a person fills in; it has no default."""
 CHANCE = np.random.default_rng(0)

@@ -16,7 +16,10 @@ KNOWN = {
     *("name", "entrypoint", "description", "tags", "work_pool", "schedules", "concurrency_limit", "parameters"),
     "triggers",
 }
-FLOWS = ("collect", "score", "monitor", "retrain", "replay", "rollback", "reproduce", "explain", "drill", "backtest")
+FLOWS = (
+    *("collect", "score", "monitor", "retrain", "replay", "rollback", "reproduce", "explain", "drill", "status"),
+    "backtest",
+)
 ASKED = {"rollback": {"reason": "it is worse"}, "explain": {"key": "1"}}
 """What a person fills in; it has no default."""
 

@@ -1,0 +1,71 @@
+"""Print how each use case stands, with the servers up or down: `python -m deployments.status [NAME=flights]`."""
+
+import os
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from deployments.answers import answers
+from deployments.environment import environment
+from deployments.processes import servers
+from tasks.settings import Settings
+from tasks.usecases import known_use_cases, use_case
+from tasks.windows import moment
+
+
+def main() -> None:
+    """Print which servers answer and how each use case stands, or the one named; exit 1 with a sentence on refusal."""
+    settings, console = Settings(), Console(width=None if sys.stdout.isatty() else 160)
+    if not settings.state.exists():
+        sys.exit(f"Nothing was ever started on {settings.state.absolute()}; `make up` starts it.")
+    os.environ.update(environment(settings))
+    try:
+        names = chosen(sys.argv[1:])
+    except ValueError as refusal:
+        sys.exit(str(refusal))
+    console.print(servers_told(settings), highlight=False)
+    for name in names:
+        show_status(name, console)
+
+
+def chosen(words: list[str]) -> list[str]:
+    """Return the use cases to tell of: the one that NAME= says, or all.
+
+    Raises:
+        ValueError: there is no such use case, or a word is unknown.
+    """
+    said = dict(word.partition("=")[::2] for word in words)
+    if unknown := sorted(set(said) - {"NAME"}):
+        raise ValueError(f"expected NAME=, found {', '.join(unknown)}")
+    return [use_case(said["NAME"]).name] if said.get("NAME") else known_use_cases()
+
+
+def servers_told(settings: Settings) -> str:
+    """Say which servers answer."""
+    told = [f"{one.title} {'answers' if answers(one.health_url) else 'is down'}" for one in servers(settings)]
+    return f"On {settings.state.absolute()}: {', '.join(told)}."
+
+
+def show_status(name: str, console: Console) -> None:
+    """Print the status of a use case as tables."""
+    from tasks.standing import standing
+    from tasks.status import empty_told, facts, sections
+
+    found = standing(name, moment(None))
+    console.rule(f"[bold]{name}")
+    console.print(_table([{"": key, " ": text} for key, text in facts(found).items()]))
+    for title, rows in sections(found).items():
+        shown = _table(rows, title) if rows else f"{title}: {empty_told(title, found)}"
+        console.print(shown, highlight=False)
+
+
+def _table(rows: list[dict[str, str]], title: str | None = None) -> Table:
+    table = Table(*rows[0], title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*row.values())
+    return table
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Gather how a use case stands, from the tables and, where it answers, from Prefect."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks import ledger, reporting, runs
+from tasks.collection import observations, quarantine
+from tasks.datasets import latest
+from tasks.monitoring import checks
+from tasks.status import CheckTold, Status, Stored, page, summary
+from tasks.usecases import UseCase, use_case
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def standing(usecase: str, as_of: datetime) -> Status:
+    """Return how a use case stands at a moment; what only a server knows is left out while that is down."""
+    problem = use_case(usecase)
+    return Status(
+        usecase=usecase,
+        as_of=as_of,
+        decisions=tuple(ledger.decisions(usecase, as_of)),
+        checks=checks_told(checks(problem).read(), as_of),
+        stored=stored_told(problem, as_of),
+        next_runs=runs.next_runs(usecase),
+    )
+
+
+def checks_told(kept: "pd.DataFrame", as_of: datetime) -> tuple[CheckTold, ...]:
+    """Return the checks that were made up to a moment, newest first; `kept` is the table of checks."""
+    made = kept[kept["as_of"] <= as_of].sort_values("as_of", ascending=False)
+    return tuple(_check_told(rows) for _, rows in made.groupby(["as_of", "window_start"], sort=False))
+
+
+def _check_told(rows: "pd.DataFrame") -> CheckTold:
+    features, seen = rows[rows["role"] == "feature"], rows[rows["role"] == "performance"]
+    first = rows.iloc[0]
+    measured = {} if seen.empty else _measured(seen.iloc[0])
+    return CheckTold(
+        as_of=first["as_of"].to_pydatetime(),
+        model_version=first["model_version"],
+        rows=int(first["rows"]),
+        drifting=int((features["drifted"] == 1).sum()),
+        compared=int(features["drifted"].notna().sum()),
+        report_url=_text(first["report_url"]),
+        **measured,
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _measured(row: "pd.Series") -> dict:
+    value, expected = (None if row[name] != row[name] else float(row[name]) for name in ("value", "threshold"))
+    return {"metric": row["column"], "value": value, "expected": expected}
+
+
+def stored_told(problem: UseCase, as_of: datetime) -> Stored:
+    """Return how many rows and labels had come by a moment, the newest of each, and what was set aside by reason."""
+    rows = observations(problem).read(columns=[problem.event_time, problem.label_time, problem.target])
+    seen = rows[rows[problem.event_time] < as_of]
+    labelled = seen[(seen[problem.label_time] <= as_of) & seen[problem.target].notna()]
+    aside = quarantine(problem).read(columns=["reasons", "quarantined_at"])
+    aside = aside[aside["quarantined_at"] <= as_of]
+    reasons = aside["reasons"].str.split("; ").explode().value_counts()
+    return Stored(
+        rows=len(seen),
+        labelled=len(labelled),
+        newest_row=latest(seen[problem.event_time]),
+        newest_label=latest(labelled[problem.label_time]),
+        quarantined={str(reason): int(count) for reason, count in reasons.items()},
+        in_quarantine=len(aside),
+    )
+
+
+@task(cache_policy=NO_CACHE)
+def tell_status(usecase: str, as_of: datetime) -> str:
+    """Show how a use case stands as a page; return it in a line."""
+    found = standing(usecase, as_of)
+    reporting.show_markdown(f"{usecase} status", page(found), summary(found))
+    return summary(found)

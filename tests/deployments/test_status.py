@@ -1,0 +1,38 @@
+"""What does `make status` print?"""
+
+import pytest
+from rich.console import Console
+
+from deployments.status import chosen, main, servers_told, show_status
+from tasks.usecases import known_use_cases
+
+
+def test_all_use_cases_are_told_of_or_the_one_that_is_named():
+    assert chosen([]) == known_use_cases()
+    assert chosen(["NAME=weather"]) == ["weather"]
+
+
+@pytest.mark.parametrize(("words", "told"), [(["NAME=x"], "unknown use case 'x'"), (["NAMES=x"], "found NAMES")])
+def test_what_is_unknown_is_refused_by_name(words, told):
+    with pytest.raises(ValueError, match=told):
+        chosen(words)
+
+
+def test_with_all_servers_down_the_tables_are_told_of_all_the_same(installation, monkeypatch):
+    monkeypatch.setenv("EVERGREEN_STATE", str(installation.state))
+    monkeypatch.setattr("tasks.runs.next_runs", lambda usecase: None)
+    console = Console(record=True, width=160)
+
+    show_status("weather", console)
+
+    text = console.export_text()
+    assert "no model is live yet" in text
+    assert "Next runs: Prefect does not answer." in text
+    assert servers_told(installation).count("is down") == 4
+
+
+def test_where_nothing_was_ever_started_that_is_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("EVERGREEN_STATE", str(tmp_path / "never"))
+
+    with pytest.raises(SystemExit, match="Nothing was ever started on"):
+        main()
