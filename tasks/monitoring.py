@@ -220,6 +220,7 @@ def judged_check(problem: UseCase, watch: Watch, seen: Sequence[Look], version: 
         estimate=None if distrust else newest.estimate,
         distrust=distrust,
         limits=watch.note,
+        reference_rows=watch.limits.rows,
     )
 
 

@@ -47,6 +47,12 @@ class RetrainPolicy(BaseModel):
     cooldown_days: float = Field(ge=0, description="Days after a retrain in which no other is asked for")
     min_new_rows: int = Field(ge=0, description="Labelled rows needed since the champion's training window ended")
     max_per_month: int = Field(default=4, ge=1, description="Most retrains that are answered in 30 days")
+    growth_asks: float = Field(
+        default=1.0,
+        gt=0,
+        description="New labelled rows, in multiples of those the champion learned from, from which inputs that moved "
+        "ask for a retrain although measured performance did not fall: so many rows teach what it could not know",
+    )
     max_age_days: float | None = Field(
         default=None, gt=0, description="Days after which a model is renewed without any alarm; empty: never"
     )
@@ -100,6 +106,8 @@ class Check(BaseModel):
     """Why estimates are switched off."""
     limits: str = ""
     """How the limits were found."""
+    reference_rows: int = 0
+    """Rows that the champion learned from; 0 where that is unknown."""
     note: str = ""
     """Why Evidently drew no report, if it did not."""
     report_url: str = ""
@@ -157,7 +165,7 @@ def retrain_reason(check: Check, history: History, policy: RetrainPolicy) -> str
 
 def wanted_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
     """Say why a retrain would be wanted, whatever holds it back, or None."""
-    return alarm_reason(check, policy) or loss_reason(check, policy) or age_reason(check, history, policy)
+    return alarm_reason(check, history, policy) or loss_reason(check, policy) or age_reason(check, history, policy)
 
 
 def holding_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
@@ -202,9 +210,10 @@ def refused_reason(check: Check, history: History, policy: RetrainPolicy) -> str
     )
 
 
-def alarm_reason(check: Check, policy: RetrainPolicy) -> str | None:
+def alarm_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
     """Say which signals ask for a retrain, the model's own performance first, or None."""
-    if check.alarm is None or harmless_reason(check, policy) is not None:
+    harmless = harmless_reason(check, policy) is not None
+    if check.alarm is None or (harmless and not _teaches(check, history, policy)):
         return None
     both = zip(check.alarm.signals, check.alarm.reasons, strict=True)
     asking = [(one, told) for one, told in both if one.family in policy.asks]
@@ -213,7 +222,16 @@ def alarm_reason(check: Check, policy: RetrainPolicy) -> str | None:
     ordered = sorted(asking, key=lambda one: one[0].family not in OF_THE_MODEL)
     told = "; ".join(reason for _, reason in ordered[:TOLD])
     more = len(ordered) - TOLD
-    return f"{told}; and {more} more signals" if more > 0 else told
+    told += f"; and {more} more signals" if more > 0 else ""
+    if not harmless:
+        return told
+    learned = f"{history.new_rows} labelled rows are new to a model that learned from {check.reference_rows}"
+    return f"{told}; nothing was lost yet, but {learned}"
+
+
+def _teaches(check: Check, history: History, policy: RetrainPolicy) -> bool:
+    """Say whether enough rows are new for a retrain to learn what the champion could not."""
+    return 0 < policy.growth_asks * check.reference_rows <= history.new_rows
 
 
 def harmless_reason(check: Check, policy: RetrainPolicy) -> str | None:

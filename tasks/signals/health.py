@@ -42,7 +42,7 @@ class FaultPolicy(BaseModel):
         default=0.05, gt=0, le=1, description="Rise of a column's share of missing values from which it is a fault"
     )
     min_unknown_share: float = Field(
-        default=0.005, gt=0, le=1, description="Share of categories never seen before from which it is a fault"
+        default=0.05, gt=0, le=1, description="Share of categories never seen before from which it is a fault"
     )
     min_duplicate_jump: float = Field(
         default=0.05, gt=0, le=1, description="Rise of the share of repeated rows from which it is a fault"

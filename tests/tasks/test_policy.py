@@ -130,6 +130,20 @@ def test_inputs_that_moved_while_the_loss_is_ordinary_by_prompt_labels_warn_and_
     assert retrain_reason(check, a_history(), policy()) is None
 
 
+@pytest.mark.parametrize(("new", "asks"), [(499, False), (500, True), (501, True)])
+def test_inputs_that_moved_without_harm_ask_once_as_many_rows_are_new_as_the_champion_learned_from(new, asks):
+    loss = a_signal(family="performance", statistic="loss", side=0, value=0.125, rows=10)
+    check = a_check((a_signal(), loss), an_alarm(a_signal()), labels_prompt=True, reference_rows=500)
+
+    reason = retrain_reason(check, a_history(new_rows=new), policy(growth_asks=1.0))
+
+    assert reason == (
+        f"price moved; nothing was lost yet, but {new} labelled rows are new to a model that learned from 500"
+        if asks
+        else None
+    )
+
+
 @pytest.mark.parametrize(
     ("prompt", "rows", "side"), [(False, 10, 0), (True, 9, 0), (True, 10, 1)], ids=["late", "too few", "worse"]
 )
