@@ -8,12 +8,14 @@ from tasks.policy import RetrainPolicy, retrain_reason
 from tasks.probation import judge_probation
 from tasks.promotion import settle
 from tasks.reporting import run_name
+from tasks.runs import newest_only
 from tasks.scoring import live_model, tell_no_champion
 from tasks.usecases import UseCaseName
 from tasks.windows import AsOf, moment
 
 
 @flow(flow_run_name=run_name)
+@newest_only
 def monitor(usecase: UseCaseName, drift: DriftPolicy, policy: RetrainPolicy, as_of: AsOf = None) -> str | None:
     """Compare the newest window with what the champion was trained on; return the id of a request to retrain, or None.
 

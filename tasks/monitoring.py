@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks import drift, episodes, ledger, outages, profiles, registry, reporting, training, watching
+from tasks import drift, episodes, events, ledger, outages, profiles, registry, reporting, training, watching
 from tasks.collection import observations, rows_at
 from tasks.datasets import Dataset, arrow_schema
 from tasks.drift import DriftPolicy
@@ -33,11 +33,8 @@ from tasks.windows import Window, window_before
 if TYPE_CHECKING:
     import pandas as pd
 
-DRIFT_DETECTED = "drift.detected"
-DRIFT_FOUND = "drift.found"
-DATA_FAULT = "data.fault"
 TARGET_DRIFT = "target"
-EVENTS: Mapping[ledger.Kind, str] = {"fault": DATA_FAULT, "drift found": DRIFT_FOUND}
+EVENTS: Mapping[ledger.Kind, events.Kind] = {"fault": "data.fault", "drift found": "drift.found"}
 MOMENT = timedelta(microseconds=1)
 
 
@@ -319,7 +316,7 @@ def keep_findings(check: Check, past: History) -> None:
     for one in findings(check, past):
         ledger.record(one)
         if one.kind in EVENTS:
-            tell(EVENTS[one.kind], check.usecase, one.id)
+            events.tell(EVENTS[one.kind], check.usecase, one.id, one.reason)
 
 
 def findings(check: Check, past: History) -> list[Decision]:
@@ -395,18 +392,10 @@ def ask_for_retrain(check: Check, reason: str, past: History) -> str:
         usecase=check.usecase, kind="retrain asked", as_of=check.as_of, reason=reason, facts=facts
     )
     ledger.record(asked)
-    tell_automations(check.usecase, asked.id)
+    tell_automations(check.usecase, asked.id, asked.reason)
     return asked.id
 
 
-def tell_automations(usecase: str, decision: str) -> None:
-    """Emit `drift.detected`; its payload is one string, the decision's id: all else stands in the ledger."""
-    tell(DRIFT_DETECTED, usecase, decision)
-
-
-def tell(event: str, usecase: str, decision: str) -> None:
-    """Emit an event about a use case; its payload is the id of the decision in the ledger."""
-    from prefect.events import emit_event
-
-    resource = {"prefect.resource.id": f"evergreen.use-case.{usecase}", "prefect.resource.name": usecase}
-    emit_event(event=event, resource=resource, payload={"decision": decision})
+def tell_automations(usecase: str, decision: str, reason: str = "") -> None:
+    """Ask the automations for the retrain that a decision in the ledger wants."""
+    events.tell("drift.detected", usecase, decision, reason)

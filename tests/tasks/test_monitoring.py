@@ -292,8 +292,12 @@ def test_a_request_is_kept_before_the_automations_are_told_its_id(stall, state, 
     assert told == [
         {
             "event": "drift.detected",
-            "resource": {"prefect.resource.id": "evergreen.use-case.stall", "prefect.resource.name": "stall"},
-            "payload": {"decision": name},
+            "resource": {
+                "prefect.resource.id": "evergreen.use-case.stall",
+                "prefect.resource.name": "stall",
+                "evergreen.decision": name,
+            },
+            "payload": {"decision": name, "reason": "3 of 4 features drifted"},
         }
     ]
 
@@ -306,4 +310,4 @@ def test_a_request_that_nobody_answered_is_told_again_and_no_other_is_made(stall
 
     assert name == asked.id
     assert ledger.decisions("stall") == [asked]
-    assert [one["payload"] for one in told] == [{"decision": asked.id}]
+    assert [one["payload"]["decision"] for one in told] == [asked.id]
