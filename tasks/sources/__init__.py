@@ -71,8 +71,14 @@ class FileSource(_TimedSource):
     na_values: tuple[str, ...] = MISSING_WORDS
     """Words that mean a missing value in csv."""
 
+    def __str__(self) -> str:
+        return self._url()
+
+    def _url(self) -> str:
+        return self.path() if callable(self.path) else self.path
+
     def _frames(self, low: datetime, high: datetime) -> "Iterator[pd.DataFrame]":
-        url = self.path() if callable(self.path) else self.path
+        url = self._url()
         return file_frames(url, self, low, high, kind=self.format, na_values=self.na_values)
 
 
@@ -95,6 +101,13 @@ class SqlSource(_TimedSource):
             raise ValueError("expected either url or url_env, found both or none")
         if (self.table is None) == (self.query is None):
             raise ValueError("expected either table or query, found both or none")
+
+    def __str__(self) -> str:
+        """Return what is read and where, without the password."""
+        from sqlalchemy import make_url
+
+        where = f"the database that {self.url_env} names" if self.url is None else f"{make_url(self.url)!r}"
+        return f"{self.table or self.query} in {where}"
 
     def _frames(self, low: datetime, high: datetime) -> "Iterator[pd.DataFrame]":
         address = self.url or os.environ.get(self.url_env or "")

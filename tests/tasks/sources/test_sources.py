@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.sources import UNPARSED, FileSource, SourceUnreadable, chosen, package_file
+from tasks.sources import UNPARSED, FileSource, SourceUnreadable, SqlSource, chosen, package_file
 
 NOON = datetime(2013, 5, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -116,3 +116,17 @@ def test_the_file_of_a_package_is_found_without_importing_it(tmp_path, monkeypat
 def test_a_package_that_is_not_installed_is_named():
     with pytest.raises(FileNotFoundError, match="expected the package no_such_shop, found none"):
         package_file("no_such_shop", "a.csv")
+
+
+def test_a_source_is_told_by_where_it_reads():
+    assert str(FileSource(path="s3://lake/sales", event_time="at")) == "s3://lake/sales"
+    assert str(FileSource(path=lambda: "found.csv", event_time="at")) == "found.csv"
+
+
+def test_a_database_is_told_without_its_password():
+    told = str(SqlSource(url="postgresql://ann:secret@db/shop", table="sales", event_time="at"))
+
+    assert told == "sales in postgresql://ann:***@db/shop"
+    assert str(SqlSource(url_env="SHOP_URL", query="select 1", event_time="at")) == (
+        "select 1 in the database that SHOP_URL names"
+    )
