@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from tasks import ledger
 from tasks.ledger import Decision
-from tasks.signals.models import Alarm
+from tasks.signals.models import Alarm, Signal
 
 CLOSES: tuple[ledger.Kind, ...] = ("promoted", "rolled back", "episode closed")
 
@@ -55,8 +55,12 @@ def after(standing: Episode | None, decision: Decision) -> Episode | None:
 
 def severity(alarm: Alarm | None) -> float:
     """Return how many times its limit the worst signal lies away; 0 where nothing rings."""
-    away = [abs((one.value or 0.0) - one.expected) / max(one.limit, 1e-12) for one in alarm.signals] if alarm else []
-    return max(away, default=0.0)
+    return max(map(away, alarm.signals), default=0.0) if alarm else 0.0
+
+
+def away(signal: Signal) -> float:
+    """Return how many times its limit a signal lies away."""
+    return abs((signal.value or 0.0) - signal.expected) / max(signal.limit, 1e-12)
 
 
 def opening(usecase: str, as_of: datetime, alarm: Alarm, facts: dict) -> Decision:

@@ -21,15 +21,18 @@ Kind = Literal[
     "on probation",
     "rolled back",
     "fault",
+    "fault lasts",
     "drift found",
     "muted",
     "episode closed",
 ]
 ANSWERS: tuple[Kind, ...] = ("promoted", "refused")
 """What closes a request to retrain."""
+FAULTS: tuple[Kind, ...] = ("fault", "fault lasts")
+"""What is said of the data themselves."""
 MOVES: tuple[Kind, ...] = ("promoted", "rolled back")
 """What makes another version live."""
-BY_MOMENT: tuple[Kind, ...] = ("retrain asked", "on probation", "fault", "drift found", "muted")
+BY_MOMENT: tuple[Kind, ...] = ("retrain asked", "on probation", "fault", "fault lasts", "drift found", "muted")
 """What is decided at most once at a moment; all else at most once about the decision that it answers."""
 
 

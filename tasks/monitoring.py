@@ -199,8 +199,10 @@ def measure(usecase: str, live: Champion, as_of: datetime, policy: DriftPolicy, 
 def judged_check(problem: UseCase, watch: Watch, seen: Sequence[Look], version: str, found: Performance) -> Check:
     """Return what the newest of the looks, in order of time and at the same limits, amounts to."""
     newest, before = seen[-1], seen[:-1]
-    known = {(one.kind, one.column) for look in before[-1:] for one in look.faults}
-    distrust = watching.distrusted(seen, found.expected, watch.policy.estimation)
+    policy = watch.policy
+    known = before[-1].faults if before else ()
+    lasts = watching.lasting(seen, policy.faults)
+    distrust = watching.distrusted(seen, found.expected, policy.estimation)
     return Check(
         usecase=problem.name,
         as_of=newest.as_of,
@@ -209,11 +211,15 @@ def judged_check(problem: UseCase, watch: Watch, seen: Sequence[Look], version: 
         rows=newest.rows,
         performance=found,
         signals=newest.signals,
-        faults=newest.faults,
-        new_faults=tuple(one for one in newest.faults if (one.kind, one.column) not in known),
-        alarm=watching.rung(seen, watch.policy.alarm),
+        faults=watching.broken(newest, lasts),
+        new_faults=watching.broken(newest, known),
+        lasting=lasts,
+        new_lasting=tuple(
+            one for one in lasts if one in watching.broken(newest, watching.lasting(before, policy.faults))
+        ),
+        alarm=watching.rung(seen, policy),
         labels_prompt=newest in watching.ripe(seen),
-        quiet=watching.quiet(seen, watch.policy.alarm),
+        quiet=watching.quiet(seen, policy),
         estimate=None if distrust else newest.estimate,
         distrust=distrust,
         limits=watch.note,
@@ -327,6 +333,10 @@ def findings(check: Check, past: History) -> list[Decision]:
         told = "; ".join(one.sentence for one in check.new_faults)
         known = facts | {"faults": [one.model_dump(mode="json") for one in check.new_faults]}
         found.append(Decision(usecase=check.usecase, kind="fault", as_of=check.as_of, reason=told, facts=known))
+    if check.new_lasting:
+        told = "taken for how the world is now, since it lasts: " + "; ".join(one.sentence for one in check.new_lasting)
+        known = facts | {"faults": [one.model_dump(mode="json") for one in check.new_lasting]}
+        found.append(Decision(usecase=check.usecase, kind="fault lasts", as_of=check.as_of, reason=told, facts=known))
     if check.alarm is not None and past.episode is None:
         found.append(episodes.opening(check.usecase, check.as_of, check.alarm, facts))
     if past.episode is not None and past.unanswered is None and check.quiet:
@@ -350,6 +360,7 @@ def show_check(check: Check, reason: str | None, past: History, policy: RetrainP
         f"{seen.metric} on {seen.labelled} labelled rows": "unknown" if seen.value is None else seen.value,
         f"{seen.metric} at promotion": seen.expected,
         "data faults": "; ".join(one.sentence for one in check.faults) or "none",
+        "faults that last, taken for how the world is now": "; ".join(one.sentence for one in check.lasting) or "none",
         "alarm": "; ".join(check.alarm.reasons) if check.alarm else "silent",
         "a retrain would be wanted because": wanted_reason(check, past, policy) or "",
         "held back because": holding_reason(check, past, policy) or "",

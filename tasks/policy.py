@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tasks.drift import ColumnDrift
-from tasks.episodes import Episode, open_episode, severity
+from tasks.episodes import Episode, away, open_episode, severity
 from tasks.ledger import ANSWERS, Decision, open_request
 from tasks.metrics import gain
 from tasks.signals.estimation import Estimate
@@ -22,7 +22,7 @@ ASKING: tuple[Family, ...] = ("features", "joint", "prediction", "target", "perf
 MONTH = timedelta(days=30)
 OF_THE_MODEL: tuple[Family, ...] = ("performance", "concept")
 TOLD = 3
-"""How many signals a reason names."""
+"""How many columns a reason names, each by its farthest signal."""
 
 
 class RetrainPolicy(BaseModel):
@@ -93,8 +93,13 @@ class Check(BaseModel):
     signals: tuple[Signal, ...] = ()
     """Each statistic of the window beside its limit."""
     faults: tuple[Fault, ...] = ()
+    """What is wrong with the window's data; retraining waits while there is any."""
     new_faults: tuple[Fault, ...] = ()
     """Those that the window before did not have."""
+    lasting: tuple[Fault, ...] = ()
+    """What was wrong with the data for so long that it is how the world is now; not among `faults`."""
+    new_lasting: tuple[Fault, ...] = ()
+    """Those that did not last yet at the window before."""
     alarm: Alarm | None = None
     labels_prompt: bool = False
     """Whether the window's labels stand for it already."""
@@ -219,9 +224,13 @@ def alarm_reason(check: Check, history: History, policy: RetrainPolicy) -> str |
     asking = [(one, told) for one, told in both if one.family in policy.asks]
     if not asking:
         return None
-    ordered = sorted(asking, key=lambda one: one[0].family not in OF_THE_MODEL)
-    told = "; ".join(reason for _, reason in ordered[:TOLD])
-    more = len(ordered) - TOLD
+    ordered = sorted(asking, key=lambda one: (one[0].family not in OF_THE_MODEL, -away(one[0])))
+    farthest: dict[str, str] = {}
+    for one, reason in ordered:
+        farthest.setdefault(one.column, reason)
+    each = list(farthest.values())[:TOLD]
+    told = "; ".join(each)
+    more = len(ordered) - len(each)
     told += f"; and {more} more signals" if more > 0 else ""
     if not harmless:
         return told

@@ -11,7 +11,7 @@ from tasks.labels import as_usable, known
 from tasks.metrics import score
 from tasks.policy import Check, History, known_history, retrain_reason
 from tasks.promotion import gain_told
-from tasks.replaying import AUTOMATION, NO_CHAMPION, Policies, Step
+from tasks.replaying import AUTOMATION, NO_CHAMPION, Policies, Step, faults_told
 from tasks.usecases import UseCase
 from tasks.watching import Look, Watch, learned_watch
 from tasks.windows import Window, periods, window_before
@@ -106,11 +106,20 @@ def played(play: Play, before: datetime | None, now: datetime) -> Step:
     scored = _scored(play, play.live, before, now)
     check = _checked(play, play.live, visible, now)
     past = _history(play, play.live, visible, now)
-    play.decided += monitoring.findings(check, past)
+    found = monitoring.findings(check, past)
+    play.decided += found
     reason = retrain_reason(check, past, play.policies.policy)
     verdict = "" if reason is None else _retrained(play, visible, now, _asked(play, check, reason))
     told = "" if reason is None else f"{AUTOMATION}: {reason}"
-    return Step(as_of=now, scored=scored, drifted_share=check.drifted_share, retrain=told, verdict=verdict, **counts)
+    return Step(
+        as_of=now,
+        scored=scored,
+        drifted_share=check.drifted_share,
+        faults=faults_told(found, now),
+        retrain=told,
+        verdict=verdict,
+        **counts,
+    )
 
 
 def scores_between(play: Play, before: datetime | None, now: datetime, end: datetime) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Play a stretch of history as if it were live, and tell how it went."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +66,8 @@ class Step(BaseModel):
     quarantined: int
     scored: int
     drifted_share: float | None
+    faults: str = ""
+    """What came to be wrong with the data, or lasts since; empty if nothing."""
     retrain: str = ""
     """Who started a retrain, and why; empty if none was started."""
     verdict: str = ""
@@ -103,7 +105,7 @@ def steps(problem: UseCase) -> Dataset:
     columns = (
         {"as_of": "datetime64[us, UTC]"}
         | dict.fromkeys(numbers, "float64")
-        | dict.fromkeys(("retrain", "verdict"), "str")
+        | dict.fromkeys(("faults", "retrain", "verdict"), "str")
     )
     return Dataset(Settings().tables / problem.name / "replay", arrow_schema(columns), ("as_of",))
 
@@ -143,12 +145,18 @@ def keep_step(
         quarantined=sum(one.quarantined for one in collected),
         scored=0 if scored is None else scored.rows,
         drifted_share=None if share.dropna().empty else float(share.iloc[0]),
+        faults=faults_told(ledger.decisions(usecase, as_of), as_of),
         retrain=retrain,
         verdict=verdict,
     )
     record = {name: float(value) if isinstance(value, int) else value for name, value in step}
     steps(problem).append_new(steps(problem).rows([record]))
     return step
+
+
+def faults_told(past: Sequence[ledger.Decision], as_of: datetime) -> str:
+    """Return what decisions of that moment say of faults of the data."""
+    return "; ".join(one.reason for one in past if one.kind in ledger.FAULTS and one.as_of == as_of)
 
 
 @task(cache_policy=NO_CACHE, task_run_name="wait for {decision}")
@@ -249,9 +257,10 @@ def replay_summary(problem: UseCase, scores: list[dict[str, Any]], played: "pd.D
     if not known:
         return f"{problem.name}: no live model had labelled rows in {len(played)} steps"
     live, first = (sum(one[who] for one in known) / len(known) for who in ("live", "first"))
+    retrains = "1 retrain" if promoted.sum() == 1 else f"{promoted.sum()} retrains"
     return (
         f"{problem.name}: mean {problem.metric} {live:.4f} live, {first:.4f} for the first model left alone, over "
-        f"{len(known)} steps; {int(promoted.sum())} retrains started by the automation were promoted"
+        f"{len(known)} steps; promoted: {retrains} started by the automation"
     )
 
 
@@ -265,6 +274,7 @@ def _told(step: Mapping[Any, Any], scores: dict[str, Any], problem: UseCase) -> 
         "bad": int(step["quarantined"]),
         "scored": int(step["scored"]),
         "drift": None if share is None or share != share else f"{share:.0%}",
+        "faults": step["faults"] or "",
         "retrain": step["retrain"] or "",
         "verdict": step["verdict"] or "",
         "version": scores["model"],

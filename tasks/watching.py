@@ -12,7 +12,7 @@ from tasks.labels import as_usable
 from tasks.metrics import score
 from tasks.signals.alarm import alarm
 from tasks.signals.estimation import Confidence, Estimate, EstimationPolicy, Landed, confidence, distrust_reason
-from tasks.signals.health import Fault, FaultPolicy, Healthy, healthy
+from tasks.signals.health import OF_THE_WORLD, Fault, FaultPolicy, Healthy, healthy
 from tasks.signals.models import Alarm, AlarmPolicy, Family, Kind, Limits, Signal
 from tasks.training import TARGET
 from tasks.usecases import UseCase
@@ -200,18 +200,47 @@ def measured(problem: UseCase, rows: "pd.DataFrame", said: "pd.DataFrame") -> fl
     )
 
 
-def rung(looks: Sequence[Look], policy: AlarmPolicy) -> Alarm | None:
+def lasting(looks: Sequence[Look], policy: FaultPolicy) -> tuple[Fault, ...]:
+    """Return the newest look's faults that have lasted so long that they are how the world is now.
+
+    A fault lasts where every look since one that lies `lasts_after` whole windows back found it too, so that the burst
+    of a day that stays within sight of many looks never does; only kinds that the world can bring about do.
+    """
+    if not looks:
+        return ()
+    newest = looks[-1].window
+    first = newest.end - (policy.lasts_after - 1) * newest.length
+
+    def since(fault: Fault) -> datetime:
+        ends = newest.end
+        for one in reversed(looks):
+            if _name(fault) not in map(_name, one.faults):
+                break
+            ends = one.window.end
+        return ends
+
+    return tuple(one for one in looks[-1].faults if one.kind in OF_THE_WORLD and since(one) <= first)
+
+
+def broken(look: Look, lasts: Sequence[Fault]) -> tuple[Fault, ...]:
+    """Return the look's faults beside those that last."""
+    known = {_name(one) for one in lasts}
+    return tuple(one for one in look.faults if _name(one) not in known)
+
+
+def rung(looks: Sequence[Look], policy: WatchPolicy) -> Alarm | None:
     """Say that the alarm rings at the newest look, or None; the looks are in order of time and at the same limits.
 
-    Windows with a fault are passed over, and ring for nothing themselves. What needs labels is judged at the newest
-    window whose labels stand for it.
+    Windows with a fault that does not last are passed over, and ring for nothing themselves. What needs labels is
+    judged at the newest window whose labels stand for it.
     """
-    if not looks or looks[-1].faults:
+    lasts = lasting(looks, policy.faults)
+    if not looks or broken(looks[-1], lasts):
         return None
-    sound = [one for one in looks if not one.faults]
+    sound = [one for one in looks if not broken(one, lasts)]
     rings = [
-        alarm([_of(one, EARLY) for one in sound], policy),
-        alarm([_of(one, LABELLED) for one in ripe(sound)], policy),
+        alarm([_of(one, EARLY) for one in sound], policy.alarm),
+        alarm([_of(one, LABELLED) for one in ripe(sound)], policy.alarm),
     ]
     found = [one for one in rings if one is not None]
     if not found:
@@ -229,11 +258,13 @@ def ripe(looks: Sequence[Look]) -> Sequence[Look]:
     return looks[: last + 1]
 
 
-def quiet(looks: Sequence[Look], policy: AlarmPolicy) -> bool:
-    """Say whether the alarm has rung at none of the newest looks, as many as it remembers."""
-    many = policy.memory
+def quiet(looks: Sequence[Look], policy: WatchPolicy) -> bool:
+    """Say whether the alarm has rung at none of the newest looks, as many as it remembers, and none was broken."""
+    many = policy.alarm.memory
     ends = [looks[: len(looks) - back] for back in range(many)]
-    return len(looks) >= many and all(not one[-1].faults and rung(one, policy) is None for one in ends)
+    return len(looks) >= many and all(
+        not broken(one[-1], lasting(one, policy.faults)) and rung(one, policy) is None for one in ends
+    )
 
 
 def distrusted(looks: Sequence[Look], expected: float, policy: EstimationPolicy) -> str | None:
@@ -249,6 +280,10 @@ def distrusted(looks: Sequence[Look], expected: float, policy: EstimationPolicy)
 def last_good(looks: Sequence[Look]) -> Window | None:
     """Return the newest window in which nothing was wrong with the data, or None."""
     return next((one.window for one in reversed(looks) if not one.faults), None)
+
+
+def _name(fault: Fault) -> tuple[str, str]:
+    return fault.kind, fault.column
 
 
 def _of(look: Look, families: Collection[Family]) -> tuple[Signal, ...]:

@@ -46,11 +46,11 @@ def reason(signal: Signal, times: int, checks: int) -> str:
     """Say in a sentence what lies how far from where it should, and how often it did."""
     away = abs((signal.value or 0.0) - signal.expected)
     often = f"in {times} of the last {checks} checks" if times > 1 else "far enough to ring at once"
-    told = (
-        f"{signal.column}: {signal.statistic} {signal.value:.4g} on {signal.rows} rows, {signal.expected:.4g} "
-        f"expected: {away:.3g} away, {signal.limit:.3g} is ordinary; {often}"
-    )
-    return f"{told}; {signal.note}" if signal.note else told
+    ordinary = f"{away:.3g} away, {signal.limit:.3g} is ordinary, {signal.rows} rows"
+    if signal.note:
+        return f"{signal.column}: {signal.note} ({signal.statistic} {ordinary}); {often}"
+    seen = f"{signal.statistic} {signal.value:.4g}, {signal.expected:.4g} expected"
+    return f"{signal.column}: {seen} ({ordinary}); {often}"
 
 
 def _times(signal: Signal, checks: Sequence[Sequence[Signal]]) -> int:

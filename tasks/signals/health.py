@@ -28,6 +28,10 @@ FaultKind = Literal[
     "changed units",
     "shifted clock",
 ]
+OF_THE_WORLD: frozenset[FaultKind] = frozenset(
+    ("low volume", "missing values", "unknown categories", "constant column")
+)
+"""What the world can do too: demand falls, a field becomes optional, a product is new, a sensor is taken away."""
 PIECES = (28, 14, 7, 4, 2, 1)
 """Into how many pieces a window may be cut, so that a fault of a day shows in a window of a month."""
 REFERENCE_ROWS = 200_000
@@ -55,6 +59,12 @@ class FaultPolicy(BaseModel):
         default=1e-7, gt=0, lt=0.01, description="Probability, by chance, below which a count is not chance"
     )
     min_rows: int = Field(default=50, ge=20, description="Fewest rows of a piece of a window that are judged")
+    lasts_after: int = Field(
+        default=2,
+        ge=2,
+        description="Windows in a row, none overlapping another, after which missing values, unknown categories, a "
+        "constant column or low volume are how the world is now: still told, no longer in the way of a retrain",
+    )
 
 
 class Fault(BaseModel):

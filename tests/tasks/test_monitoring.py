@@ -247,6 +247,16 @@ def test_a_fault_is_a_decision_of_its_own_while_it_is_new(stall):
     assert findings(a_check(faults=(a_fault(),)), past) == []
 
 
+def test_a_fault_that_comes_to_last_is_told_once(stall):
+    past = History(last_retrain=None, new_rows=0)
+
+    [found] = findings(a_check(lasting=(a_fault(),), new_lasting=(a_fault(),)), past)
+
+    assert found.kind == "fault lasts"
+    assert found.reason.endswith("since it lasts: half of the rows are there twice")
+    assert findings(a_check(lasting=(a_fault(),)), past) == []
+
+
 def test_an_alarm_opens_one_episode_and_quiet_checks_close_it(stall):
     alarm = Alarm(signals=(a_signal(),), reasons=("price moved",))
     past = History(last_retrain=None, new_rows=0)

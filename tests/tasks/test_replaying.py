@@ -148,6 +148,16 @@ def test_a_replay_that_is_over_asks_for_no_model(stall, state, monkeypatch):
     assert moments_to_play.fn("stall", on_day(0), on_day(1), DAY) == []
 
 
+def test_a_step_tells_what_came_to_be_wrong_with_the_data_at_its_moment(stall):
+    kinds = ("fault", "drift found", "fault lasts")
+    for day, kind in enumerate(kinds, start=8):
+        record(Decision(usecase="stall", kind=kind, as_of=on_day(day), reason=f"{kind} of day {day}"))
+
+    steps = [keep_step.fn("stall", on_day(day), [], None, "", "") for day in (8, 9, 10, 11)]
+
+    assert [one.faults for one in steps] == ["fault of day 8", "", "fault lasts of day 10", ""]
+
+
 def test_a_summary_tells_the_means_over_the_steps_in_which_both_models_have_a_score(stall):
     scores = [
         {"live": None, "first": None},
@@ -165,7 +175,7 @@ def test_a_summary_tells_the_means_over_the_steps_in_which_both_models_have_a_sc
     # (0.5 + 1.0) / 2 and (0.25 + 0.5) / 2; of the promotions, one was the automation's
     assert replay_summary(stall, scores, played(*verdicts)) == (
         "stall: mean roc_auc 0.7500 live, 0.3750 for the first model left alone, over 2 steps; "
-        "1 retrains started by the automation were promoted"
+        "promoted: 1 retrain started by the automation"
     )
 
 

@@ -7,13 +7,14 @@ import pytest
 from tasks.labels import as_usable
 from tasks.signals.health import Fault
 from tasks.signals.models import AlarmPolicy, Signal
-from tasks.watching import Look, WatchPolicy, learned_watch, measured, quiet, ripe, rung, watched_kinds
+from tasks.watching import Look, WatchPolicy, lasting, learned_watch, measured, quiet, ripe, rung, watched_kinds
 from tasks.windows import Window
 
 JAN_1 = datetime(2024, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
-POLICY = AlarmPolicy(persistence=2, memory=3)
+POLICY = WatchPolicy(alarm=AlarmPolicy(persistence=2, memory=3))
 FAULT = Fault(kind="duplicates", column="", number=1, expected=0, since=JAN_1, last_good=None, sentence="twice")
+NEW_LEVEL = FAULT.model_copy(update={"kind": "unknown categories", "column": "product"})
 
 
 def a_signal(side, family="features"):
@@ -22,8 +23,8 @@ def a_signal(side, family="features"):
     )
 
 
-def a_look(day, side=0, labelled=10, faults=(), family="features"):
-    window = Window(start=JAN_1 + (day - 1) * DAY, end=JAN_1 + day * DAY)
+def a_look(day, side=0, labelled=10, faults=(), family="features", length=DAY):
+    window = Window(start=JAN_1 + day * DAY - length, end=JAN_1 + day * DAY)
     return Look(
         window=window,
         as_of=window.end,
@@ -43,6 +44,35 @@ def test_the_alarm_rings_at_the_second_of_three_windows_beyond():
 def test_a_window_with_a_fault_neither_rings_nor_counts():
     assert rung([a_look(1, 1), a_look(2, 1, faults=(FAULT,))], POLICY) is None
     assert rung([a_look(1, 1, faults=(FAULT,)), a_look(2, 1)], POLICY) is None
+
+
+def test_a_fault_that_the_world_can_bring_about_lasts_from_its_second_whole_window():
+    first, second = a_look(1, 1, faults=(NEW_LEVEL,)), a_look(2, 1, faults=(NEW_LEVEL,))
+
+    assert lasting([first], POLICY.faults) == ()
+    assert lasting([first, second], POLICY.faults) == (NEW_LEVEL,)
+    assert rung([first], POLICY) is None
+    assert rung([first, second], POLICY).families == ("features",)
+
+
+def test_a_fault_that_was_away_for_a_window_begins_anew():
+    seen = [a_look(1, faults=(NEW_LEVEL,)), a_look(2), a_look(3, faults=(NEW_LEVEL,))]
+
+    assert lasting(seen, POLICY.faults) == ()
+
+
+def test_the_burst_of_a_day_within_sight_of_many_looks_at_a_week_never_lasts():
+    seen = [a_look(day, faults=(NEW_LEVEL,), length=7 * DAY) for day in range(1, 8)]
+
+    assert lasting(seen, POLICY.faults) == ()
+    assert lasting([*seen, a_look(8, faults=(NEW_LEVEL,), length=7 * DAY)], POLICY.faults) == (NEW_LEVEL,)
+
+
+def test_what_only_a_broken_feed_does_never_lasts():
+    seen = [a_look(day, 1, faults=(FAULT, NEW_LEVEL)) for day in range(1, 9)]
+
+    assert lasting(seen, POLICY.faults) == (NEW_LEVEL,)
+    assert rung(seen, POLICY) is None
 
 
 def test_what_needs_labels_is_judged_at_the_newest_window_that_has_half_of_the_best_ones_share():

@@ -59,7 +59,7 @@ def test_beyond_the_wider_limit_one_check_is_enough():
     found = alarm([(seen(1, at_once=True),)], POLICY)
 
     assert found.reasons == (
-        "price: location 0.25 on 1000 rows, 0.05 expected: 0.2 away, 0.15 is ordinary; far enough to ring at once",
+        "price: location 0.25, 0.05 expected (0.2 away, 0.15 is ordinary, 1000 rows); far enough to ring at once",
     )
 
 
@@ -67,7 +67,7 @@ def test_the_reason_names_column_number_limit_and_how_often():
     found = alarm([(seen(1),), (seen(0),), (seen(1), seen(0, "age"))], POLICY)
 
     assert found.reasons == (
-        "price: location 0.25 on 1000 rows, 0.05 expected: 0.2 away, 0.15 is ordinary; in 2 of the last 3 checks",
+        "price: location 0.25, 0.05 expected (0.2 away, 0.15 is ordinary, 1000 rows); in 2 of the last 3 checks",
     )
     assert found.families == ("features",)
 
