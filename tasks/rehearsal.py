@@ -102,7 +102,7 @@ def played(play: Play, before: datetime | None, now: datetime) -> Step:
     counts = _counts(play, before, now)
     if play.live is None:
         verdict = _retrained(play, visible, now)
-        return Step(as_of=now, scored=0, drifted_share=None, retrain=NO_CHAMPION, verdict=verdict, **counts)
+        return Step(as_of=now, scored=0, drifted_share=None, faults="", retrain=NO_CHAMPION, verdict=verdict, **counts)
     scored = _scored(play, play.live, before, now)
     check = _checked(play, play.live, visible, now)
     past = _history(play, play.live, visible, now)
