@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks import drift, episodes, events, ledger, outages, profiles, registry, reporting, training, watching
+from tasks import drift, episodes, events, ledger, outages, profiles, registry, reporting, scouting, training, watching
 from tasks.collection import observations, rows_at
 from tasks.datasets import Dataset, arrow_schema
 from tasks.drift import DriftPolicy
@@ -25,6 +26,7 @@ from tasks.policy import (
 )
 from tasks.registry import Champion
 from tasks.scoring import IN_TRAINING, MODEL_VERSION, PREDICTION, predicted
+from tasks.scouting import Scouted, Scouts
 from tasks.settings import Settings
 from tasks.usecases import UseCase, use_case
 from tasks.watching import Look, Watch
@@ -79,6 +81,28 @@ def keep_looks(problem: UseCase, found: Sequence[Look]) -> None:
         for one in found
     ]
     looks(problem).upsert(looks(problem).rows(records))
+
+
+def scouts_of(problem: UseCase) -> Dataset:
+    """Return the table of scouts: one row a scout and window; `body` is what it did as JSON."""
+    columns = dict.fromkeys(("declared", "body"), "str") | dict.fromkeys(("scout", "window"), "float64")
+    return Dataset(Settings().tables / problem.name / "scouts", arrow_schema(columns), ("declared", "scout", "window"))
+
+
+def told_scouts(problem: UseCase, live: Champion, as_of: datetime) -> Scouts:
+    """Return what the age of the live model costs as far as labels tell at `as_of`; what is new is kept."""
+    kept = scouts_of(problem).read()
+    name = scouting.declared(problem)
+    stored = [Scouted.model_validate_json(body) for body in kept[kept["declared"] == name]["body"]]
+    first = registry.first_version(problem.name).trained_until
+    whose = scouting.scouts_at(problem, as_of, first, live.trained_until)
+    told = scouting.completed(problem, whose, stored, as_of, partial(rows_at, problem), {})
+    records = [
+        {"declared": name, "scout": float(one.scout), "window": float(one.window), "body": one.model_dump_json()}
+        for one in told.found
+    ]
+    scouts_of(problem).append_new(scouts_of(problem).rows(records))
+    return told
 
 
 def fair_predictions(problem: UseCase, rows: "pd.DataFrame", version: str) -> "pd.DataFrame":
@@ -188,6 +212,8 @@ def measure(usecase: str, live: Champion, as_of: datetime, policy: DriftPolicy, 
     )
     judged = live_predictions(problem, window, as_of)
     check = judged_check(problem, watch, seen, live.version, performance(judged, problem, live.expected_score))
+    if retraining.regret is not None:
+        check = check.model_copy(update={"scouts": told_scouts(problem, live, as_of)})
     if min(len(current), len(reference)) < policy.min_rows:
         found = f"{len(current)} rows in the window and {len(reference)} in the reference"
         check = check.model_copy(update={"note": f"{found}, {policy.min_rows} of each needed to draw drift"})

@@ -6,10 +6,12 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from tasks.backtest.regret import RegretPolicy
 from tasks.drift import ColumnDrift
 from tasks.episodes import Episode, away, open_episode, severity
 from tasks.ledger import ANSWERS, Decision, open_request
 from tasks.metrics import gain
+from tasks.scouting import Scouts, moment_of
 from tasks.signals.estimation import Estimate
 from tasks.signals.health import Fault
 from tasks.signals.models import Alarm, Family, Signal
@@ -37,6 +39,11 @@ class RetrainPolicy(BaseModel):
     watch: WatchPolicy = Field(default=WatchPolicy(), description="How often the alarm may ring for nothing")
     asks: tuple[Family, ...] = Field(
         default=ASKING, description="Kinds of signals that may ask for a retrain; the others only warn"
+    )
+    regret: RegretPolicy | None = Field(
+        default=RegretPolicy(),
+        description="When what the age of the live model has cost, told by small models fitted anew, asks for a "
+        "retrain; empty: never",
     )
     max_loss: float = Field(
         gt=0,
@@ -101,6 +108,8 @@ class Check(BaseModel):
     new_lasting: tuple[Fault, ...] = ()
     """Those that did not last yet at the window before."""
     alarm: Alarm | None = None
+    scouts: Scouts | None = None
+    """What the age of the live model costs; None where it is not looked at."""
     labels_prompt: bool = False
     """Whether the window's labels stand for it already."""
     quiet: bool = False
@@ -152,6 +161,8 @@ class History(BaseModel):
     """Retrains answered in the last 30 days."""
     trained_until: datetime | None = None
     """End of the champion's training window."""
+    asked: tuple[datetime, ...] = ()
+    """When retrains were asked for."""
 
 
 def retrain_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
@@ -170,7 +181,12 @@ def retrain_reason(check: Check, history: History, policy: RetrainPolicy) -> str
 
 def wanted_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
     """Say why a retrain would be wanted, whatever holds it back, or None."""
-    return alarm_reason(check, history, policy) or loss_reason(check, policy) or age_reason(check, history, policy)
+    return (
+        alarm_reason(check, history, policy)
+        or cost_reason(check, history, policy)
+        or loss_reason(check, policy)
+        or age_reason(check, history, policy)
+    )
 
 
 def holding_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
@@ -274,6 +290,13 @@ def loss_reason(check: Check, policy: RetrainPolicy) -> str | None:
     )
 
 
+def cost_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
+    """Say that the age of the live model has cost more than a retrain is worth, or None."""
+    if policy.regret is None or check.scouts is None:
+        return None
+    return policy.regret(moment_of(check.scouts, history.asked))
+
+
 def age_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
     """Say that the champion is too old, or None."""
     if policy.max_age_days is None or history.trained_until is None:
@@ -297,4 +320,5 @@ def known_history(
         rows_since_refusal=labelled_since(refused) if refused else 0,
         answered_this_month=sum(one > as_of - MONTH for one in ends),
         trained_until=trained_until,
+        asked=tuple(one.as_of for one in past if one.kind == "retrain asked"),
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tasks import evaluation, ledger, monitoring, training, trial, validation, watching
+from tasks import evaluation, ledger, monitoring, scouting, training, trial, validation, watching
 from tasks.episodes import severity
 from tasks.gates import Evidence, GatePolicy, refusal_reason, verdicts
 from tasks.labels import as_usable, known
@@ -12,6 +12,7 @@ from tasks.metrics import score
 from tasks.policy import Check, History, known_history, retrain_reason
 from tasks.promotion import gain_told
 from tasks.replaying import AUTOMATION, NO_CHAMPION, Policies, Step, faults_told
+from tasks.scouting import Scouted, Scouts
 from tasks.usecases import UseCase
 from tasks.watching import Look, Watch, learned_watch
 from tasks.windows import Window, periods, window_before
@@ -52,6 +53,9 @@ class Play:
     first: Live | None = None
     decided: list[ledger.Decision] = field(default_factory=list)
     shelf: training.Shelf = field(default_factory=dict)
+    scouts: "dict[int, Pipeline | None]" = field(default_factory=dict)
+    """Fitted scouts, by the window that they were fitted at the end of."""
+    scouted: list[Scouted] = field(default_factory=list)
 
     @property
     def gates(self) -> GatePolicy:
@@ -221,7 +225,23 @@ def _checked(play: Play, live: Live, visible: "pd.DataFrame", now: datetime) -> 
     by_any = current[play.by[current.index] > 0]
     told = training.as_columns(monitoring.PREDICTION, problem, play.said[by_any.index])
     seen = monitoring.performance(by_any.assign(**told, in_training=False), problem, live.expected)
-    return monitoring.judged_check(problem, watch, live.looks, str(live.version), seen)
+    check = monitoring.judged_check(problem, watch, live.looks, str(live.version), seen)
+    return (
+        check if play.policies.policy.regret is None else check.model_copy(update={"scouts": _scouts(play, live, now)})
+    )
+
+
+def _scouts(play: Play, live: Live, now: datetime) -> Scouts:
+    assert play.first is not None
+    whose = scouting.scouts_at(play.problem, now, play.first.trained.end, live.trained.end)
+
+    def read(until: datetime, window: Window) -> "pd.DataFrame":
+        times = play.rows[play.problem.event_time]
+        return as_usable(play.rows[(times >= window.start) & (times < window.end)], play.problem, until)
+
+    told = scouting.completed(play.problem, whose, play.scouted, now, read, play.scouts)
+    play.scouted[:] = told.found
+    return told
 
 
 def _watch(play: Play, live: Live) -> Watch:

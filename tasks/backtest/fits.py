@@ -90,11 +90,14 @@ def matrix(plan: Plan, role: Role) -> Matrix:
 
 
 def estimator(problem: UseCase, plan: Plan, role: Role) -> Any:
-    """Return the unfitted final estimator: the use case's candidate, or the scout, a small model of a fixed shape."""
+    """Return the unfitted final estimator: the use case's candidate, or the scout."""
+    return problem.candidates[plan.candidate] if role == "champion" else scout(problem)
+
+
+def scout(problem: UseCase) -> Any:
+    """Return an unfitted small model of a fixed shape."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-    if role == "champion":
-        return problem.candidates[plan.candidate]
     small: Any = HistGradientBoostingRegressor
     if problem.kind != "regression":
         small = HistGradientBoostingClassifier

@@ -58,9 +58,13 @@ definitions:
     probation: {{windows: 2, error_rate: 0.05, min_rows: {labelled}}}
     watch: *ordinary
 
+  # What the live model's age costs is told by small models fitted anew; it asks once that is no noise, and its price.
+  regret: &regret {{certainty: 2.5, worth: 1, margin: 2, rest: 2, most_share: 0.333}}
+
   policy: &policy
     mode: auto
     watch: *ordinary
+    regret: *regret
     # Only where no limit of the performance could be calibrated, as with several classes.
     max_loss: {loss:g}
     min_labelled: {labelled}
@@ -83,7 +87,7 @@ definitions:
       evidently: {{share: 0.5}}
       cara: {{variant: cumulative, price: {loss:g}}}
       upf: {{horizon: 8, confidence: 0.95, price: {loss:g}}}
-      regret: {{certainty: 2.5, worth: 1, margin: 2, rest: 2, most_share: 0.333}}
+      regret: *regret
 
   often: &often
     - {{slug: {often}, cron: "{often_cron}", timezone: UTC, active: false}}

@@ -31,6 +31,8 @@ BLOCK_ROWS = 20_000
 """Rows of a block that are looked at; more are sampled."""
 NODES, NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
 MOST_DEVIATIONS = 60.0
+SMALLEST_VARIANCE = 1e-18
+"""Of one row's contribution; below it is rounding."""
 NEARLY_WHOLE = 0.15
 """What the oldest block may lack of its length."""
 
@@ -137,7 +139,7 @@ def _statistics(
 ) -> tuple[Statistic, ...]:
     rows = np.stack([one.rows for one in each]).astype(float)
     means = np.where(rows >= policy.min_rows, np.stack([one.mean for one in each]), np.nan)
-    told = ~np.isnan(means).all(axis=0) & ~np.isnan(whole.mean)
+    told = ~np.isnan(means).all(axis=0) & ~np.isnan(whole.mean) & _varied(whole)
     names = [name for name, good in zip(whole.names, told, strict=True) if good]
     rows, means, counted = rows[:, told], means[:, told], whole.counted[told]
     middle, row_sd, skewness = _row_moments(whole, told, rows, means)
@@ -168,6 +170,14 @@ def _statistics(
         )
         for place, (family, column, statistic) in enumerate(names)
     )
+
+
+def _varied(whole: Numbers) -> Array:
+    """Return which statistics differ from row to row: of one that never did, nothing says what is ordinary.
+
+    Shares are always told: one that was never seen counts as half a row.
+    """
+    return whole.counted | (whole.square - whole.mean**2 > np.maximum(1e-9 * whole.square, SMALLEST_VARIANCE))
 
 
 def _row_moments(whole: Numbers, told: Array, rows: Array, means: Array) -> tuple[Array, Array, Array]:

@@ -1,4 +1,4 @@
-"""Is `deployments/prefect.yaml` what Prefect will read? A misspelt key deploys in silence."""
+"""Are the files of `deployments/` what Prefect will read, drafted ones too? A misspelt key deploys in silence."""
 
 from typing import Any
 
@@ -7,11 +7,14 @@ import yaml
 from prefect.exceptions import ParameterTypeError
 from prefect.flows import Flow, load_flow_from_entrypoint
 
+from deployments.startup import prefect_files
 from tasks.settings import ROOT
 from tasks.usecases import known_use_cases
 
-CONTENT = yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text())
-DEPLOYMENTS: list[dict[str, Any]] = CONTENT["deployments"]
+DEPLOYMENTS: list[dict[str, Any]] = [
+    one for file in prefect_files() for one in yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]
+]
+DEMO = ("flights", "weather")
 KNOWN = {
     *("name", "entrypoint", "description", "tags", "work_pool", "schedules", "concurrency_limit", "parameters"),
     "triggers",
@@ -63,9 +66,13 @@ def test_a_deployment_is_tagged_with_its_use_case_and_runs_one_at_a_time(deploym
     assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
 
 
-@each_deployment
-def test_schedules_are_paused_and_have_a_slug_so_that_a_redeploy_leaves_them_so(deployment: dict[str, Any]) -> None:
+@pytest.mark.parametrize("deployment", [one for one in DEPLOYMENTS if one["name"] in DEMO], ids=named)
+def test_the_demos_schedules_are_paused(deployment: dict[str, Any]) -> None:
     assert [one["active"] for one in deployment.get("schedules", [])].count(True) == 0
+
+
+@each_deployment
+def test_schedules_have_a_slug_so_that_a_redeploy_leaves_them_as_they_are(deployment: dict[str, Any]) -> None:
     assert [one for one in deployment.get("schedules", []) if not one.get("slug")] == []
 
 

@@ -19,6 +19,7 @@ from tasks.monitoring import (
     looks,
     measure,
     performance,
+    scouts_of,
 )
 from tasks.policy import Check, History, Performance, RetrainPolicy
 from tasks.registry import Champion
@@ -171,6 +172,7 @@ def test_another_window_is_kept_beside_it(stall, state):
 def unstored(monkeypatch):
     """Versions of which nothing but their training rows is known."""
     monkeypatch.setattr("tasks.tracking.unseen_predictions", lambda _run: None)
+    monkeypatch.setattr("tasks.registry.first_version", lambda _name: a_champion())
 
 
 @pytest.fixture
@@ -230,6 +232,25 @@ def test_labels_that_land_bring_the_measured_performance_with_them(stall, observ
 
     [look] = [Look.model_validate_json(body) for body in looks(stall).read()["body"]]
     assert look.measured == 1.0
+
+
+def test_scouts_are_kept_once_and_told_of_windows_whose_labels_have_settled(stall, observed, unstored):
+    champion, strict = a_champion(dataset_version=observed), DRIFT.model_copy(update={"min_rows": 100})
+    told = [measure.fn("stall", champion, on_day(35), strict, RETRAINING).scouts for _ in (1, 2)]
+
+    # Five whole weeks; the labels of the last come until two days after it.
+    pairs = [(0, 2), (0, 3), (1, 2), (2, 3)]
+    assert [[(one.scout, one.window) for one in scouts.found] for scouts in told] == [pairs, pairs]
+    assert len(scouts_of(stall).read()) == len(pairs)
+
+
+def test_without_a_policy_for_the_cost_of_age_no_scout_is_fitted(stall, observed, unstored):
+    silent, strict = RETRAINING.model_copy(update={"regret": None}), DRIFT.model_copy(update={"min_rows": 100})
+
+    check = measure.fn("stall", a_champion(dataset_version=observed), on_day(35), strict, silent)
+
+    assert check.scouts is None
+    assert scouts_of(stall).read().empty
 
 
 def a_fault():

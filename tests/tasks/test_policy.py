@@ -17,6 +17,7 @@ from tasks.policy import (
     known_history,
     retrain_reason,
 )
+from tasks.scouting import Scouted, Scouts
 from tasks.signals.health import Fault
 from tasks.signals.models import Alarm, Signal
 from tasks.windows import Window
@@ -93,6 +94,31 @@ def test_a_retrain_needs_enough_new_labels_to_learn_from(rows, asks):
     reason = retrain_reason(a_bad_check(), a_history(new_rows=rows), policy(min_new_rows=100))
 
     assert (reason is not None) is asks
+
+
+def aged(cost):
+    """Return scouts of windows 1 to 3, on which that of the live model's age did worse by `cost` each."""
+    pairs = [(one, scout, 0.8 - cost * (scout == 0)) for one in (2, 3) for scout in (0, one - 1)]
+    found = [
+        Scouted(scout=scout, window=one, rows=100, value=value, parts=(value - 0.01, value + 0.01) * 2)
+        for one, scout, value in pairs
+    ]
+    start = MONDAY - 4 * 7 * DAY
+    return Scouts(origin=start, length=7 * DAY, now=3, first=0, champion=0, greater_is_better=True, found=tuple(found))
+
+
+def test_an_age_that_has_cost_enough_asks_where_the_alarm_is_silent():
+    asked = retrain_reason(a_check(scouts=aged(0.1)), a_history(), policy())
+
+    assert asked.startswith("the live model's age has cost 0.2 in the newest 2 known windows")
+    assert retrain_reason(a_check(scouts=aged(0.0)), a_history(), policy()) is None
+    assert retrain_reason(a_check(scouts=aged(0.1)), a_history(), policy(regret=None)) is None
+
+
+def test_an_age_that_has_cost_enough_rests_after_a_request():
+    past = a_history(asked=(MONDAY - 7 * DAY,))
+
+    assert retrain_reason(a_check(scouts=aged(0.1)), past, policy()) is None
 
 
 def test_a_silent_alarm_asks_for_nothing():
