@@ -12,8 +12,8 @@ help:  ## Say what each word does
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r word text; do \
 		printf 'make %-14s %s\n' "$$word" "$$text"; done
 
-demo: .venv/.installed  ## Start the system, play 2013 through the loop, leave the pages open
-	@$(BIN)/python -u -m deployments.demo
+demo: .venv/.installed  ## Start the system, play 2013 (or NAME's history) through the loop, leave the pages open
+	@$(BIN)/python -u -m deployments.demo $(foreach word,NAME,$(call said,$(word)))
 
 drill: .venv/.installed  ## Sabotage the system on purpose, and see which gate refuses what
 	@$(BIN)/python -m deployments.drill

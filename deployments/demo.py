@@ -1,4 +1,4 @@
-"""Play 2013 through the loop in front of your eyes: `python -m deployments.demo`."""
+"""Play a problem's history through the loop in front of your eyes; by default the flights of 2013: `make demo`."""
 
 import argparse
 import json
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deployments.environment import environment
+from deployments.rehearse import CannotTry, replay_parameters
 from deployments.startup import CannotStart, ready_system
 from deployments.telling import show_replay
 from deployments.up import addresses
@@ -21,38 +22,55 @@ from tasks.settings import Settings
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
-USECASE = "flights"
+FLIGHTS = "flights"
+
+
+class CannotPlay(Exception):
+    """Nothing was started; the message says what to do."""
 
 
 def main() -> None:
-    """Start what is not up, replay the year, print its table and the addresses; exit 1 with a sentence on failure."""
-    argparse.ArgumentParser(prog="python -m deployments.demo", description=__doc__).parse_args()
+    """Start what is not up, replay the history, print table and addresses; exit 1 with a sentence on failure."""
+    parser = argparse.ArgumentParser(prog="python -m deployments.demo", description=__doc__)
+    parser.add_argument("name", nargs="?", default=FLIGHTS, help="the use case: a file in usecases/")
+    usecase = parser.parse_args().name.removeprefix("NAME=")
     settings, console = Settings(), Console(width=None if sys.stdout.isatty() else 120)
     try:
+        replay_parameters(usecase)
         ready_system(settings, say=console.print)
-    except CannotStart as refusal:
+    except (CannotStart, CannotTry) as refusal:
         sys.exit(str(refusal))
     os.environ.update(environment(settings))
     try:
-        ended = follow(start_replay(), console)
+        ended = follow(usecase, start_replay(usecase), console)
+    except CannotPlay as refusal:
+        sys.exit(str(refusal))
     except KeyboardInterrupt:
         console.print("The replay goes on in the background; `make demo` follows it again, `make down` stops all.")
         sys.exit(130)
     if not ended.is_completed():
         sys.exit(f"The replay ended as {ended.name}: {ended.message}\nMore at {settings.prefect_url}/runs")
-    show(console)
+    show(usecase, console)
     console.print(addresses(settings))
     console.print("\nAll of it stays up. Stop it with `make down`.")
 
 
-def start_replay() -> UUID:
-    """Return the replay's flow run: the one that is under way, or a new one, which plays only what is left."""
+def start_replay(usecase: str) -> UUID:
+    """Return the replay's flow run: the one that is under way, or a new one, which plays only what is left.
+
+    Raises:
+        CannotPlay: the use case was described after the system had started.
+    """
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter
     from prefect.deployments import run_deployment
+    from prefect.exceptions import ObjectNotFound
 
     with get_client(sync_client=True) as client:
-        deployment = client.read_deployment_by_name(f"replay/{USECASE}")
+        try:
+            deployment = client.read_deployment_by_name(f"replay/{usecase}")
+        except ObjectNotFound:
+            raise CannotPlay(f"replay/{usecase} is not deployed yet; `make deploy` does it.") from None
         ours = FlowRunFilter.model_validate(
             {
                 "deployment_id": {"any_": [deployment.id]},
@@ -62,11 +80,11 @@ def start_replay() -> UUID:
         under_way = client.read_flow_runs(flow_run_filter=ours, limit=1)
     if under_way:
         return under_way[0].id
-    started: Any = run_deployment(f"replay/{USECASE}", timeout=0)
+    started: Any = run_deployment(f"replay/{usecase}", timeout=0)
     return started.id
 
 
-def follow(flow_run: UUID, console: Console) -> "State":
+def follow(usecase: str, flow_run: UUID, console: Console) -> "State":
     """Show how far the replay is until it ends; return the state in which it ended."""
     from prefect.client.orchestration import get_client
 
@@ -76,7 +94,7 @@ def follow(flow_run: UUID, console: Console) -> "State":
         while True:
             state = client.read_flow_run(flow_run).state
             assert state is not None
-            played = played_steps()
+            played = played_steps(usecase)
             last = (
                 f"Played until {played[-1]['as_of']:%Y-%m-%d}" if played else f"The replay is {str(state.name).lower()}"
             )
@@ -95,23 +113,23 @@ def moment_count(parameters: dict[str, Any]) -> int:
     return len(moments(over.start, over.end, timedelta(days=parameters["pace"]["step_days"])))
 
 
-def played_steps() -> list[dict[Any, Any]]:
+def played_steps(usecase: str) -> list[dict[Any, Any]]:
     """Return the steps that the replay has kept so far, oldest first."""
     from tasks.replaying import steps
     from tasks.usecases import use_case
 
-    return steps(use_case(USECASE)).read().sort_values("as_of").to_dict("records")
+    return steps(use_case(usecase)).read().sort_values("as_of").to_dict("records")
 
 
-def show(console: Console) -> None:
+def show(usecase: str, console: Console) -> None:
     """Print the replay's table, as its artifact holds it."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import ArtifactCollectionFilter
 
-    ours = ArtifactCollectionFilter.model_validate({"key": {"any_": [f"{USECASE}-replay"]}})
+    ours = ArtifactCollectionFilter.model_validate({"key": {"any_": [f"{usecase}-replay"]}})
     with get_client(sync_client=True) as client:
         newest = client.read_latest_artifacts(artifact_filter=ours, limit=1)[0]
-    show_replay(USECASE, json.loads(str(newest.data)), str(newest.description), console)
+    show_replay(usecase, json.loads(str(newest.data)), str(newest.description), console)
 
 
 if __name__ == "__main__":
