@@ -96,6 +96,7 @@ class Filling(BaseModel):
     unknown: float
     """Share of rows in levels that were in no other piece."""
     most_unknown: float
+    """Largest share of rows of a piece in levels of no other piece, or of a window in levels of no earlier one."""
     commonest: float
     """Share of the commonest value among the present ones."""
     longest_run: int
@@ -278,7 +279,7 @@ def _filling(
         missing=float((codes < 0).mean()),
         most_missing=_most(missing, size, enough),
         unknown=float(unknown.sum() / size.sum()),
-        most_unknown=_most(unknown, size, enough),
+        most_unknown=max(_most(unknown, size, enough), _most_new(codes, times, window, policy)),
         commonest=float(np.bincount(present).max() / len(present)) if len(present) else 1.0,
         longest_run=int(runs(identity).max()),
         spreads=tuple(_spread(values, column, times, window / cut, policy) for cut in (1, 2, pieces)),
@@ -296,6 +297,24 @@ def _alone(codes: Array, place: Array, pieces: int) -> Array:
     table = np.zeros((pieces, codes.max() + 2), dtype=np.int64)
     np.add.at(table, (place[present], codes[present]), 1)
     return table[:, (table > 0).sum(axis=0) == 1].sum(axis=1).astype(float)
+
+
+def _most_new(codes: Array, times: Array, window: float, policy: FaultPolicy) -> float:
+    """Return the largest share of a window's rows whose level no earlier window had, in the newer half of the windows.
+
+    Names of months come new with each of them until a year is over; no piece of a window shows that.
+    """
+    present = codes >= 0
+    place = ((times[-1] - times) // window).astype(np.int64)[present]
+    if not len(place) or place.max() == 0:
+        return 0.0
+    oldest = np.full(codes.max() + 1, -1)
+    np.maximum.at(oldest, codes[present], place)
+    size = np.bincount(place).astype(float)
+    new = np.bincount(place[oldest[codes[present]] == place], minlength=len(size))
+    newer = slice(0, max(len(size) // 2, 1))
+    enough = size[newer] >= policy.min_rows
+    return float((new[newer][enough] / size[newer][enough]).max()) if enough.any() else 0.0
 
 
 def _spread(values: "pd.Series", column: Column, times: Array, length: float, policy: FaultPolicy) -> float:

@@ -55,6 +55,16 @@ def test_an_ordinary_week_has_no_fault():
     assert found(*this_week()) == set()
 
 
+def test_a_name_of_the_month_that_was_never_seen_is_no_fault_where_each_new_month_brought_one():
+    rows, times = a_feed(20)
+    past = healthy(rows.assign(shop=times.dt.month_name()), times, KINDS, window=2 * WEEK, policy=POLICY)
+    rows, times = a_feed(2, seed=1, start=MONDAY + 20 * WEEK)
+
+    fortnight = Window(start=MONDAY + 20 * WEEK, end=MONDAY + 22 * WEEK)
+
+    assert faults(past, rows.assign(shop="never seen"), times, fortnight) == ()
+
+
 def test_values_missing_for_a_day_are_a_fault_with_share_start_and_the_last_good_window():
     rows, times = this_week()
     gone = (rows.index >= WEDNESDAY_IN_ROWS) & (rows.index < WEDNESDAY_IN_ROWS + 24 * AN_HOUR)
