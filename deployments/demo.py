@@ -50,7 +50,7 @@ def main() -> None:
         sys.exit(130)
     if not ended.is_completed():
         sys.exit(f"The replay ended as {ended.name}: {ended.message}\nMore at {settings.prefect_url}/runs")
-    show(usecase, console)
+    show_replay(usecase, *told(usecase), console)
     console.print(addresses(settings))
     console.print("\nAll of it stays up. Stop it with `make down`.")
 
@@ -121,15 +121,15 @@ def played_steps(usecase: str) -> list[dict[Any, Any]]:
     return steps(use_case(usecase)).read().sort_values("as_of").to_dict("records")
 
 
-def show(usecase: str, console: Console) -> None:
-    """Print the replay's table, as its artifact holds it."""
+def told(usecase: str) -> tuple[list[dict[str, Any]], str]:
+    """Return the replay's table and its summary, as its artifact holds them."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import ArtifactCollectionFilter
 
     ours = ArtifactCollectionFilter.model_validate({"key": {"any_": [f"{usecase}-replay"]}})
     with get_client(sync_client=True) as client:
         newest = client.read_latest_artifacts(artifact_filter=ours, limit=1)[0]
-    show_replay(usecase, json.loads(str(newest.data)), str(newest.description), console)
+    return json.loads(str(newest.data)), str(newest.description)
 
 
 if __name__ == "__main__":

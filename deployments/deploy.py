@@ -3,7 +3,7 @@
 import sys
 
 from deployments.running import supervisor_pid
-from deployments.startup import CannotStart, automate, deploy, prefect_files
+from deployments.startup import CannotStart, Say, automate, deploy, prefect_files
 from tasks.settings import Settings
 
 
@@ -13,11 +13,20 @@ def main() -> None:
     if supervisor_pid(settings) is None:
         sys.exit(f"Nothing is running on {settings.state.absolute()}; `make up` starts it and deploys all files.")
     try:
-        for file in prefect_files():
-            deploy(settings, file, print)
-        automate(settings)
+        deploy_all(settings, print)
     except CannotStart as refusal:
         sys.exit(str(refusal))
+
+
+def deploy_all(settings: Settings, say: Say) -> None:
+    """Deploy every file, and make the automations.
+
+    Raises:
+        CannotStart: Prefect refused one.
+    """
+    for file in prefect_files():
+        deploy(settings, file, say)
+    automate(settings)
 
 
 if __name__ == "__main__":
