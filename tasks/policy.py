@@ -247,7 +247,7 @@ def alarm_reason(check: Check, history: History, policy: RetrainPolicy) -> str |
     each = list(farthest.values())[:TOLD]
     told = "; ".join(each)
     more = len(ordered) - len(each)
-    told += f"; and {more} more signals" if more > 0 else ""
+    told += f"; and {more} more signal{'s' * (more > 1)}" if more > 0 else ""
     if not harmless:
         return told
     learned = f"{history.new_rows} labelled rows are new to a model that learned from {check.reference_rows}"

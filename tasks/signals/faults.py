@@ -149,9 +149,8 @@ def _of_column(
     gone = _worst(codes < 0, codes < 2**62, pieces, filling.most_missing, well.policy.min_missing_jump, well)
     if gone:
         share, since = gone
-        told = (
-            f"{name}: {share:.1%} missing, {filling.missing:.1%} in the reference, at most {filling.most_missing:.1%}"
-        )
+        told = f"{name}: {share:.1%} missing from {_moment(since):%Y-%m-%d %H:%M} on, {filling.missing:.1%} in the "
+        told += f"reference, at most {filling.most_missing:.1%}"
         yield _fault("missing values", name, share, filling.missing, since, told)
     if filling.column.known and filling.most_unknown < MOSTLY_NEW:
         strange = codes == len(filling.column.known)
@@ -159,9 +158,8 @@ def _of_column(
         if seen:
             share, since = seen
             some = ", ".join(map(repr, values[strange].astype(str).value_counts().index[:3]))
-            told = (
-                f"{name}: {share:.1%} of the values were never seen before, such as {some}; {filling.unknown:.2%} usual"
-            )
+            told = f"{name}: {share:.1%} of the values from {_moment(since):%Y-%m-%d %H:%M} on were never seen before, "
+            told += f"such as {some}; {filling.unknown:.2%} usual"
             yield _fault("unknown categories", name, share, filling.unknown, since, told)
     yield from _frozen(well, filling, values, times)
     yield from _units(well, filling, values, pieces)

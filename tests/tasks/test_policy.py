@@ -136,7 +136,7 @@ def test_a_reason_names_the_models_own_signals_first_and_counts_those_that_it_le
 
     reason = retrain_reason(a_check(tuple(moved), an_alarm(*moved)), a_history(), policy())
 
-    assert reason == "prediction moved; a moved; b moved; and 1 more signals"
+    assert reason == "prediction moved; a moved; b moved; and 1 more signal"
 
 
 def test_the_share_counts_features_beyond_a_limit_among_those_that_were_told():

@@ -75,7 +75,7 @@ def test_values_missing_for_a_day_are_a_fault_with_share_start_and_the_last_good
     assert (one.kind, one.column, one.number) == ("missing values", "celsius", pytest.approx(1 / 7))
     assert one.last_good == before
     assert one.since == THIS_WEEK.start
-    assert one.sentence == "celsius: 14.3% missing, 0.0% in the reference, at most 0.0%"
+    assert one.sentence == "celsius: 14.3% missing from 2013-03-18 00:00 on, 0.0% in the reference, at most 0.0%"
 
 
 @pytest.mark.parametrize(("share", "fault"), [(0.04, False), (0.06, True)])
