@@ -94,7 +94,9 @@ def test_categories_never_seen_are_a_fault_and_named():
     [one] = faults(well(), rows.assign(shop=rows["shop"].replace("south", "N/A")), times, THIS_WEEK)
 
     assert (one.kind, one.column, one.number) == ("unknown categories", "shop", pytest.approx(0.4, abs=0.05))
-    assert one.sentence.endswith("of the values from 2013-03-18 00:00 on were never seen before, such as 'N/A'; 0.00% usual")
+    assert one.sentence.endswith(
+        "of the values from 2013-03-18 00:00 on were never seen before, such as 'N/A'; 0.00% usual"
+    )
 
 
 def test_a_handful_of_new_categories_is_no_fault():
