@@ -181,11 +181,14 @@ def _worst(pick: Any, *numbers: float | None) -> float | None:
 def _changed(problem: UseCase, found: Compared, version: int) -> dict[str, Any]:
     """Return which feature changed most as labels came, if that is worse than what is known already.
 
-    Compared are the rows as stored at the version that the champion cites and now.
+    Compared are the rows as stored at the version that the champion cites and now; none where it is older than all.
     """
     if found.live is None or found.live.dataset_version >= version or found.evidence.late_share is None:
         return {}
-    window = Window(start=found.rows[problem.event_time].min(), end=found.live.trained_until)
+    oldest = found.rows[problem.event_time].min()
+    if oldest >= found.live.trained_until:
+        return {}
+    window = Window(start=oldest, end=found.live.trained_until)
     columns = tuple(dict.fromkeys((*problem.key, *problem.features, problem.target)))
     before, now = (observations(problem).read(window, columns, one) for one in (found.live.dataset_version, version))
     feature, share = leakage.changed_later(before, now, problem)

@@ -1,16 +1,18 @@
 """What did the champion say, and what did earlier tries cost?"""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 from sklearn.tree import DecisionTreeClassifier
 
 from tasks import registry, trial
+from tasks.gates import Evidence
 from tasks.ledger import Decision
 from tasks.sources import SourceUnavailable
 from tasks.training import fitted, pipeline, predictions
-from tasks.trial import past_tries, store, with_champion
+from tasks.trial import Compared, _changed, past_tries, store, with_champion
 from tasks.windows import Window
 
 JAN_1 = datetime(2024, 1, 1, tzinfo=UTC)
@@ -65,6 +67,11 @@ def evaluated(rows):
     return pd.DataFrame({"block": 0}, index=rows.index[:10])
 
 
+def compared_with(live, rows):
+    known = Evidence(metric="roc_auc", rows=10, challenger=0.7, baseline=0.5, late_share=0.0)
+    return Compared(rows, [], evaluated(rows), "tree", live, known)
+
+
 def test_without_a_champion_nothing_is_added(stall, rows):
     found, fault = with_champion(evaluated(rows), rows, stall, None)
 
@@ -109,3 +116,15 @@ def test_a_model_of_types_that_are_not_on_our_list_is_not_stored(stall, rows, mo
         "",
         "its types sklearn.tree._tree.Tree are not on the list of those that a model file may name",
     )
+
+
+@pytest.mark.parametrize(("days", "asked"), [(-1, 0), (0, 0), (1, 2)])
+def test_how_rows_changed_is_asked_of_those_that_the_champion_could_have_seen(
+    stall, rows, live, monkeypatch, days, asked
+):
+    read = []
+    monkeypatch.setattr(trial, "observations", lambda _: SimpleNamespace(read=lambda *of: read.append(of) or rows))
+    trained = live.model_copy(update={"trained_from": JAN_1 - 9 * DAY, "trained_until": JAN_1 + days * DAY})
+
+    assert _changed(stall, compared_with(trained, rows), 2) == {}
+    assert len(read) == asked
