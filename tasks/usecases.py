@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 MetricName = Literal["roc_auc", "log_loss", "rmse", "mae"]
 DTYPES = ("float64", "int64", "bool", "str", "datetime64[us, UTC]")
 """The dtypes that a stored column may have."""
+OURS = re.compile(r"(prediction|shadow)(_\d+)?|model_version|in_training|scored_at|_month|_unparsed")
+"""Names of columns that the system lays beside a use case's own."""
+CONTENDERS = ("baseline", "simple_model", "champion", "block", "event_time", "target")
+"""What stands beside the candidates where models are compared."""
 
 
 class Source(Protocol):
@@ -95,8 +100,16 @@ class UseCase:
                 raise ValueError(f"use case {self.name!r} declares {found}, which has no missing value; use float64")
         if self.classes and (self.kind, self.metric) != ("classification", "log_loss"):
             raise ValueError(f"use case {self.name!r} declares classes; expected a classification by log_loss")
+        for column in (*self.key, self.event_time):
+            if self.schema.columns[column].nullable:
+                raise ValueError(f"use case {self.name!r}: column {column!r} names rows and must not be nullable")
+        ours = [name for name in self.columns if OURS.fullmatch(name)]
+        if ours := ours + sorted({"target"} & set(self.features)):
+            raise ValueError(f"use case {self.name!r} gives columns names of ours; rename them: {', '.join(ours)}")
         if not self.candidates:
             raise ValueError(f"use case {self.name!r} declares no candidate estimator")
+        if taken := sorted(set(CONTENDERS) & set(self.candidates)):
+            raise ValueError(f"use case {self.name!r} gives candidates names of ours; rename them: {', '.join(taken)}")
         if self.history_start.tzinfo is None:
             raise ValueError(f"use case {self.name!r}: history_start needs a time zone")
 

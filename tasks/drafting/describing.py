@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
+from tasks import usecases
 from tasks.drafting import leaks, profiling, shifts
 from tasks.drafting.pacing import Pacing, pacing
 from tasks.drafting.profiling import Column, Finding, Target, TargetKind, Undecided
@@ -21,9 +22,9 @@ NONE = "none"
 ROW_KEY = "row_key"
 LABEL_TIME = "label_time"
 MATURE = "mature"
-OURS = {"prediction", "model_version", "in_training", "scored_at", "_month", "_unparsed", "target", "champion",
-        "baseline", "block", ROW_KEY, LABEL_TIME, MATURE, "event_time", "event_hour", "event_weekday"}  # fmt: skip
-"""Names that the system gives to columns of its own."""
+OURS = {"target", "champion", "baseline", "block", ROW_KEY, LABEL_TIME, MATURE, "event_time", "event_hour",
+        "event_weekday"}  # fmt: skip
+"""Names that a draft gives to columns of its own, beside those of `tasks.usecases.OURS`."""
 MOST_LEVELS = 1_000
 FEWEST_LEVEL_ROWS = 20
 MOST_REPEATED = 0.01
@@ -481,13 +482,17 @@ def _safe_names(names: Sequence[str], target: str) -> dict[str, str]:
         if name == target and name == "target":
             safe[name] = name
             continue
-        stem, number = (plain if plain.lower() not in OURS else f"given_{plain}"), 2
+        stem, number = (f"given_{plain}" if _is_ours(plain.lower()) else plain), 2
         chosen = stem
         while chosen.lower() in taken:
             chosen, number = f"{stem}_{number}", number + 1
         taken.add(chosen.lower())
         safe[name] = chosen
     return safe
+
+
+def _is_ours(name: str) -> bool:
+    return name in OURS or usecases.OURS.fullmatch(name) is not None
 
 
 def _word(one: Column) -> str:

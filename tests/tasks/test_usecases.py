@@ -85,6 +85,33 @@ def test_a_problem_without_candidates_is_refused(stall):
         replace(stall, candidates={})
 
 
+@pytest.mark.parametrize("name", ["baseline", "simple_model", "champion", "block", "event_time", "target"])
+def test_a_candidate_that_would_take_the_place_of_what_it_is_compared_with_is_refused(stall, name):
+    with pytest.raises(ValueError, match=f"'stall' gives candidates names of ours; rename them: {name}$"):
+        replace(stall, candidates={**stall.candidates, name: stall.candidates["stump"]})
+
+
+@pytest.mark.parametrize("name", ["prediction", "prediction_0", "shadow", "shadow_12", "model_version", "in_training"])
+def test_a_column_that_would_hide_what_was_predicted_is_refused(stall, name):
+    with pytest.raises(ValueError, match=f"'stall' gives columns names of ours; rename them: {name}$"):
+        with_column(stall, name, pa.Column(float))
+
+
+def test_a_feature_called_target_that_is_not_the_target_is_refused(stall):
+    schema = stall.schema.add_columns({"target": pa.Column(float)})
+
+    with pytest.raises(ValueError, match=r"names of ours; rename them: target$"):
+        replace(stall, schema=schema, numeric=("price", "target"))
+
+
+@pytest.mark.parametrize(("name", "column"), [("sale", pa.Column(str)), ("sold_at", pa.Column("datetime64[us, UTC]"))])
+def test_a_key_or_event_time_that_may_be_missing_is_refused(stall, name, column):
+    column.nullable = True
+
+    with pytest.raises(ValueError, match=f"column '{name}' names rows and must not be nullable"):
+        with_column(stall, name, column)
+
+
 def test_a_history_that_starts_in_no_zone_is_refused(stall):
     with pytest.raises(ValueError, match="use case 'stall': history_start needs a time zone"):
         replace(stall, history_start=datetime(2024, 1, 1))
