@@ -1,5 +1,6 @@
 """Compare challenger and champion group by group."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tasks.comparison import gain_estimate
@@ -61,14 +62,17 @@ def _gap(evaluated: "pd.DataFrame", rows: "pd.DataFrame", problem: UseCase, chal
     if not np.isfinite(told).all() or groups[large].nunique() < 2:
         return GroupGap(column=column, measure=measure, gap=None, passed_over=small)
     frame = MetricFrame(metrics=measures, y_true=target, y_pred=answers, sensitive_features=groups[large].to_numpy())
-    gap = float(np.max(frame.difference(method="between_groups")))
+    rates = frame.by_group.astype(float)
+    gap = float((rates.max() - rates.min()).where(rates.notna().sum() > 1).max())
     return GroupGap(column=column, measure=measure, gap=gap if np.isfinite(gap) else None, passed_over=small)
 
 
 def _measures(problem: UseCase, target: "np.ndarray", told: "np.ndarray"):
-    """Return a measure's name, its functions of targets and answers, and the answers."""
+    """Return a measure's name, its functions of targets and answers, and the answers.
+
+    A rate among the ones, or the zeros, of a group that has none is NaN.
+    """
     import numpy as np
-    from fairlearn.metrics import false_positive_rate, true_positive_rate
     from sklearn.metrics import accuracy_score
 
     if problem.kind == "regression":
@@ -80,6 +84,14 @@ def _measures(problem: UseCase, target: "np.ndarray", told: "np.ndarray"):
     answers = (told > cut).astype(int)
     return (
         "the rate of rightly or wrongly called ones",
-        {"tpr": true_positive_rate, "fpr": false_positive_rate},
+        {"tpr": partial(_called, 1), "fpr": partial(_called, 0)},
         answers,
     )
+
+
+def _called(label: int, seen: "np.ndarray", said: "np.ndarray") -> float:
+    """Return the share of the rows of a class that are called 1."""
+    import numpy as np
+
+    of = np.asarray(seen) == label
+    return float(np.mean(np.asarray(said)[of])) if of.any() else float("nan")

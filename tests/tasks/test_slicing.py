@@ -41,6 +41,20 @@ def test_equalized_odds_tell_a_group_whose_answers_are_the_wrong_way_round(stall
     assert group_gaps(frame(rows, told), rows, problem, "tree")[0].gap == 1.0
 
 
+def test_a_group_without_any_ones_is_compared_by_its_zeros_alone(stall, rows):
+    problem = replace(stall, protected=("channel",))
+    seen = rows.assign(returned=rows["returned"].where(rows["channel"] != "web", 0.0))
+
+    assert group_gaps(frame(seen, seen["returned"] * 0.5 + 0.2), seen, problem, "tree")[0].gap == 0.0
+
+
+def test_groups_that_share_no_class_leave_the_gap_open(stall, rows):
+    problem = replace(stall, protected=("channel",))
+    seen = rows.assign(returned=(rows["channel"] == "web").astype(float))
+
+    assert group_gaps(frame(seen, seen["returned"] * 0.5 + 0.2)[:380], seen, problem, "tree")[0].gap is None
+
+
 def test_of_values_the_gap_is_that_of_the_mean_errors_in_spreads_of_the_target(stall, rows):
     problem = replace(stall, kind="regression", metric="mae", protected=("channel",))
     told = rows["returned"] + np.where(rows["channel"] == "web", 0.25, 0.0)
