@@ -59,6 +59,8 @@ def past_answer(request: Request) -> str | None:
 def data_lacking(request: Request, policy: TrainPolicy) -> str | None:
     """Say what is missing before a model can be trained, or None."""
     problem = use_case(request.usecase)
+    if request.as_of <= problem.history_start:
+        return f"nothing has happened by {request.as_of:%Y-%m-%d %H:%M}: history begins at {problem.history_start}"
     rows = trial.stored_rows(problem, request.as_of, policy, columns=())
     return training.lacking(rows, problem, request.as_of, policy)
 

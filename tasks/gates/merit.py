@@ -100,7 +100,10 @@ def beats_champion(evidence: Evidence, policy: GatePolicy) -> Verdict:
     if evidence.champion_fault is not None:
         return unknown(gate, limit, f"champion version {evidence.champion_version} ({evidence.champion_fault})")
     found, rate = evidence.gain_over_champion, error_allowed(evidence, policy)
-    if found is None or evidence.challenger_beside_champion is None or evidence.champion is None or rate <= 0:
+    if evidence.error_share <= 0:
+        told = "challengers before it have spent the whole chance of error that these rows allow; newer rows bring more"
+        return Verdict(gate=gate, number=None, limit=limit, reason=told)
+    if found is None or evidence.challenger_beside_champion is None or evidence.champion is None:
         return unknown(gate, limit, f"{evidence.metric} on the {evidence.compared_rows} rows that neither has seen")
     low = found.low(rate)
     told = (

@@ -307,6 +307,12 @@ def test_a_gain_that_is_not_sure_is_refused_with_its_numbers():
     )
 
 
+def test_a_challenger_that_may_not_err_any_more_on_these_rows_is_told_so():
+    assert the("beats_champion", beside_a_champion(error_share=0.0)).reason == (
+        "challengers before it have spent the whole chance of error that these rows allow; newer rows bring more"
+    )
+
+
 def test_a_champion_that_could_not_be_asked_is_told_with_the_fault():
     reason = the("beats_champion", beside_a_champion(champion_fault="its file is gone")).reason
 
