@@ -25,6 +25,8 @@ MATURE = "mature"
 OURS = {"target", "champion", "baseline", "block", ROW_KEY, LABEL_TIME, MATURE, "event_time", "event_hour",
         "event_weekday"}  # fmt: skip
 """Names that a draft gives to columns of its own, beside those of `tasks.usecases.OURS`."""
+FEWEST_LABELLED = 200
+"""Labelled rows of a table below which no model can be fitted and compared on later rows."""
 MOST_LEVELS = 1_000
 FEWEST_LEVEL_ROWS = 20
 MOST_REPEATED = 0.01
@@ -102,6 +104,11 @@ def described(answers: Answers, table: Table) -> Description:
     frame = frame.loc[order].reset_index(drop=True)
     raw = table.frame.loc[order].reset_index(drop=True)
     target = profiling.target_of(frame[answers.target], columns[answers.target], answers.kind)
+    if table.is_whole and (labelled := int(target.values.notna().sum())) < FEWEST_LABELLED:
+        raise Undecided(
+            f"{labelled} of {table.rows} rows have a target; at least {FEWEST_LABELLED} are needed to fit models and to "
+            "compare them on later rows. Come back with more rows"
+        )
     dates = [name for name, one in columns.items() if one.kind == "date"]
     label = _label(answers, frame, dates)
     key, key_findings = _key(answers, frame, raw, columns, label)

@@ -16,8 +16,12 @@ LENGTHS = (MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 6 * HOUR, DAY,
            *(n * DAY for n in (7, 14, 28, 91, 182, 364, 728, 1456)))  # fmt: skip
 MOST_WINDOWS = 40
 FEWEST_WINDOWS = 8
+FEWEST_AT_ALL = 4
+"""Windows of a history that has too few rows for more: two to learn from, two to compare on."""
 WINDOW_ROWS = 500
 """Rows from which a window's score and drift say more than its noise."""
+FEWEST_WINDOW_ROWS = 60
+"""Rows below which a usual window is nothing to compare models on."""
 STRAY = 0.001
 """Share of the rows whose times, if they lie far out, are taken for mistakes."""
 TRAIN_WINDOWS = 12
@@ -86,13 +90,21 @@ def span_of(times: "pd.Series[Any]") -> tuple[datetime, datetime]:
 
 
 def window_length(times: "pd.Series[Any]", span: timedelta) -> timedelta:
-    """Return the shortest of `LENGTHS` that has enough rows and does not cut the span too finely."""
+    """Return the shortest of `LENGTHS` that has enough rows and does not cut the span too finely.
+
+    Of a history that is too short for that the longest that cuts it into eight, or four where eighths are too poor.
+    """
     fitting = [length for length in LENGTHS if span / length <= MOST_WINDOWS]
     rich = [length for length in fitting if _counts(times, length).median() >= WINDOW_ROWS]
     if rich and span / rich[0] >= FEWEST_WINDOWS:
         return rich[0]
-    many = [length for length in LENGTHS if span / length >= FEWEST_WINDOWS]
-    return many[-1] if many else LENGTHS[0]
+    long = [length for length in LENGTHS if span / length >= FEWEST_AT_ALL]
+    poor = [length for length in long if span / length < FEWEST_WINDOWS]
+    many = [length for length in long if length not in poor]
+    best = many[-1] if many else LENGTHS[0]
+    if _counts(times, best).median() >= FEWEST_WINDOW_ROWS:
+        return best
+    return next((length for length in poor if _counts(times, length).median() >= FEWEST_WINDOW_ROWS), best)
 
 
 def smallest_share(counts: list[int]) -> float:

@@ -167,6 +167,23 @@ def test_a_table_without_times_is_refused_with_what_to_do(tmp_path: Path, tree: 
         answers_from(["NAME=calls", f"DATA={tmp_path / 'calls.parquet'}", "TARGET=cost"], tree)
 
 
+def test_a_table_with_too_few_targets_to_fit_and_compare_is_refused_with_the_number_needed(
+    words: list[str], tmp_path: Path, tree: Path, table: pd.DataFrame
+) -> None:
+    table.assign(cost=table.cost.where(table.index < 199)).to_parquet(tmp_path / "calls.parquet")
+
+    with pytest.raises(CannotDescribe, match="199 of 1440 rows have a target; at least 200 are needed"):
+        described(answers_from(words, tree))
+
+
+def test_a_table_with_just_enough_targets_is_described(
+    words: list[str], tmp_path: Path, tree: Path, table: pd.DataFrame
+) -> None:
+    table.assign(cost=table.cost.where(table.index < 200)).to_parquet(tmp_path / "calls.parquet")
+
+    assert described(answers_from(words, tree)).target.values.notna().sum() == 200
+
+
 def test_a_large_table_is_looked_at_in_part_and_its_key_checked_in_full(
     words: list[str], tmp_path: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:

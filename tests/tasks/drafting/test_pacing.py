@@ -31,6 +31,23 @@ def test_a_window_is_the_shortest_length_with_enough_rows(count, every, window, 
     assert (found.window, found.period) == (window, period)
 
 
+@pytest.mark.parametrize(
+    ("count", "window"),
+    [
+        # 400 days: fourteen times 28, of which each must hold sixty rows
+        (28 * 60, 28 * DAY),
+        # one row and a third a day: 37 in 28 days, 121 in 91, of which there are four
+        (533, 91 * DAY),
+        # half a row a day: 45 in 91 days, and no four longer ones
+        (200, 28 * DAY),
+    ],
+)
+def test_a_history_with_few_rows_is_cut_into_four_windows_where_eight_would_be_too_poor(count, window) -> None:
+    found = pd.Series(pd.date_range("2022-01-03", periods=count, end="2023-02-07", tz="UTC").as_unit("us"))
+
+    assert pacing(found, timedelta(0), forget=False).window == window
+
+
 def test_a_label_s_longest_delay_is_looked_back_for() -> None:
     assert pacing(times(24 * 730, "1h"), 40.5 * DAY, forget=False).look_back == 41 * DAY
 
