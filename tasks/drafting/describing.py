@@ -106,8 +106,8 @@ def described(answers: Answers, table: Table) -> Description:
     target = profiling.target_of(frame[answers.target], columns[answers.target], answers.kind)
     if table.is_whole and (labelled := int(target.values.notna().sum())) < FEWEST_LABELLED:
         raise Undecided(
-            f"{labelled} of {table.rows} rows have a target; at least {FEWEST_LABELLED} are needed to fit models and to "
-            "compare them on later rows. Come back with more rows"
+            f"{labelled} of {table.rows} rows have a target; at least {FEWEST_LABELLED} are needed to fit models and "
+            "to compare them on later rows. Come back with more rows"
         )
     dates = [name for name, one in columns.items() if one.kind == "date"]
     label = _label(answers, frame, dates)

@@ -289,6 +289,7 @@ def _numbers(values: "pd.Series[Any]", missing: float, distinct: int) -> "tuple[
     name = str(values.name)
     numbers = values.astype("float64").replace([float("inf"), float("-inf")], float("nan"))
     infinite = int(numbers.isna().sum() - values.isna().sum())
+    missing += infinite / max(1, len(values))
     if distinct == 1:
         return Column(name, "constant" if missing < 1 - ALMOST_ALL else "boolean", "float64", missing, 1), numbers
     if values.dtype.kind == "b":

@@ -66,6 +66,7 @@ def test_infinities_become_missing() -> None:
     found, values = recognised(column([1.0, float("inf"), 2.5]))
 
     assert (found.unread, values.isna().tolist()) == (1, [False, True, False])
+    assert found.missing == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize(

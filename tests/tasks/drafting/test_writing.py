@@ -98,6 +98,15 @@ def test_odd_names_become_plain_ones_that_differ_in_more_than_case(tmp_path: Pat
     assert "given_label_time" in problem.numeric
 
 
+def test_infinities_are_read_as_missing_and_set_no_row_aside(tmp_path: Path) -> None:
+    odd = AGES.copy()
+    odd[:30] = np.inf
+    problem = loaded(description(a_table(odd=odd), tmp_path), tmp_path)
+
+    assert bad_rows(problem) == []
+    assert rows_of(problem).odd.isna().sum() == 30
+
+
 def test_a_column_named_as_the_system_names_its_own_is_given_another_name(tmp_path: Path) -> None:
     taken = {"shadow": AGES + 1, "prediction_0": AGES + 2, "in_training": AGES + 3}
     told = description(a_table(**taken), tmp_path)
