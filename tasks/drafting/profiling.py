@@ -222,9 +222,9 @@ def target_of(values: "pd.Series[Any]", column: Column, kind: TargetKind | None 
 def key_of(frame: pd.DataFrame, time: str, columns: Sequence[Column], never: set[str]) -> tuple[str, ...] | None:
     """Return the fewest columns that tell all rows apart, or None: an identifier, the time, or a few with the time.
 
-    Exact duplicates do not count. Floating point numbers, columns with gaps and those in `never` name no row.
+    Exact duplicates and rows without a time, which are set aside, do not count. Floating point numbers, columns with gaps and those in `never` name no row.
     """
-    rows = frame.drop_duplicates()
+    rows = frame[frame[time].notna()].drop_duplicates()
     usable = [
         one for one in columns if one.missing == 0 and one.name not in never | {time} and _names_things(one, frame)
     ]
@@ -233,7 +233,7 @@ def key_of(frame: pd.DataFrame, time: str, columns: Sequence[Column], never: set
         is_id = _ID_NAME.search(name) or frame[name].dtype.kind not in "iuf"
         if is_id and not rows.duplicated([name]).any():
             return (name,)
-    if not rows.duplicated([time]).any() and not rows[time].isna().any():
+    if not rows.duplicated([time]).any():
         return (time,)
     best = names[:MOST_KEY_CANDIDATES]
     for size in range(1, MOST_KEY_COLUMNS):

@@ -174,6 +174,12 @@ def test_the_time_is_the_key_where_it_is_unique() -> None:
     assert key(pd.DataFrame({"day": DAYS, "shop": ["a", "b"] * 50})) == ("day",)
 
 
+def test_rows_without_a_time_leave_it_the_key_of_the_others() -> None:
+    frame = pd.DataFrame({"day": DAYS, "shop": ["a", "b"] * 50})
+
+    assert key(frame.assign(day=frame["day"].mask(frame.index < 3))) == ("day",)
+
+
 def test_a_few_columns_with_the_time_are_the_key_and_exact_duplicates_do_not_count() -> None:
     frame = pd.DataFrame({"day": DAYS.repeat(2), "shop": ["a", "b"] * 100})
 
