@@ -222,7 +222,8 @@ def target_of(values: "pd.Series[Any]", column: Column, kind: TargetKind | None 
 def key_of(frame: pd.DataFrame, time: str, columns: Sequence[Column], never: set[str]) -> tuple[str, ...] | None:
     """Return the fewest columns that tell all rows apart, or None: an identifier, the time, or a few with the time.
 
-    Exact duplicates and rows without a time, which are set aside, do not count. Floating point numbers, columns with gaps and those in `never` name no row.
+    Exact duplicates, and rows without a time, which are set aside, do not count. Floating point numbers, columns with
+    gaps and those in `never` name no row.
     """
     rows = frame[frame[time].notna()].drop_duplicates()
     usable = [
