@@ -130,7 +130,8 @@ def as_times(values: "pd.Series[Any]", zone: str = "UTC", fmt: str | None = None
     stored = formats[0] if formats[0] != "ISO8601" else None
     is_number = stored in UNITS or values.dtype.kind in "iuf"
     reads_as = TIME if stored is None else "float64" if is_number else "str"
-    zoned = stored is None and bool(present.astype("str").str.contains(_ZONED.pattern).mean() > ALMOST_ALL)
+    says_zone = stored is None and present.astype("str").str.contains(_ZONED.pattern).mean() > ALMOST_ALL
+    zoned = stored in UNITS or bool(says_zone)
     example = str(values[unread].iloc[0]) if unread.any() else ""
     return Column(name, "date", reads_as, missing, distinct, stored, zoned, int(unread.sum()), example), times
 

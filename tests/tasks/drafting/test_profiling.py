@@ -174,6 +174,13 @@ def test_the_time_is_the_key_where_it_is_unique() -> None:
     assert key(pd.DataFrame({"day": DAYS, "shop": ["a", "b"] * 50})) == ("day",)
 
 
+def test_a_number_of_seconds_since_1970_is_in_utc_wherever_it_was_written() -> None:
+    found, times = as_times(column([1_704_067_200, 1_704_070_800]), "Europe/Paris")
+
+    assert times[0] == pd.Timestamp("2024-01-01", tz="UTC")
+    assert found.zoned is True
+
+
 def test_rows_without_a_time_leave_it_the_key_of_the_others() -> None:
     frame = pd.DataFrame({"day": DAYS, "shop": ["a", "b"] * 50})
 
