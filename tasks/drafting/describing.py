@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from tasks import usecases
 from tasks.drafting import leaks, profiling, shifts
-from tasks.drafting.pacing import Pacing, pacing
+from tasks.drafting.pacing import FEWEST_AT_ALL, FEWEST_MOMENTS, Pacing, pacing
 from tasks.drafting.profiling import Column, Finding, Target, TargetKind, Undecided
 from tasks.drafting.tables import Address, Table, every_row_of
 from tasks.sources.layout import UNPARSED
@@ -221,8 +221,12 @@ def _recognised(answers: Answers, table: Table) -> tuple[dict[str, Column], pd.D
             f"column {answers.time!r} holds no times that the database itself understands (read as "
             f"{found.time_format}); give a QUERY= that makes it one, with to_timestamp(...) or the like"
         )
-    if found.distinct < 2:
-        raise Undecided(f"column {answers.time!r} has one time for all rows; name a column of the times of events")
+    least = FEWEST_AT_ALL * FEWEST_MOMENTS
+    if (moments := values[answers.time].nunique()) < least:
+        raise Undecided(
+            f"column {answers.time!r} has {moments} different times; at least {least} are needed to learn from some "
+            "and compare on later ones. Name a column of the times of events"
+        )
     return columns, pd.DataFrame(values)
 
 

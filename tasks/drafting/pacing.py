@@ -22,6 +22,8 @@ WINDOW_ROWS = 500
 """Rows from which a window's score and drift say more than its noise."""
 FEWEST_WINDOW_ROWS = 60
 """Rows below which a usual window is nothing to compare models on."""
+FEWEST_MOMENTS = 3
+"""Different times that a usual window holds at least: an interval is found from pieces of time."""
 STRAY = 0.001
 """Share of the rows whose times, if they lie far out, are taken for mistakes."""
 TRAIN_WINDOWS = 12
@@ -36,6 +38,8 @@ class Pacing:
     window: timedelta
     window_rows: int
     """Median rows of a window."""
+    window_moments: int
+    """Median different times of a window."""
     period: timedelta
     period_rows: int
     look_back: timedelta
@@ -70,6 +74,7 @@ def pacing(times: "pd.Series[Any]", delay: timedelta, *, forget: bool) -> Pacing
         history_end=last,
         window=window,
         window_rows=int(_counts(inside, window).median()),
+        window_moments=int(_counts(inside.drop_duplicates(), window).median()),
         period=period,
         period_rows=int(counts.median()),
         look_back=max(_ceil(delay, DAY if delay > DAY else HOUR), period),
@@ -90,18 +95,20 @@ def span_of(times: "pd.Series[Any]") -> tuple[datetime, datetime]:
 
 
 def window_length(times: "pd.Series[Any]", span: timedelta) -> timedelta:
-    """Return the shortest of `LENGTHS` that has enough rows and does not cut the span too finely.
+    """Return the shortest of `LENGTHS` that has enough rows and times and does not cut the span too finely.
 
     Of a history that is too short for that the longest that cuts it into eight, or four where eighths are too poor.
     """
-    fitting = [length for length in LENGTHS if span / length <= MOST_WINDOWS]
+    moments = times.drop_duplicates()
+    lengths = [length for length in LENGTHS if _counts(moments, length).median() >= FEWEST_MOMENTS] or LENGTHS[-1:]
+    fitting = [length for length in lengths if span / length <= MOST_WINDOWS]
     rich = [length for length in fitting if _counts(times, length).median() >= WINDOW_ROWS]
     if rich and span / rich[0] >= FEWEST_WINDOWS:
         return rich[0]
-    long = [length for length in LENGTHS if span / length >= FEWEST_AT_ALL]
+    long = [length for length in lengths if span / length >= FEWEST_AT_ALL]
     poor = [length for length in long if span / length < FEWEST_WINDOWS]
     many = [length for length in long if length not in poor]
-    best = many[-1] if many else LENGTHS[0]
+    best = many[-1] if many else lengths[0]
     if _counts(times, best).median() >= FEWEST_WINDOW_ROWS:
         return best
     return next((length for length in poor if _counts(times, length).median() >= FEWEST_WINDOW_ROWS), best)

@@ -105,6 +105,8 @@ def as_times(values: "pd.Series[Any]", zone: str = "UTC", fmt: str | None = None
     missing, distinct = float(values.isna().mean()), int(values.nunique())
     if values.dtype.kind == "M":
         return _dates(values, zone, missing, distinct)
+    if fmt and "%" in fmt and not re.search("%[YyGcxs]", fmt):
+        raise Undecided(f"TIME_FORMAT={fmt!r} has no year, so it tells no time; add the year to column {name!r}")
     formats = [fmt] if fmt else time_formats(present)
     if not formats:
         examples = ", ".join(map(repr, present.unique()[:3].tolist()))

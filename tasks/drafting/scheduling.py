@@ -4,6 +4,7 @@ import math
 from datetime import datetime, timedelta
 
 from tasks.drafting.describing import Description
+from tasks.drafting.pacing import FEWEST_MOMENTS
 from tasks.drafting.writing import metric_of
 
 PREFECT_VERSION = "3.8.8"
@@ -26,8 +27,8 @@ definitions:
     blocks: 2
     # A fit, and a block to compare on, must not be much smaller than a usual window of {window_rows} rows.
     min_rows: {min_rows}
-    # Models are fitted anew in the middle of a block: what fresh rows gain shows there.
-    origins: 2
+    # {why_origins}
+    origins: {origins}
 
   drift: &drift
     numeric_threshold: 0.1
@@ -201,6 +202,7 @@ def _numbers(told: Description) -> dict[str, object]:
     units, baseline, champion, loss = limits(told)
     least = max(FEWEST_FIT_ROWS, min(1000, pace.window_rows // 3))
     is_quick = pace.window <= timedelta(days=28)
+    is_fine = pace.window_moments >= 2 * FEWEST_MOMENTS
     volume = f"Half of the smallest batch seen, {pace.smallest_volume:.0%} of the usual"
     if pace.min_volume_share == 0:
         volume = "Off: this history has empty or nearly empty batches"
@@ -208,6 +210,10 @@ def _numbers(told: Description) -> dict[str, object]:
         "volume": f"{volume}; a batch is {_told(pace.period)}.",
         "min_volume_share": pace.min_volume_share,
         "window_rows": pace.window_rows,
+        "origins": 2 if is_fine else 1,
+        "why_origins": "Models are fitted anew in the middle of a block: what fresh rows gain shows there."
+        if is_fine
+        else f"A window has {pace.window_moments} different times, too few to fit models anew within it.",
         "min_rows": least,
         "drift_rows": max(FEWEST_FIT_ROWS, min(500, pace.window_rows // 2)),
         "units": units,

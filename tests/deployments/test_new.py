@@ -148,6 +148,7 @@ def test_a_name_that_cannot_be_is_refused(tree: Path, name: str, refusal: str) -
         (["TIME=line"], "expected times in column 'line', found '(north|south)'"),
         (["KEY=line"], "KEY=line is borne by 1,438 of 1,440 rows"),
         (["LABEL_TIME=later"], "no such column"),
+        (["TIME=line", "TIME_FORMAT=%d.%m. %H:%M"], "has no year, so it tells no time"),
         (["COLOUR=red"], "expected NAME, DATA, .*, found COLOUR"),
         (["KIND=ranking"], "expected KIND=binary or multiclass or regression, found ranking"),
         (["ZONE=Mars"], "'Mars', which no zone is called"),
@@ -174,6 +175,15 @@ def test_a_table_with_too_few_targets_to_fit_and_compare_is_refused_with_the_num
 
     with pytest.raises(CannotDescribe, match="199 of 1440 rows have a target; at least 200 are needed"):
         described(answers_from(words, tree))
+
+
+def test_a_table_with_too_few_different_times_is_refused_with_the_number_needed(
+    words: list[str], tmp_path: Path, tree: Path, table: pd.DataFrame
+) -> None:
+    table.assign(called=table.called.dt.floor("6D")).to_parquet(tmp_path / "calls.parquet")
+
+    with pytest.raises(CannotDescribe, match="'called' has 11 different times; at least 12 are needed"):
+        described(answers_from([*words, "KEY=row"], tree))
 
 
 def test_a_table_with_just_enough_targets_is_described(

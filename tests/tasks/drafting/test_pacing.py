@@ -48,6 +48,22 @@ def test_a_history_with_few_rows_is_cut_into_four_windows_where_eight_would_be_t
     assert pacing(found, timedelta(0), forget=False).window == window
 
 
+@pytest.mark.parametrize(
+    ("every", "count", "window"),
+    [
+        # a thousand rows a day, all at midnight: a day holds one time, a week seven
+        ("1D", 35, 7 * DAY),
+        # as many a month: 91 days hold three times
+        ("MS", 24, 91 * DAY),
+    ],
+)
+def test_a_window_holds_several_times_however_many_rows_each_has(every, count, window) -> None:
+    found = pacing(times(count, every).repeat(1000).reset_index(drop=True), timedelta(0), forget=False)
+
+    assert found.window == window
+    assert found.window_moments >= 3
+
+
 def test_a_label_s_longest_delay_is_looked_back_for() -> None:
     assert pacing(times(24 * 730, "1h"), 40.5 * DAY, forget=False).look_back == 41 * DAY
 
