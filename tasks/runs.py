@@ -44,7 +44,10 @@ def superseded_reason(run: Due, others: Sequence[Due], now: datetime) -> str | N
 
 
 def newest_only(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a flow's run that its schedule has missed end at once as "Superseded" where a newer one is due too."""
+    """Let a flow's run that its schedule has missed end at once as "Superseded" where a newer one is due too.
+
+    A run that had begun before, as one that a person's approval wakes, was not missed.
+    """
 
     @wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -102,7 +105,7 @@ def _superseded() -> str | None:
 
     context = FlowRunContext.get()
     run = context.flow_run if context else None
-    if run is None or run.deployment_id is None or not run.auto_scheduled:
+    if run is None or run.deployment_id is None or not run.auto_scheduled or run.run_count > 1:
         return None
     return superseded_reason(_due(run), [_due(one) for one in _siblings(run)], moment(None))
 

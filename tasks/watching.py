@@ -35,7 +35,7 @@ class WatchPolicy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     checks_per_year: float = Field(
-        default=365.25, gt=0, le=366 * 24, description="Times a year that monitor looks, by its schedule"
+        default=365.25, gt=0, le=366 * 24 * 60, description="Times a year that monitor looks, by its schedule"
     )
     alarm: AlarmPolicy = Field(default=AlarmPolicy(), description="How often it may ring for nothing, and when it does")
     faults: FaultPolicy = Field(default=FaultPolicy(), description="What is a broken feed, not a changed world")

@@ -15,6 +15,7 @@ from rich.console import Console
 import usecases
 from deployments import new
 from deployments.new import CannotDescribe, answers_from, described, name_refusal, next_steps, show, written
+from tasks.replaying import Policies
 from tasks.settings import ROOT
 
 ROWS = 24 * 60
@@ -175,6 +176,20 @@ def test_a_table_with_too_few_targets_to_fit_and_compare_is_refused_with_the_num
 
     with pytest.raises(CannotDescribe, match="199 of 1440 rows have a target; at least 200 are needed"):
         described(answers_from(words, tree))
+
+
+def test_a_history_of_minutes_is_given_a_replay_that_its_policies_allow(
+    words: list[str], tmp_path: Path, tree: Path, table: pd.DataFrame
+) -> None:
+    every = pd.date_range("2024-01-01", periods=ROWS * 8, freq="s")
+    pd.concat([table] * 8, ignore_index=True).assign(called=every).to_parquet(tmp_path / "calls.parquet")
+
+    written(described(answers_from(words, tree)), tree)
+
+    told = yaml.safe_load((tree / "deployments" / "calls.yaml").read_text())["deployments"]
+    numbers = next(one["parameters"] for one in told if one["entrypoint"] == "flows/replay.py:replay")
+    # windows of fifteen minutes
+    assert Policies(**numbers["policies"]).policy.watch.checks_per_year == pytest.approx(365.25 * 24 * 4)
 
 
 def test_a_table_with_too_few_different_times_is_refused_with_the_number_needed(

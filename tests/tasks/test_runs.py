@@ -1,9 +1,11 @@
 """Which of several scheduled runs that are due has to run?"""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
+from tasks import runs
 from tasks.runs import Due, newest_only, superseded_reason
 
 NOON = datetime(2024, 1, 8, 12, tzinfo=UTC)
@@ -43,3 +45,19 @@ def test_outside_of_a_scheduled_run_a_guarded_flow_does_its_work_and_keeps_its_n
         return number + 1
 
     assert (collect(1), collect.__name__, collect.__doc__) == (2, "collect", "Add.")
+
+
+@pytest.mark.parametrize(("begun", "name"), [(1, "Superseded"), (2, None)], ids=["missed", "woken by an approval"])
+def test_a_run_that_had_begun_before_is_not_superseded(monkeypatch, begun, name):
+    old, new = (
+        SimpleNamespace(
+            id=hour, deployment_id="d", auto_scheduled=True, run_count=begun, expected_start_time=NOON + hour * HOUR
+        )
+        for hour in (-2, -1)
+    )
+    monkeypatch.setattr("prefect.context.FlowRunContext.get", lambda: SimpleNamespace(flow_run=old))
+    monkeypatch.setattr(runs, "_siblings", lambda _: [old, new])
+
+    answer = newest_only(lambda: SimpleNamespace(name=None))()
+
+    assert answer.name == name
