@@ -35,6 +35,7 @@ BIASED_DELAY = 0.6
 """AUC of the label's delay for the target from which early labels are no fair sample."""
 MATURE_SHARE = 0.99
 _DELAY = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d|w)")
+_COMMA = r"\s*[+-]?[\d.]*\d,\d+\s*"
 _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -379,6 +380,10 @@ def _useless(one: Column, values: "pd.Series[Any]", times: "pd.Series[Any]") -> 
             )
         told = "the event time again, its day, or a fixed time from it"
         return ("repeats the time", told) if profiling.repeats_the_time(values, times) else None
+    is_rich = one.kind == "category" and one.distinct > MOST_LEVELS and present / one.distinct < FEWEST_LEVEL_ROWS
+    is_worded = values.dtype.kind not in "fM"
+    if (is_rich or one.kind == "identifier") and is_worded and values.dropna().str.fullmatch(_COMMA).all():
+        return "decimal commas", f"numbers such as {values.dropna().iloc[0]!r}: write them with a point to use them"
     if one.kind == "identifier":
         return "identifier", f"{one.distinct:,} different values in {present:,} rows"
     if shifts.counts_up(values):
@@ -387,7 +392,7 @@ def _useless(one: Column, values: "pd.Series[Any]", times: "pd.Series[Any]") -> 
             "runs with time",
             f"goes from {first!s:.40} to {last!s:.40} and never back: the future has values never seen",
         )
-    if one.kind == "category" and one.distinct > MOST_LEVELS and present / one.distinct < FEWEST_LEVEL_ROWS:
+    if is_rich:
         return "very many levels", f"{one.distinct:,} levels, {present / one.distinct:.1f} rows each"
     return None
 

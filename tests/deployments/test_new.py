@@ -178,6 +178,17 @@ def test_a_table_with_too_few_targets_to_fit_and_compare_is_refused_with_the_num
         described(answers_from(words, tree))
 
 
+def test_numbers_with_decimal_commas_are_named_as_what_they_are(
+    words: list[str], tmp_path: Path, tree: Path, table: pd.DataFrame
+) -> None:
+    german = table.age.map(lambda age: f"{age:.4f}".replace(".", ","))
+    table.assign(age=german).to_parquet(tmp_path / "calls.parquet")
+
+    told = described(answers_from(words, tree))
+
+    assert [(one.column, one.kind) for one in told.findings if one.left_out] == [("age", "decimal commas")]
+
+
 def test_a_history_of_minutes_is_given_a_replay_that_its_policies_allow(
     words: list[str], tmp_path: Path, tree: Path, table: pd.DataFrame
 ) -> None:
