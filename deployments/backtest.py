@@ -8,7 +8,7 @@ import yaml
 from rich.console import Console
 
 from deployments.environment import environment
-from deployments.startup import PREFECT_FILE, CannotStart, ready_system
+from deployments.startup import CannotStart, prefect_files, ready_system
 from tasks.settings import Settings
 
 WORDS = ("NAME", "PRICE", "AS_OF", "CANDIDATE", "WORKERS")
@@ -30,20 +30,30 @@ def main() -> None:
 
 
 def parameters(words: list[str]) -> dict[str, Any]:
-    """Return the flow's parameters: the numbers of `deployments/prefect.yaml`, and what the words say.
+    """Return the flow's parameters: the numbers of the deployment `backtest/NAME`, and what the words say.
 
     Raises:
-        ValueError: NAME is missing, or a word is unknown.
+        ValueError: NAME is missing, a word is unknown, or no file in deployments/ declares the deployment.
     """
     said = dict(word.partition("=")[::2] for word in words)
     if unknown := sorted(set(said) - set(WORDS)):
         raise ValueError(f"expected {', '.join(WORDS)}, found {', '.join(unknown)}")
     if not said.get("NAME"):
         raise ValueError("expected NAME=, one of the files in usecases/, found none")
-    deployed = yaml.safe_load(PREFECT_FILE.read_text())["deployments"]
-    numbers = next(one["parameters"] for one in deployed if one["entrypoint"].endswith(":backtest"))
     asked = {word.lower(): text for word, text in said.items() if word != "NAME" and text}
-    return numbers | asked | {"usecase": said["NAME"]}
+    return deployed(said["NAME"]) | asked | {"usecase": said["NAME"]}
+
+
+def deployed(name: str) -> dict[str, Any]:
+    """Return the parameters of the deployment `backtest/NAME`, from whichever file in deployments/ declares it."""
+    for file in prefect_files():
+        for one in yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]:
+            if one["name"] == name and one["entrypoint"] == "flows/backtest.py:backtest":
+                return one["parameters"]
+    raise ValueError(
+        f"No file in deployments/ declares the deployment backtest/{name}, whose numbers are needed. "
+        "Describe a new problem with `make new`, or copy that of flights in deployments/prefect.yaml."
+    )
 
 
 if __name__ == "__main__":

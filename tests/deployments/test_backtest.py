@@ -1,8 +1,13 @@
 """What does `make backtest` ask the flow for?"""
 
+from pathlib import Path
+
+import pandas as pd
 import pytest
 
+from deployments import startup
 from deployments.backtest import parameters
+from deployments.new import answers_from, described, written
 from flows.backtest import backtest
 
 
@@ -11,6 +16,31 @@ def test_the_numbers_are_those_of_the_deployment_and_the_words_come_on_top():
 
     assert (found["usecase"], found["price"], found["workers"]) == ("weather", 0.25, "processes")
     assert found["span"].min_rehearsal == 3
+
+
+def test_the_numbers_of_a_described_problem_are_those_of_its_own_file(tmp_path: Path, monkeypatch):
+    calls = pd.DataFrame({"called": pd.date_range("2024-01-01", periods=1_440, freq="h"), "cost": range(1_440)})
+    calls.assign(age=calls["cost"] % 7).to_parquet(tmp_path / "calls.parquet")
+    for folder in ("usecases", "deployments"):
+        (tmp_path / folder).mkdir()
+    words = ["NAME=calls", f"DATA={tmp_path / 'calls.parquet'}", "TIME=called", "TARGET=cost"]
+    written(described(answers_from(words, tmp_path)), tmp_path)
+    own = tmp_path / "deployments" / "calls.yaml"
+    own.write_text(
+        own.read_text().replace("rehearsal_share: 0.2, min_rehearsal: 3", "rehearsal_share: 0.4, min_rehearsal: 7")
+    )
+    monkeypatch.setattr(startup, "PREFECT_FILE", tmp_path / "deployments" / "prefect.yaml")
+    startup.PREFECT_FILE.write_text("deployments: []")
+
+    found = parameters(["NAME=calls"])
+
+    assert found["usecase"] == "calls"
+    assert found["span"] == {"rehearsal_share": 0.4, "min_rehearsal": 7}
+
+
+def test_a_problem_that_no_file_deploys_is_refused():
+    with pytest.raises(ValueError, match="declares the deployment backtest/nowhere"):
+        parameters(["NAME=nowhere"])
 
 
 def test_an_empty_word_says_nothing():
