@@ -83,7 +83,7 @@ definitions:
       evidently: {{share: 0.5}}
       cara: {{variant: cumulative, price: {loss:g}}}
       upf: {{horizon: 8, confidence: 0.95, price: {loss:g}}}
-      regret: {{certainty: 2.5, worth: 1, margin: 2, rest: 2, most_share: 0.333}}
+      regret: {{certainty: 2.5, worth: 1, margin: 4, rest: 2, most_share: 0.333}}
 
   often: &often
     - {{slug: {often}, cron: "{often_cron}", timezone: UTC, active: false}}
