@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.backtest import schedules
-from tasks.backtest.judging import Bench, Verdict, gain_interval
+from tasks.backtest.judging import OWN, Bench, Verdict, gain_interval
 from tasks.backtest.schedules import Cheapest
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def chosen(found: Sequence[Verdict], bench: Bench, price: float | None = None) -
 
 
 def sentence(pick: Chosen, found: Sequence[Verdict], bench: Bench, metric: str) -> str:
-    """Say in a few words which policy to take, how sure that is, and what retraining most often would buy."""
+    """Say which policy to take, how sure that is, and what the system's own and the most eager would buy."""
     one = pick.verdict
     over = f"over {bench.windows} windows of {_days(bench)}"
     if one.asked == 0:
@@ -64,18 +64,19 @@ def sentence(pick: Chosen, found: Sequence[Verdict], bench: Bench, metric: str) 
     elif pick.alike:
         told += f" Cannot be told apart from it by what they gain: {', '.join(pick.alike)}."
     most = max(found, key=lambda other: other.asked)
-    return told if most.asked <= one.asked else f"{told} {_more(most, one, bench)}"
+    others = [other for other in found if other.policy == OWN or other is most]
+    return " ".join([told, *(_more(other, one, bench) for other in others[::-1] if other.asked > one.asked)])
 
 
-def _more(most: Verdict, one: Verdict, bench: Bench) -> str:
-    """Say what the policy that retrains most often would buy beyond the chosen one."""
-    low, high = gain_interval(bench, most.outcome, one.outcome)
-    told = (
-        f"{_retrains(most.asked - one.asked)} more ({most.policy}) would change it by {_signed(low)} to {_signed(high)}"
-    )
+def _more(other: Verdict, one: Verdict, bench: Bench) -> str:
+    """Say what a policy that retrains more often would buy beyond the chosen one."""
+    low, high = gain_interval(bench, other.outcome, one.outcome)
+    gain = _signed(one.regret_to_never - other.regret_to_never)
+    more = _retrains(other.asked - one.asked)
+    told = f"{more} more ({other.policy}) would gain {gain} ({_signed(low)} to {_signed(high)})"
     if low > 0:
         return f"{told}."
-    return f"{told}: {'they do harm' if high < 0 else 'no gain that can be told from noise'}."
+    return f"{told}: {'it does harm' if high < 0 else 'nothing that can be told from noise'}."
 
 
 def flips(found: Sequence[Verdict], bench: Bench) -> list[Cheapest]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tasks.backtest import advice
-from tasks.backtest.judging import NEVER, Bench, Verdict
+from tasks.backtest.judging import NEVER, OWN, Bench, Verdict
 from tasks.usecases import UseCase
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def page(problem: UseCase, found: Sequence[Verdict], bench: Bench, price: float 
         f"<h1>{title}</h1><p>{html.escape(problem.question)}</p>"
         f'<p class="advice">{html.escape(advice.sentence(pick, found, bench, problem.metric))}</p>'
         f"<p>{html.escape(check_sentence(found, bench, price))}</p>"
-        f"<h2>The price of a retrain</h2>{_prices(found, bench, problem)}"
-        f"{drawn}<h2>All policies</h2>{_table(found, pick.verdict, problem)}{_NOTE}</body></html>"
+        f"{drawn}<h2>What a retrain may cost</h2>{_prices(found, bench, problem)}"
+        f"<h2>All policies</h2>{_table(found, pick.verdict, problem)}{_NOTE}</body></html>"
     )
 
 
@@ -61,7 +61,7 @@ def over_time(problem: UseCase, found: Sequence[Verdict], bench: Bench, chosen: 
         if one is chosen:
             axes.fill_between(ends, low, high, color=line.get_color(), alpha=0.15, lw=0)
         live = [window - bench.first - 1 for window in one.outcome.live]
-        axes.plot([ends[n] for n in live], middle[live], "o", ms=6 if one is chosen else 3, color=line.get_color())
+        axes.plot([ends[n] for n in live], middle[live], "o", ms=7 if one is chosen else 5, color=line.get_color())
     axes.set(ylabel=problem.metric, title=f"{problem.metric} of the live model; a dot: a model went live")
     axes.legend(fontsize=8, title="policy (requests)", title_fontsize=8)
     return figure
@@ -80,6 +80,7 @@ def frontier(problem: UseCase, found: Sequence[Verdict], bench: Bench, chosen: V
         told = textwrap.fill(", ".join(one.policy for one in group), 40)
         label = axes.annotate(told, (asked, score), xytext=(7, 0), textcoords="offset points", va="center")
         label.set(fontsize=8, fontweight="bold" if own else "normal")
+        label.set_bbox({"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 1})
     axes.margins(x=0.16)
     axes.set(xlabel="retrains asked for", ylabel=f"mean {problem.metric}")
     axes.legend(fontsize=8, loc="best")
@@ -161,11 +162,11 @@ def _prices(found: Sequence[Verdict], bench: Bench, problem: UseCase) -> str:
 
 
 def _shown(found: Sequence[Verdict], chosen: Verdict) -> list[Verdict]:
-    """Return the policies worth a line: the chosen, never, the most eager, and the best."""
+    """Return the policies worth a line: the chosen, never, the system's own, the most eager, the best."""
     by_name = {one.policy: one for one in found}
     eager = max(found, key=lambda one: one.asked)
     best = min(found, key=lambda one: one.regret_to_never)
-    names = dict.fromkeys([chosen.policy, NEVER, eager.policy, best.policy])
+    names = dict.fromkeys([chosen.policy, NEVER, OWN, eager.policy, best.policy])
     return [by_name[name] for name in names if name in by_name][:_MOST_LINES]
 
 
@@ -200,9 +201,10 @@ def _svg(figure: "Figure") -> str:
 
 
 _NOTE = (
-    '<p class="note">Each policy saw only what was known at its moment: labels that had come and were mature. A '
-    "retrain that was asked for went live only if its challenger beat the live model on the newest labelled windows. "
-    "Best possible: the best schedule with at most as many retrains, known afterwards, by dynamic programming. Beats "
-    "random: share of 400 random schedules with as many retrains that do worse. Intervals are of 90 %, from a block "
+    '<p class="note">Regret is the policy of the system: it retrains once keeping the model has cost enough. Each '
+    "policy saw only what was known at its moment: labels that had come and were mature. A retrain that was asked for "
+    "went live only if its challenger beat the live model on the newest labelled windows. Best possible: the best "
+    "schedule with at most as many retrains, known afterwards, by dynamic programming. Beats random: share of 400 "
+    "random schedules with as many retrains that do worse. Intervals are of 90 %, from a block "
     "bootstrap over windows.</p>"
 )
