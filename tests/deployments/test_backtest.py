@@ -1,14 +1,20 @@
 """What does `make backtest` ask the flow for?"""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from deployments import startup
-from deployments.backtest import parameters
+from deployments.backtest import collect_if_empty, parameters
 from deployments.new import answers_from, described, written
 from flows.backtest import backtest
+from flows.collect import collect
+from tasks.collection import observations
+from tasks.usecases import use_case
+from tasks.validation import settled
 
 
 def test_the_numbers_are_those_of_the_deployment_and_the_words_come_on_top():
@@ -53,3 +59,43 @@ def test_an_empty_word_says_nothing():
 def test_what_is_missing_or_unknown_is_named(words, told):
     with pytest.raises(ValueError, match=told):
         parameters(words)
+
+
+@pytest.fixture
+def collections(tmp_path: Path, monkeypatch) -> list[dict[str, object]]:
+    """What the flow `collect` is asked for, on a state of its own."""
+    asked: list[dict[str, object]] = []
+
+    class Asked:
+        validate_parameters = staticmethod(collect.validate_parameters)
+
+        def __call__(self, **given: object) -> None:
+            asked.append(given)
+
+    monkeypatch.setenv("EVERGREEN_STATE", str(tmp_path))
+    monkeypatch.setattr("flows.collect.collect", Asked())
+    return asked
+
+
+def test_a_history_that_is_not_stored_is_collected_to_the_end_of_its_replay(collections):
+    collect_if_empty({"usecase": "weather"}, Console(quiet=True))
+
+    assert [(one["usecase"], one["as_of"]) for one in collections] == [
+        ("weather", datetime(2013, 12, 30, 5, tzinfo=UTC))
+    ]
+
+
+def test_a_history_is_collected_to_the_moment_that_is_asked_for(collections):
+    collect_if_empty({"usecase": "weather", "as_of": "2013-06-01T00:00:00Z"}, Console(quiet=True))
+
+    assert collections[0]["as_of"] == datetime(2013, 6, 1, tzinfo=UTC)
+
+
+def test_what_is_stored_is_not_collected_again(collections):
+    weather = use_case("weather")
+    (first_day,) = weather.source.rows(weather.history_start, weather.history_start + timedelta(days=1))
+    observations(weather).append_new(settled(first_day, weather).astype(weather.dtypes)[list(weather.columns)])
+
+    collect_if_empty({"usecase": "weather"}, Console(quiet=True))
+
+    assert collections == []
