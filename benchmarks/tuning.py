@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 Task = Literal["class", "number"]
 PEERS = ("never", "every 5 windows", "every 8 windows", "outside interval", "CARA-T", "CARA-CT", "UPF")
+KEPT = {"policy", "asked", "promoted", "share", "percentile", "cost_area"}
 SETTINGS: Mapping[str, Policy] = {
     f"regret, certainty {certainty:g}, margin {margin:g}": RegretPolicy(certainty=certainty, margin=margin)
     for certainty, margin in product((2.0, 2.5, 3.0), (1.0, 2.0, 4.0))
@@ -63,7 +64,7 @@ def main() -> None:
     told = f"python -m benchmarks.tuning --seeds {' '.join(map(str, options.seeds))}"
     text = f"# Settings of the default policy on made streams\n\nMade by `{told}`.\n\n{table(found, paying)}\n"
     (RESULTS / f"{options.out}.md").write_text(text)
-    kept = {name: [one.model_dump(exclude={"outcome"}) for one in each.values()] for name, each in found.items()}
+    kept = {name: [one.model_dump(include=KEPT) for one in each.values()] for name, each in found.items()}
     (RESULTS / f"{options.out}.json").write_text(json.dumps({"command": told, "pays": paying, "streams": kept}) + "\n")
     print(text)
 
