@@ -36,7 +36,7 @@ class Regret(NamedTuple):
 
 
 class RegretPolicy(BaseModel):
-    """Ask when keeping the live model has cost enough."""
+    """Ask when keeping the live model has cost enough; certainty and margin are those of `benchmarks/tuning.py`."""
 
     uses_price: ClassVar[bool] = True
 
