@@ -11,7 +11,7 @@ from tasks import outages, reporting
 from tasks.backtest import advice, page
 from tasks.backtest.drifting import drifted_share
 from tasks.backtest.fits import matrix, model_row
-from tasks.backtest.judging import NEVER, Bench, Verdict, verdicts
+from tasks.backtest.judging import NEVER, OWN, Bench, Verdict, verdicts
 from tasks.backtest.matrix import Plan, Role
 from tasks.backtest.moments import Policy
 from tasks.backtest.papers import Cara, Upf
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from prefect.task_runners import TaskRunner
 
 ROLES: tuple[Role, ...] = ("scout", "champion")
-OWN = "regret"
 
 
 class BacktestPolicies(BaseModel):

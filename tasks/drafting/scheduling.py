@@ -59,7 +59,7 @@ definitions:
     watch: *ordinary
 
   # What the live model's age costs is told by small models fitted anew; it asks once that is no noise, and its price.
-  regret: &regret {{certainty: 2.5, worth: 1, margin: 2, rest: 2, most_share: 0.333}}
+  regret: &regret {{certainty: 2.5, worth: 1, margin: 4, rest: 2, most_share: 0.333}}
 
   policy: &policy
     mode: auto
