@@ -7,9 +7,22 @@ from typing import TYPE_CHECKING, Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks import drift, episodes, events, ledger, outages, profiles, registry, reporting, training, watching
+from tasks import (
+    dashboards,
+    drift,
+    episodes,
+    events,
+    ledger,
+    outages,
+    profiles,
+    registry,
+    reporting,
+    training,
+    watching,
+)
 from tasks.collection import observations, rows_at
 from tasks.datasets import Dataset, arrow_schema
+from tasks.drawing import OF_A_COLUMN, drawing
 from tasks.drift import DriftPolicy
 from tasks.ledger import Decision
 from tasks.metrics import score
@@ -139,8 +152,9 @@ def column_records(check: Check) -> list[dict[str, Any]]:
 
 def _beyond(check: Check, column: str) -> float | None:
     """Return 1 where a statistic of the column lies beyond its limit, 0 where none does, None where none is told."""
-    own = ("features", "missing", "prediction", "target")
-    told = [one for one in check.signals if one.column == column and one.family in own and one.value is not None]
+    told = [
+        one for one in check.signals if one.column == column and one.family in OF_A_COLUMN and one.value is not None
+    ]
     return float(any(one.exceeded for one in told)) if told else None
 
 
@@ -254,11 +268,11 @@ def _compared(
     outcomes = {PREDICTION, TARGET_DRIFT}
     name = f"{check.window} version {live.version}"
     found, snapshot = drift.compared(
-        sides[0], sides[1], compared_as, policy, outcomes=outcomes, until=check.window.end, name=name
+        sides[0], sides[1], compared_as, policy, until=check.window.end, name=name, drawing=drawing(check)
     )
     page = f"{problem.name}/{check.window.start:%Y-%m-%d}-{check.window.end:%Y-%m-%dT%H%M}.html"
-    drift.save_html(snapshot, Settings().reports / page)
-    run, url = drift.publish(snapshot, problem.name, _replaced_run(problem, check.window))
+    dashboards.save_html(snapshot, Settings().reports / page)
+    run, url = dashboards.publish(snapshot, problem.name, problem.metric, _replaced_run(problem, check.window))
     whole = check.model_copy(
         update={
             "features": tuple(one for one in found if one.column not in outcomes),
@@ -356,7 +370,8 @@ def show_check(check: Check, reason: str | None, past: History, policy: RetrainP
         "window": check.window,
         "rows": check.rows,
         "champion": f"version {check.model_version}",
-        "features drifting": f"{len(check.drifting)} of {len(check.features)}: {', '.join(check.drifting)}",
+        "features beyond their limits": ", ".join(check.drifting) or "none",
+        "share of them": "unknown" if check.drifted_share is None else f"{check.drifted_share:.1%}",
         f"{seen.metric} on {seen.labelled} labelled rows": "unknown" if seen.value is None else seen.value,
         f"{seen.metric} at promotion": seen.expected,
         "data faults": "; ".join(one.sentence for one in check.faults) or "none",
