@@ -20,6 +20,7 @@ from tasks import (
     training,
     watching,
 )
+from tasks.acceptance import accepted
 from tasks.collection import observations, rows_at
 from tasks.datasets import Dataset, arrow_schema
 from tasks.drawing import OF_A_COLUMN, drawing
@@ -77,6 +78,13 @@ def stored_looks(problem: UseCase, watch: str, until: datetime) -> list[Look]:
     kept = looks(problem).read()
     same = kept[(kept["watch"] == watch) & (kept["window_end"] < until)].sort_values(["window_end", "window_start"])
     return [Look.model_validate_json(body) for body in same["body"]]
+
+
+def newest_look(problem: UseCase, until: datetime) -> Look | None:
+    """Return the look at the newest window that ends by `until`, or None."""
+    kept = looks(problem).read()
+    known = kept[kept["window_end"] <= until].sort_values(["window_end", "as_of"])
+    return None if known.empty else Look.model_validate_json(known["body"].iloc[-1])
 
 
 def keep_looks(problem: UseCase, found: Sequence[Look]) -> None:
@@ -194,8 +202,9 @@ def measure(usecase: str, live: Champion, as_of: datetime, policy: DriftPolicy, 
     problem = use_case(usecase)
     window = window_before(as_of, problem.window)
     watch = profiles.watch_of(problem, live, retraining.watch)
-    seen = _seen(problem, live, watch, window, as_of)
-    keep_looks(problem, seen)
+    found = _seen(problem, live, watch, window, as_of)
+    keep_looks(problem, found)
+    seen = watching.without(found, accepted(ledger.decisions(usecase, as_of)))
     current = rows_at(problem, as_of, window)
     reference = training.labelled(
         observations(problem).read(live.trained, version=live.dataset_version), problem, live.trained_until
@@ -203,8 +212,8 @@ def measure(usecase: str, live: Champion, as_of: datetime, policy: DriftPolicy, 
     judged = live_predictions(problem, window, as_of)
     check = judged_check(problem, watch, seen, live.version, performance(judged, problem, live.expected_score))
     if min(len(current), len(reference)) < policy.min_rows:
-        found = f"{len(current)} rows in the window and {len(reference)} in the reference"
-        check = check.model_copy(update={"note": f"{found}, {policy.min_rows} of each needed to draw drift"})
+        few = f"{len(current)} rows in the window and {len(reference)} in the reference"
+        check = check.model_copy(update={"note": f"{few}, {policy.min_rows} of each needed to draw drift"})
         checks(problem).upsert(checks(problem).rows(check_records(check, "")))
         return check
     return _compared(problem, live, check, reference, current, policy)
