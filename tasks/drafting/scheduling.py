@@ -156,6 +156,8 @@ def deployments_text(told: Description) -> str:
          f"{{usecase: {name}}}"),
         ("accept", "Say that a fault of the data is how the world is now, so that it holds no retrain back.", "",
          f"{{usecase: {name}}}"),
+        ("readmit", "Take quarantined rows back that are good by the present schema, each once.", "",
+         f"{{usecase: {name}}}"),
         ("reproduce", "Make a model again from the data that it cites; fail where the new one predicts otherwise.", "",
          f"{{usecase: {name}, max_difference: *max_difference}}"),
         ("explain", "Follow one row by its key through every step, to what each feature contributed.", "",

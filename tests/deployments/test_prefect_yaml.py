@@ -17,21 +17,8 @@ KNOWN = {
     "triggers",
 }
 FLOWS = (
-    *(
-        "collect",
-        "score",
-        "monitor",
-        "retrain",
-        "replay",
-        "rollback",
-        "mute",
-        "accept",
-        "reproduce",
-        "explain",
-        "drill",
-        "status",
-    ),
-    "backtest",
+    *("collect", "score", "monitor", "retrain", "replay", "rollback", "mute", "accept", "readmit", "reproduce"),
+    *("explain", "drill", "status", "backtest"),
 )
 ASKED = {
     "rollback": {"reason": "it is worse"},
