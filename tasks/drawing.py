@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.episodes import away
+from tasks.episodes import away, severity
 from tasks.signals.models import Family, Signal
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ def drawing(check: "Check") -> Drawing:
         "version": float(check.model_version) if check.model_version.isdigit() else None,
         f"{seen.metric} on labelled rows": seen.value,
         f"{seen.metric} at promotion": seen.expected,
+        "severity of the alarm": severity(check.alarm),
+        "data faults": len(check.faults),
     }
     return Drawing(
         headline=headline(check),

@@ -17,6 +17,7 @@ from tasks import (
     profiles,
     registry,
     reporting,
+    tracking,
     training,
     watching,
 )
@@ -366,6 +367,12 @@ def findings(check: Check, past: History) -> list[Decision]:
         told = "the newest checks were all within their limits"
         found.append(episodes.closing(check.usecase, check.as_of, past.episode, told))
     return found
+
+
+@task(**outages.RETRIED)
+def log_numbers(check: Check, live: Champion) -> None:
+    """Keep the check's numbers beside the champion's own in MLflow, dated by the end of the window."""
+    tracking.log_check(live.run_id, drawing(check).numbers, check.window.end)
 
 
 @task(cache_policy=NO_CACHE)

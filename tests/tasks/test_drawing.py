@@ -61,11 +61,15 @@ def test_what_is_drawn_of_a_window_leaves_out_what_it_could_not_tell():
         "version": 3.0,
         "roc_auc on labelled rows": 0.5,
         "roc_auc at promotion": 0.75,
+        "severity of the alarm": 0.0,
+        "data faults": 0.0,
     }
     assert set(drawing(a_check(value=None, version="backtest")).numbers) == {
         "rows",
         "labelled rows",
         "roc_auc at promotion",
+        "severity of the alarm",
+        "data faults",
     }
 
 
