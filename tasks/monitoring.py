@@ -8,9 +8,25 @@ from typing import TYPE_CHECKING, Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks import drift, episodes, events, ledger, outages, profiles, registry, reporting, scouting, training, watching
+from tasks import (
+    dashboards,
+    drift,
+    episodes,
+    events,
+    ledger,
+    outages,
+    profiles,
+    registry,
+    reporting,
+    scouting,
+    tracking,
+    training,
+    watching,
+)
+from tasks.acceptance import accepted
 from tasks.collection import observations, rows_at
 from tasks.datasets import Dataset, arrow_schema
+from tasks.drawing import OF_A_COLUMN, drawing
 from tasks.drift import DriftPolicy
 from tasks.ledger import Decision
 from tasks.metrics import score
@@ -66,6 +82,13 @@ def stored_looks(problem: UseCase, watch: str, until: datetime) -> list[Look]:
     kept = looks(problem).read()
     same = kept[(kept["watch"] == watch) & (kept["window_end"] < until)].sort_values(["window_end", "window_start"])
     return [Look.model_validate_json(body) for body in same["body"]]
+
+
+def newest_look(problem: UseCase, until: datetime) -> Look | None:
+    """Return the look at the newest window that ends by `until`, or None."""
+    kept = looks(problem).read()
+    known = kept[kept["window_end"] <= until].sort_values(["window_end", "as_of"])
+    return None if known.empty else Look.model_validate_json(known["body"].iloc[-1])
 
 
 def keep_looks(problem: UseCase, found: Sequence[Look]) -> None:
@@ -163,8 +186,9 @@ def column_records(check: Check) -> list[dict[str, Any]]:
 
 def _beyond(check: Check, column: str) -> float | None:
     """Return 1 where a statistic of the column lies beyond its limit, 0 where none does, None where none is told."""
-    own = ("features", "missing", "prediction", "target")
-    told = [one for one in check.signals if one.column == column and one.family in own and one.value is not None]
+    told = [
+        one for one in check.signals if one.column == column and one.family in OF_A_COLUMN and one.value is not None
+    ]
     return float(any(one.exceeded for one in told)) if told else None
 
 
@@ -204,8 +228,9 @@ def measure(usecase: str, live: Champion, as_of: datetime, policy: DriftPolicy, 
     problem = use_case(usecase)
     window = window_before(as_of, problem.window)
     watch = profiles.watch_of(problem, live, retraining.watch)
-    seen = _seen(problem, live, watch, window, as_of)
-    keep_looks(problem, seen)
+    found = _seen(problem, live, watch, window, as_of)
+    keep_looks(problem, found)
+    seen = watching.without(found, accepted(ledger.decisions(usecase, as_of)))
     current = rows_at(problem, as_of, window)
     reference = training.labelled(
         observations(problem).read(live.trained, version=live.dataset_version), problem, live.trained_until
@@ -215,8 +240,8 @@ def measure(usecase: str, live: Champion, as_of: datetime, policy: DriftPolicy, 
     if retraining.regret is not None:
         check = check.model_copy(update={"scouts": told_scouts(problem, live, as_of)})
     if min(len(current), len(reference)) < policy.min_rows:
-        found = f"{len(current)} rows in the window and {len(reference)} in the reference"
-        check = check.model_copy(update={"note": f"{found}, {policy.min_rows} of each needed to draw drift"})
+        few = f"{len(current)} rows in the window and {len(reference)} in the reference"
+        check = check.model_copy(update={"note": f"{few}, {policy.min_rows} of each needed to draw drift"})
         checks(problem).upsert(checks(problem).rows(check_records(check, "")))
         return check
     return _compared(problem, live, check, reference, current, policy)
@@ -280,11 +305,11 @@ def _compared(
     outcomes = {PREDICTION, TARGET_DRIFT}
     name = f"{check.window} version {live.version}"
     found, snapshot = drift.compared(
-        sides[0], sides[1], compared_as, policy, outcomes=outcomes, until=check.window.end, name=name
+        sides[0], sides[1], compared_as, policy, until=check.window.end, name=name, drawing=drawing(check)
     )
     page = f"{problem.name}/{check.window.start:%Y-%m-%d}-{check.window.end:%Y-%m-%dT%H%M}.html"
-    drift.save_html(snapshot, Settings().reports / page)
-    run, url = drift.publish(snapshot, problem.name, _replaced_run(problem, check.window))
+    dashboards.save_html(snapshot, Settings().reports / page)
+    run, url = dashboards.publish(snapshot, problem.name, problem.metric, _replaced_run(problem, check.window))
     whole = check.model_copy(
         update={
             "features": tuple(one for one in found if one.column not in outcomes),
@@ -371,6 +396,12 @@ def findings(check: Check, past: History) -> list[Decision]:
     return found
 
 
+@task(**outages.RETRIED)
+def log_numbers(check: Check, live: Champion) -> None:
+    """Keep the check's numbers beside the champion's own in MLflow, dated by the end of the window."""
+    tracking.log_check(live.run_id, drawing(check).numbers, check.window.end)
+
+
 @task(cache_policy=NO_CACHE)
 def show_check(check: Check, reason: str | None, past: History, policy: RetrainPolicy) -> None:
     """Show the check's numbers as a table, and its links and outcome as a page."""
@@ -382,7 +413,8 @@ def show_check(check: Check, reason: str | None, past: History, policy: RetrainP
         "window": check.window,
         "rows": check.rows,
         "champion": f"version {check.model_version}",
-        "features drifting": f"{len(check.drifting)} of {len(check.features)}: {', '.join(check.drifting)}",
+        "features beyond their limits": ", ".join(check.drifting) or "none",
+        "share of them": "unknown" if check.drifted_share is None else f"{check.drifted_share:.1%}",
         f"{seen.metric} on {seen.labelled} labelled rows": "unknown" if seen.value is None else seen.value,
         f"{seen.metric} at promotion": seen.expected,
         "data faults": "; ".join(one.sentence for one in check.faults) or "none",

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tasks import ledger
+from tasks.acceptance import acceptance
 from tasks.collection import observations
 from tasks.drift import ColumnDrift, DriftPolicy
 from tasks.episodes import open_episode
@@ -221,6 +222,19 @@ def test_a_look_is_kept_once_a_window_and_brought_up_to_date_as_labels_land(stal
         (days(7, 14), 41 + 8, on_day(15)),
         (days(8, 15), 41, on_day(15)),
     ]
+
+
+def test_a_fault_that_a_person_has_accepted_is_none_any_more(stall, observed, unstored, sales):
+    observations(stall).upsert(sales(*[{}] * 56, *[{"weight": None}] * 56))
+    given = "stall", a_champion(dataset_version=observed), on_day(14), DRIFT.model_copy(update={"min_rows": 100})
+    # healthy rows are told from fifty on, and the champion has 56
+    before = measure.fn(*given, RETRAINING)
+    ledger.record(acceptance("stall", on_day(14), before.faults, "weight", "it is optional now", []))
+
+    after = measure.fn(*given, RETRAINING)
+
+    assert {one.column for one in before.faults} == {"weight"}
+    assert after.faults == ()
 
 
 def test_labels_that_land_bring_the_measured_performance_with_them(stall, observed, unstored, monkeypatch):
