@@ -23,6 +23,7 @@ from benchmarks import synthetic
 from benchmarks.goals import goals_text, pays
 from benchmarks.peers import RetrainOpt, River
 from benchmarks.streams import drafted, store, weekly, workshop
+from tasks.backtest.alarming import alarm_of
 from tasks.backtest.drifting import drifted_share
 from tasks.backtest.fits import matrix, model_row
 from tasks.backtest.judging import Bench, Verdict, verdicts
@@ -39,6 +40,7 @@ from tasks.backtest.policies import (
     Never,
     OutsideInterval,
     PerformanceDrop,
+    calibrated_alarm,
 )
 from tasks.backtest.regret import RegretPolicy
 from tasks.backtest.simulation import BacktestGate, History
@@ -99,6 +101,7 @@ def policies(price: float) -> dict[str, Policy]:
         "loss 10% above first": LossAboveFirst(share=0.1),
         "outside interval": OutsideInterval(false_alarms=0.05),
         "Evidently preset": EvidentlyPreset(share=0.5),
+        "calibrated alarm": calibrated_alarm,
         "CARA-T": Cara(variant="threshold", price=price),
         "CARA-CT": Cara(variant="cumulative", price=price),
         "CARA-P": Cara(variant="periodic", price=price),
@@ -146,6 +149,7 @@ def history(plan: Plan, problem: UseCase) -> History:
         scouts=matrix(plan, "scout"),
         greater_is_better=metric(problem.metric).greater_is_better,
         drifted=drifted_share(plan),
+        alarm=alarm_of(plan),
     )
 
 

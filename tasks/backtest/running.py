@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tasks import outages, reporting
 from tasks.backtest import advice, page
+from tasks.backtest.alarming import alarm_of
 from tasks.backtest.drifting import drifted_share
 from tasks.backtest.fits import matrix, model_row
 from tasks.backtest.judging import NEVER, OWN, Bench, Verdict, verdicts
@@ -135,6 +136,7 @@ def bench_of(plan: Plan, gate: BacktestGate) -> Bench:
         scouts=matrix(plan, "scout"),
         greater_is_better=metric(problem.metric).greater_is_better,
         drifted=drifted_share(plan),
+        alarm=alarm_of(plan),
     )
     return Bench(history, gate)
 
