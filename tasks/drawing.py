@@ -9,7 +9,7 @@ from tasks.episodes import away, severity
 from tasks.signals.models import Family, Signal
 
 if TYPE_CHECKING:
-    from tasks.policy import Check
+    from tasks.checks import Check
 
 OF_A_COLUMN: tuple[Family, ...] = ("features", "missing", "prediction", "target")
 """What is told of one column by itself."""

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from evidently.core.report import Snapshot
 
-    from tasks.drawing import Drawing
+    from tasks.checks import ColumnDrift
+from tasks.drawing import Drawing
 
 Kind = Literal["numeric", "categorical"]
 METHODS: Mapping[Kind, str] = {"numeric": "wasserstein", "categorical": "jensenshannon"}
@@ -33,24 +34,6 @@ class DriftPolicy(BaseModel):
     )
     min_rows: int = Field(ge=1, description="Fewest rows, on either side, that are compared")
     max_rows: int = Field(ge=100, description="Most rows, on either side, that are compared; more are sampled")
-
-
-class ColumnDrift(BaseModel):
-    """What was found out about one column."""
-
-    model_config = ConfigDict(frozen=True)
-
-    column: str
-    method: str
-    threshold: float
-    value: float | None
-    """The distance, or None where it could not be computed; `note` says why."""
-    drifted: bool | None
-    """None means unknown, not "no"."""
-    reference_missing: float
-    """Share of missing values in the reference, 0 to 1."""
-    current_missing: float
-    note: str = ""
 
 
 def sampled(rows: "pd.DataFrame", most: int) -> "pd.DataFrame":

@@ -24,22 +24,14 @@ from tasks import (
     watching,
 )
 from tasks.acceptance import accepted
+from tasks.checks import Check, History, Performance
 from tasks.collection import observations, rows_at
 from tasks.datasets import Dataset, arrow_schema
 from tasks.drawing import OF_A_COLUMN, drawing
 from tasks.drift import DriftPolicy
 from tasks.ledger import Decision
 from tasks.metrics import score
-from tasks.policy import (
-    Check,
-    History,
-    Performance,
-    RetrainPolicy,
-    harmless_reason,
-    holding_reason,
-    known_history,
-    wanted_reason,
-)
+from tasks.policy import RetrainPolicy, harmless_reason, holding_reason, known_history, wanted_reason
 from tasks.registry import Champion
 from tasks.scoring import IN_TRAINING, MODEL_VERSION, PREDICTION, predicted
 from tasks.scouting import Scouted, Scouts

@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tasks import evaluation, ledger, monitoring, scouting, training, trial, validation, watching
+from tasks.checks import Check, History
 from tasks.episodes import severity
 from tasks.gates import Evidence, GatePolicy, refusal_reason, verdicts
 from tasks.labels import as_usable, known
 from tasks.metrics import score
-from tasks.policy import Check, History, known_history, retrain_reason
+from tasks.policy import known_history, retrain_reason
 from tasks.promotion import gain_told
 from tasks.replaying import AUTOMATION, NO_CHAMPION, Policies, Step, faults_told
 from tasks.scouting import Scouted, Scouts

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tasks.checks import Check, Performance
 from tasks.drawing import SHARE, distances, drawing, headline
-from tasks.policy import Check, Performance
 from tasks.signals.models import Signal
 from tasks.windows import Window
 

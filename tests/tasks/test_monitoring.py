@@ -6,8 +6,9 @@ import pytest
 
 from tasks import ledger
 from tasks.acceptance import acceptance
+from tasks.checks import Check, ColumnDrift, History, Performance
 from tasks.collection import observations
-from tasks.drift import ColumnDrift, DriftPolicy
+from tasks.drift import DriftPolicy
 from tasks.episodes import open_episode
 from tasks.ledger import Decision
 from tasks.monitoring import (
@@ -22,7 +23,7 @@ from tasks.monitoring import (
     performance,
     scouts_of,
 )
-from tasks.policy import Check, History, Performance, RetrainPolicy
+from tasks.policy import RetrainPolicy
 from tasks.registry import Champion
 from tasks.scoring import predicted, scored_rows
 from tasks.signals.health import Fault
