@@ -1,15 +1,12 @@
 """Say what Evidently draws of a check: our own verdict first, and nothing that contradicts it."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from tasks.checks import Check
 from tasks.episodes import away, severity
 from tasks.signals.models import Family, Signal
-
-if TYPE_CHECKING:
-    from tasks.checks import Check
 
 OF_A_COLUMN: tuple[Family, ...] = ("features", "missing", "prediction", "target")
 """What is told of one column by itself."""
@@ -33,7 +30,7 @@ class Drawing(BaseModel):
         return self.distances.get(column, 0.0) > 1.0
 
 
-def drawing(check: "Check") -> Drawing:
+def drawing(check: Check) -> Drawing:
     """Return what is drawn of a check; what it could not tell is left out."""
     seen = check.performance
     known = {
@@ -67,7 +64,7 @@ def distances(signals: Iterable[Signal]) -> dict[str, float]:
     return found
 
 
-def headline(check: "Check") -> str:
+def headline(check: Check) -> str:
     """Say as markdown what the limits make of the window, and what the rest of the page is worth."""
     seen, share = check.performance, check.drifted_share
     told = "no feature could be told" if share is None else f"{share:.0%} of the features lie beyond their limits"

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tasks.checks import ColumnDrift
+from tasks.drawing import Drawing
+
 if TYPE_CHECKING:
     import pandas as pd
     from evidently.core.report import Snapshot
-
-    from tasks.checks import ColumnDrift
-from tasks.drawing import Drawing
 
 Kind = Literal["numeric", "categorical"]
 METHODS: Mapping[Kind, str] = {"numeric": "wasserstein", "categorical": "jensenshannon"}
