@@ -2,8 +2,9 @@
 
 from prefect import flow
 
+from tasks.asking import ask_for_retrain, history, keep_findings, show_check
 from tasks.drift import DriftPolicy
-from tasks.monitoring import ask_for_retrain, history, keep_findings, log_numbers, measure, show_check
+from tasks.monitoring import log_numbers, measure
 from tasks.policy import RetrainPolicy, retrain_reason
 from tasks.probation import judge_probation
 from tasks.promotion import settle

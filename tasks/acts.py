@@ -8,7 +8,7 @@ from prefect.cache_policies import NO_CACHE
 from tasks import episodes, ledger, reporting
 from tasks.acceptance import acceptance
 from tasks.ledger import Decision
-from tasks.monitoring import newest_look
+from tasks.looking import newest_look
 from tasks.usecases import use_case
 
 

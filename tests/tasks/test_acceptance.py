@@ -9,7 +9,7 @@ from tasks.acceptance import CannotAcceptError, acceptance, accepted
 from tasks.acts import accept_faults, mute_episode
 from tasks.episodes import open_episode
 from tasks.ledger import Decision
-from tasks.monitoring import keep_looks
+from tasks.looking import keep_looks
 from tasks.signals.health import Fault
 from tasks.watching import Look, without
 from tasks.windows import Window
