@@ -1,6 +1,7 @@
 """Retraining policies of other packages, asked as a policy of ours is; they need `pip install river retrainopt`."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -64,7 +65,7 @@ class RetrainOpt(BaseModel):
         from retrainopt import DecisionAction
 
         policy = _learned(seen, self.price if seen.price is None else seen.price)
-        state = _state(_losses(seen, own_scores(seen)), seen.now, seen.now - seen.champion)
+        state = _state(_losses(own_scores(seen), seen.greater_is_better), seen.now, seen.now - seen.champion)
         if policy is None or state is None:
             return None
         decision = policy.decide(state, train_size=1)
@@ -74,18 +75,27 @@ class RetrainOpt(BaseModel):
 def _learned(seen: Moment, price: float) -> Any:
     """Return the policy fitted to the rehearsal's optimal plan; None where the rehearsal is too short."""
     import numpy as np
-    from retrainopt import Decision, DecisionAction, LearnedOnlinePolicy
 
     size = seen.first + 1
-    scores = seen.scores[:size, :size]
+    rehearsed = np.ascontiguousarray(seen.scores[:size, :size], dtype=float)
+    return _fitted(rehearsed.tobytes(), size, price, seen.greater_is_better)
+
+
+@lru_cache(maxsize=256)
+def _fitted(rehearsed: bytes, size: int, price: float, greater: bool) -> Any:
+    """Return the policy fitted to the bytes of a rehearsal's scores: every moment asks for the same one again."""
+    import numpy as np
+    from retrainopt import Decision, DecisionAction, LearnedOnlinePolicy
+
+    scores = np.frombuffer(rehearsed).reshape(size, size)
     begin = next((number for number in range(size) if not np.isnan(scores[number]).all()), size)
     if size - begin < 4:
         return None
-    plan = _cheapest_plan(scores, begin, price, seen.greater_is_better)
+    plan = _cheapest_plan(scores, begin, price, greater)
     live, states, decisions = begin, [], []
     for now in range(begin + 1, size):
         known = [float(one) for one in scores[live, live + 1 : now + 1] if one == one]
-        state = _state(_losses(seen, known), now, now - live)
+        state = _state(_losses(known, greater), now, now - live)
         if state is None:
             continue
         retrain = now in plan
@@ -102,8 +112,8 @@ def _cheapest_plan(scores: "np.ndarray", begin: int, price: float, greater: bool
     return found[costs.index(min(costs))].schedule
 
 
-def _losses(seen: Moment, scores: Sequence[float]) -> list[float]:
-    return [-one if seen.greater_is_better else one for one in scores]
+def _losses(scores: Sequence[float], greater: bool) -> list[float]:
+    return [-one if greater else one for one in scores]
 
 
 def _state(losses: Sequence[float], step: int, elapsed: int) -> Any:

@@ -20,8 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import synthetic
+from benchmarks.goals import goals_text, pays
 from benchmarks.peers import RetrainOpt, River
 from benchmarks.streams import drafted, store, weekly, workshop
+from tasks.backtest.alarming import alarm_of
 from tasks.backtest.drifting import drifted_share
 from tasks.backtest.fits import matrix, model_row
 from tasks.backtest.judging import Bench, Verdict, verdicts
@@ -38,6 +40,7 @@ from tasks.backtest.policies import (
     Never,
     OutsideInterval,
     PerformanceDrop,
+    calibrated_alarm,
 )
 from tasks.backtest.regret import RegretPolicy
 from tasks.backtest.simulation import BacktestGate, History
@@ -63,13 +66,14 @@ def main() -> None:
     parser.add_argument("--state", type=Path, help="folder that keeps tables and models for the next run")
     parser.add_argument("--out", default="policies", help="name of the files written to benchmarks/results")
     options = parser.parse_args()
-    found = {}
+    found: dict[str, Any] = {}
+    said = {_name(words): words["PAYS"] == "yes" for words in options.data if "PAYS" in words}
     with workshop(options.state) as package:
         for name, problem in streams(options.data, package, own=not options.only_data).items():
-            found[name] = played_stream(problem)
+            found[name] = played_stream(problem, said.get(name))
             print(stream_table(name, found[name]), flush=True)
             keep(options.out, found, command(options))
-    print(summary(found))
+    print(f"{summary(found)}\n\n{goals_text(found, OWN)}")
 
 
 def streams(tables: list[dict[str, str]], package: Path, *, own: bool) -> dict[str, UseCase]:
@@ -78,8 +82,10 @@ def streams(tables: list[dict[str, str]], package: Path, *, own: bool) -> dict[s
     for name, path in made.items():
         synthetic.table(name).to_parquet(path)
     given = [{"DATA": str(path), "TIME": "time", "TARGET": "target"} for path in made.values()] + tables
-    names = [Path(words["DATA"]).stem.lower().replace("-", "_") for words in given]
-    found = {name: drafted(name, {"KEY": "row"} | words, package) for name, words in zip(names, given, strict=True)}
+    described = {
+        _name(words): {"KEY": "row"} | {word: text for word, text in words.items() if word != "PAYS"} for words in given
+    }
+    found = {name: drafted(name, words, package) for name, words in described.items()}
     return found | {name: weekly(name, package) for name in ("weather", "flights") if own}
 
 
@@ -95,6 +101,7 @@ def policies(price: float) -> dict[str, Policy]:
         "loss 10% above first": LossAboveFirst(share=0.1),
         "outside interval": OutsideInterval(false_alarms=0.05),
         "Evidently preset": EvidentlyPreset(share=0.5),
+        "calibrated alarm": calibrated_alarm,
         "CARA-T": Cara(variant="threshold", price=price),
         "CARA-CT": Cara(variant="cumulative", price=price),
         "CARA-P": Cara(variant="periodic", price=price),
@@ -108,7 +115,7 @@ def policies(price: float) -> dict[str, Policy]:
     return found
 
 
-def played_stream(problem: UseCase) -> dict[str, Any]:
+def played_stream(problem: UseCase, said_to_pay: bool | None) -> dict[str, Any]:
     """Train the stream's models, play every policy, and return what became of it."""
     began = time.perf_counter()
     plan = plan_for(problem, store(problem), SPAN)
@@ -119,7 +126,9 @@ def played_stream(problem: UseCase) -> dict[str, Any]:
     fitted = time.perf_counter() - began
     known = verdicts(policies(bench.prices[-1] * TABLE_PRICE), bench)
     full = bench.best_with(len(bench.moments))
+    kept = [one.model_dump(exclude={"outcome"}) | _moments(one) for one in known]
     return {
+        "pays": pays(kept) if said_to_pay is None else said_to_pay,
         "metric": problem.metric,
         "windows": bench.windows,
         "window_days": problem.window.total_seconds() / 86_400,
@@ -128,7 +137,7 @@ def played_stream(problem: UseCase) -> dict[str, Any]:
         "highest_price": bench.prices[-1],
         "seconds_to_train": fitted,
         "seconds_to_play": time.perf_counter() - began - fitted,
-        "verdicts": [one.model_dump(exclude={"outcome"}) | _moments(one) for one in known],
+        "verdicts": kept,
     }
 
 
@@ -140,6 +149,7 @@ def history(plan: Plan, problem: UseCase) -> History:
         scouts=matrix(plan, "scout"),
         greater_is_better=metric(problem.metric).greater_is_better,
         drifted=drifted_share(plan),
+        alarm=alarm_of(plan),
     )
 
 
@@ -174,18 +184,23 @@ def keep(name: str, found: Mapping[str, Any], said: str) -> None:
     RESULTS.mkdir(exist_ok=True)
     whole = {"command": said, "streams": found}
     (RESULTS / f"{name}.json").write_text(json.dumps(whole, indent=2) + "\n")
-    text = f"# Retraining policies compared\n\nMade by `{said}`.\n\n## All streams\n\n{summary(found)}\n"
+    text = f"# Retraining policies compared\n\nMade by `{said}`.\n\n## Goals\n\n"
+    text += f"{goals_text(found, OWN)}\n\n## All streams\n\n{summary(found)}\n"
     (RESULTS / f"{name}.md").write_text(text + "".join(stream_table(*one) for one in found.items()))
 
 
 def command(options: argparse.Namespace) -> str:
     """Return the command without the folders of this machine."""
-    back = {"TIME": "time", "TARGET": "target", "KIND": "kind", "LABEL_TIME": "label-time", "MATURE": "mature"}
+    back = {word.upper().replace("-", "_"): word for word in _WORDS}
     words = ["python -m benchmarks.policies", *(["--only-data"] if options.only_data else [])]
     for table in options.data:
         words.append(f"--data {Path(table['DATA']).name}")
         words += [f"--{back[word]} {text}" for word, text in table.items() if word in back]
     return " ".join(words)
+
+
+def _name(words: Mapping[str, str]) -> str:
+    return Path(words["DATA"]).stem.lower().replace("-", "_")
 
 
 def _moments(one: Verdict) -> dict[str, Any]:
@@ -218,6 +233,7 @@ _WORDS = {
     "target": "its column to predict",
     "kind": "binary, multiclass or regression, where the target leaves it open",
     "label-time": "its column of label time",
+    "pays": "yes or no: whether retraining is taken to pay; else, whether doing it always surely gains",
     "mature": "its column, or a delay, from when on a label is a fair sample",
 }
 

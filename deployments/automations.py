@@ -40,7 +40,8 @@ def crash_the_silent() -> "AutomationCore":
     """Return the automation that marks a run as crashed whose heartbeats stop before it has ended or paused.
 
     The open-source server sends no such verdict by itself: a run whose process was killed stays "Running" for good,
-    and holds its deployment's only slot.
+    and holds its deployment's only slot. A last heartbeat that arrives after the end of its run makes the trigger fire
+    for nothing (PrefectHQ/prefect#18653); the server then refuses, as the change is not forced.
     """
     from prefect.client.schemas.objects import StateType
     from prefect.events.actions import ChangeFlowRunState
@@ -64,7 +65,7 @@ def crash_the_silent() -> "AutomationCore":
                 name="Crashed",
                 state=StateType.CRASHED,
                 message="Its heartbeats stopped: the process is gone.",
-                force=True,
+                force=False,
             )
         ],
     )

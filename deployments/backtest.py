@@ -8,7 +8,7 @@ import yaml
 from rich.console import Console
 
 from deployments.environment import environment
-from deployments.startup import PREFECT_FILE, CannotStart, ready_system
+from deployments.startup import CannotStart, prefect_files, ready_system
 from tasks.settings import Settings
 
 WORDS = ("NAME", "PRICE", "AS_OF", "CANDIDATE", "WORKERS")
@@ -23,6 +23,7 @@ def main() -> None:
     except (CannotStart, ValueError) as refusal:
         sys.exit(str(refusal))
     os.environ.update(environment(settings))
+    collect_if_empty(given, console)
     from flows.backtest import backtest
 
     console.print(backtest(**backtest.validate_parameters(given)), highlight=False, markup=False)
@@ -30,20 +31,47 @@ def main() -> None:
 
 
 def parameters(words: list[str]) -> dict[str, Any]:
-    """Return the flow's parameters: the numbers of `deployments/prefect.yaml`, and what the words say.
+    """Return the flow's parameters: the numbers of the deployment `backtest/NAME`, and what the words say.
 
     Raises:
-        ValueError: NAME is missing, or a word is unknown.
+        ValueError: NAME is missing, a word is unknown, or no file in deployments/ declares the deployment.
     """
     said = dict(word.partition("=")[::2] for word in words)
     if unknown := sorted(set(said) - set(WORDS)):
         raise ValueError(f"expected {', '.join(WORDS)}, found {', '.join(unknown)}")
     if not said.get("NAME"):
         raise ValueError("expected NAME=, one of the files in usecases/, found none")
-    deployed = yaml.safe_load(PREFECT_FILE.read_text())["deployments"]
-    numbers = next(one["parameters"] for one in deployed if one["entrypoint"].endswith(":backtest"))
     asked = {word.lower(): text for word, text in said.items() if word != "NAME" and text}
-    return numbers | asked | {"usecase": said["NAME"]}
+    return deployed(said["NAME"], "backtest") | asked | {"usecase": said["NAME"]}
+
+
+def collect_if_empty(given: dict[str, Any], console: Console) -> None:
+    """Store a problem's history, by its deployments `collect` and `replay`, unless there is something stored already.
+
+    It is collected up to `as_of` or, without one, to the end of the replay: a history may have ended.
+    """
+    from flows.collect import collect
+    from tasks.collection import observations
+    from tasks.usecases import use_case
+
+    name = given["usecase"]
+    if observations(use_case(name)).exists():
+        return
+    console.print(f"Nothing of {name} is stored yet: collecting its history ...", highlight=False)
+    until = given.get("as_of") or deployed(name, "replay")["over"]["end"]
+    collect(**collect.validate_parameters(deployed(name, "collect") | {"as_of": until}))
+
+
+def deployed(name: str, flow: str) -> dict[str, Any]:
+    """Return the parameters of the deployment `flow/NAME`, from whichever file in deployments/ declares it."""
+    for file in prefect_files():
+        for one in yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]:
+            if one["name"] == name and one["entrypoint"] == f"flows/{flow}.py:{flow}":
+                return one["parameters"]
+    raise ValueError(
+        f"No file in deployments/ declares the deployment {flow}/{name}, whose numbers are needed. "
+        "Describe a new problem with `make new`, or copy that of flights in deployments/prefect.yaml."
+    )
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 from prefect import flow
 
+from tasks.asking import ask_for_retrain, history, keep_findings, show_check
 from tasks.drift import DriftPolicy
-from tasks.monitoring import ask_for_retrain, history, keep_findings, measure, show_check
+from tasks.monitoring import log_numbers, measure
 from tasks.policy import RetrainPolicy, retrain_reason
 from tasks.probation import judge_probation
 from tasks.promotion import settle
@@ -35,6 +36,7 @@ def monitor(usecase: UseCaseName, drift: DriftPolicy, policy: RetrainPolicy, as_
         return tell_no_champion(usecase)
 
     check = measure(usecase, champion, now, drift, policy)
+    log_numbers(check, champion)
     past = history(usecase, champion, now)
     keep_findings(check, past)
     reason = retrain_reason(check, past, policy)

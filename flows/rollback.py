@@ -1,16 +1,12 @@
 """Rollback: make an earlier version live again."""
 
-from typing import Annotated
-
 from prefect import flow
-from pydantic import Field
 
+from tasks.ledger import Reason
 from tasks.reporting import run_name
 from tasks.rollbacks import serving, take_back, target
 from tasks.usecases import UseCaseName
 from tasks.windows import AsOf, moment
-
-Reason = Annotated[str, Field(pattern=r"\S", description="Why; kept in the ledger")]
 
 
 @flow(flow_run_name=run_name)

@@ -109,6 +109,11 @@ def quarantine_records(
     ]
 
 
+def held(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
+    """Return the schema's columns of good rows in their declared dtypes; no value changes."""
+    return rows[list(problem.columns)].astype(problem.dtypes)
+
+
 @task(cache_policy=NO_CACHE)
 def list_windows(usecase: str, as_of: datetime) -> list[Window]:
     """Return the periods that a collection at `as_of` has to read."""
@@ -133,7 +138,7 @@ def collect_window(usecase: str, window: Window, as_of: datetime, policy: BatchP
     bad = faults != ""
     records = quarantine_records(rows[bad], faults[bad], problem, as_of)
     aside = quarantine(problem).append_new(quarantine(problem).rows(records).drop_duplicates("id"))
-    stored = _stored(_held(rows[~bad], problem), problem, as_of)
+    stored = _stored(held(rows[~bad], problem), problem, as_of)
     observations(problem).compact(MOST_FILES)
     return Collected(
         window=window,
@@ -182,11 +187,6 @@ def _stored(good: "pd.DataFrame", problem: UseCase, as_of: datetime) -> Written:
     times = table.read(columns=[problem.event_time, problem.label_time])
     known_later = (times[problem.event_time] >= as_of) | (times[problem.label_time] > as_of)
     return table.append_new(good) if known_later.any() else table.upsert(good)
-
-
-def _held(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
-    """Return the schema's columns of good rows in their declared dtypes; no value changes."""
-    return rows[list(problem.columns)].astype(problem.dtypes)
 
 
 @task(cache_policy=NO_CACHE)

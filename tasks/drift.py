@@ -1,13 +1,13 @@
-"""Compare a window's columns with a reference, with Evidently; the only module that knows it."""
+"""Compare a window's columns with a reference, with Evidently; how that is shown is told in `tasks/dashboards.py`."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tasks.settings import Settings
+from tasks.checks import ColumnDrift
+from tasks.drawing import Drawing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["numeric", "categorical"]
 METHODS: Mapping[Kind, str] = {"numeric": "wasserstein", "categorical": "jensenshannon"}
+NEVER = 1e12
 
 
 class DriftPolicy(BaseModel):
@@ -33,24 +34,6 @@ class DriftPolicy(BaseModel):
     )
     min_rows: int = Field(ge=1, description="Fewest rows, on either side, that are compared")
     max_rows: int = Field(ge=100, description="Most rows, on either side, that are compared; more are sampled")
-
-
-class ColumnDrift(BaseModel):
-    """What was found out about one column."""
-
-    model_config = ConfigDict(frozen=True)
-
-    column: str
-    method: str
-    threshold: float
-    value: float | None
-    """The distance, or None where it could not be computed; `note` says why."""
-    drifted: bool | None
-    """None means unknown, not "no"."""
-    reference_missing: float
-    """Share of missing values in the reference, 0 to 1."""
-    current_missing: float
-    note: str = ""
 
 
 def sampled(rows: "pd.DataFrame", most: int) -> "pd.DataFrame":
@@ -120,15 +103,15 @@ def compared(
     kinds: Mapping[str, Kind],
     policy: DriftPolicy,
     *,
-    outcomes: Collection[str] = (),
     until: datetime,
     name: str,
+    drawing: "Drawing | None" = None,
 ) -> "tuple[list[ColumnDrift], Snapshot]":
     """Return what was found out about each column of `kinds`, in order, and Evidently's snapshot of it.
 
-    Both frames hold all columns of `kinds` and at least one row. Each column comes back, computed or named. The
-    `outcomes` among them (prediction, target) are compared too, but not counted among the drifting columns.
-    The snapshot bears `name` and is dated `until`, so that the UI's axis is event time.
+    Both frames hold all columns of `kinds` and at least one row. Each column comes back, computed or named.
+    The snapshot bears `name` and is dated `until`, so that the UI's axis is event time. It shows the `drawing`, where
+    one is given, and draws as drifted the columns that lie beyond a limit there, instead of those of the policy.
     """
     sides = [
         sampled(side, policy.max_rows)[list(kinds)].apply(lambda values: plain(values, kinds[str(values.name)]))
@@ -141,8 +124,8 @@ def compared(
         and constant_share(sides[0][column], sides[1][column]) is None
     }
     frames = (_declared(side[list(usable)], usable) for side in reversed(sides))
-    snapshot = _report(usable, [one for one in usable if one not in outcomes], policy).run(
-        *frames, timestamp=until, name=name
+    snapshot = _report(usable, policy, drawing).run(
+        *frames, timestamp=until, name=name, additional_data=_ours(drawing), tags=list(drawing.tags) if drawing else []
     )
     distances = _distances(snapshot)
     found = [
@@ -150,49 +133,6 @@ def compared(
         for column, kind in kinds.items()
     ]
     return found, snapshot
-
-
-def save_html(snapshot: "Snapshot", path: Path) -> None:
-    """Write a snapshot as one self-contained HTML file; the file appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    snapshot.save_html(str(partial))
-    partial.replace(path)
-
-
-def publish(snapshot: "Snapshot", project: str, replaces: str) -> tuple[str, str]:
-    """Put a snapshot behind Evidently's UI in place of the run `replaces` (may be empty).
-
-    Returns the run's id and the address where the UI shows it.
-    """
-    from evidently.ui.workspace import Workspace
-
-    workspace = Workspace.create(str(Settings().evidently_workspace))
-    home = _project(workspace, project)
-    if replaces in {str(run) for run in workspace.list_runs(home.id)}:
-        workspace.delete_run(home.id, replaces)
-    run = workspace.add_run(home.id, snapshot, include_data=False)
-    return str(run.id), f"{Settings().evidently_url}/projects/{home.id}/reports/{run.id}"
-
-
-def _project(workspace: Any, name: str) -> Any:
-    found = [project for project in workspace.search_project(name) if project.name == name]
-    return found[0] if found else _with_dashboard(workspace.create_project(name))
-
-
-def _with_dashboard(project: Any) -> Any:
-    """Give a new project its panels: how much drifts, and on how many rows that was seen."""
-    from evidently.sdk.models import PanelMetric
-    from evidently.sdk.panels import DashboardPanelPlot
-
-    plot: dict[str, Any] = {"plot_type": "line"}
-    share = PanelMetric(metric="DriftedColumnsCount", metric_labels={"value_type": "share"}, legend="share")
-    for title, measured in (
-        ("Share of drifting columns", share),
-        ("Rows compared", PanelMetric(metric="RowCount", legend="rows")),
-    ):
-        project.dashboard.add_panel(DashboardPanelPlot(title=title, size="half", values=[measured], plot_params=plot))
-    return project
 
 
 def _declared(rows: "pd.DataFrame", kinds: Mapping[str, Kind]) -> Any:
@@ -206,24 +146,42 @@ def _declared(rows: "pd.DataFrame", kinds: Mapping[str, Kind]) -> Any:
     return Dataset.from_pandas(rows, columns)
 
 
-def _report(kinds: Mapping[str, Kind], counted: list[str], policy: DriftPolicy) -> Any:
-    """Return the report that measures each column by our method and threshold, and counts the `counted` that drift."""
+def _report(kinds: Mapping[str, Kind], policy: DriftPolicy, drawing: "Drawing | None") -> Any:
+    """Return the report that measures each column by our method, below what the drawing says."""
     from evidently import Report
-    from evidently.metrics import DriftedColumnsCount, RowCount, ValueDrift
+    from evidently.metrics import RowCount, ValueDrift
 
-    thresholds: Mapping[Kind, float] = {
-        "numeric": policy.numeric_threshold,
-        "categorical": policy.categorical_threshold,
+    from tasks.drawn_metrics import Ours
+
+    first = [Ours()] if drawing else []
+    each = [
+        ValueDrift(column=name, method=METHODS[kind], threshold=_threshold(name, kind, policy, drawing))
+        for name, kind in kinds.items()
+    ]
+    return Report([*first, RowCount(), *each])
+
+
+def _threshold(name: str, kind: Kind, policy: DriftPolicy, drawing: "Drawing | None") -> float:
+    """Return the distance from which Evidently draws a drift: any where the drawing has one, none where it has none."""
+    if drawing is not None:
+        return 0.0 if drawing.beyond(name) else NEVER
+    return policy.numeric_threshold if kind == "numeric" else policy.categorical_threshold
+
+
+def _ours(drawing: "Drawing | None") -> "dict[str, pd.DataFrame] | None":
+    """Return the drawing as the additional data of a report."""
+    import pandas as pd
+
+    from tasks.drawn_metrics import HEADLINE, OURS
+
+    if drawing is None:
+        return None
+    told = (("window", drawing.numbers), ("column", drawing.distances))
+    rows = [(role, name, value) for role, numbers in told for name, value in numbers.items()]
+    return {
+        OURS: pd.DataFrame(rows, columns=["role", "name", "value"]),
+        HEADLINE: pd.DataFrame({HEADLINE: [drawing.headline]}),
     }
-    count = DriftedColumnsCount(
-        columns=counted,
-        num_method=METHODS["numeric"],
-        num_threshold=policy.numeric_threshold,
-        cat_method=METHODS["categorical"],
-        cat_threshold=policy.categorical_threshold,
-    )
-    each = [ValueDrift(column=name, method=METHODS[kind], threshold=thresholds[kind]) for name, kind in kinds.items()]
-    return Report([RowCount(), *([count] if counted else []), *each])
 
 
 def _distances(snapshot: "Snapshot") -> dict[str, float]:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -22,18 +22,22 @@ Kind = Literal[
     "rolled back",
     "fault",
     "fault lasts",
+    "fault accepted",
     "drift found",
     "muted",
     "episode closed",
 ]
 ANSWERS: tuple[Kind, ...] = ("promoted", "refused")
 """What closes a request to retrain."""
-FAULTS: tuple[Kind, ...] = ("fault", "fault lasts")
+FAULTS: tuple[Kind, ...] = ("fault", "fault lasts", "fault accepted")
 """What is said of the data themselves."""
 MOVES: tuple[Kind, ...] = ("promoted", "rolled back")
 """What makes another version live."""
-BY_MOMENT: tuple[Kind, ...] = ("retrain asked", "on probation", "fault", "fault lasts", "drift found", "muted")
+BY_MOMENT: tuple[Kind, ...] = ("retrain asked", "on probation", *FAULTS, "drift found", "muted")
 """What is decided at most once at a moment; all else at most once about the decision that it answers."""
+
+Reason = Annotated[str, Field(pattern=r"\S", description="Why; kept in the ledger")]
+"""A person's, which must not be blank."""
 
 
 class Decision(BaseModel):

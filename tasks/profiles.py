@@ -36,6 +36,19 @@ def watch_told(watch: Watch) -> dict[str, Any]:
     return {WATCH: watch.model_dump(mode="json")}
 
 
+def limits_told(watch: Watch) -> dict[str, float]:
+    """Return the handful of numbers by which one version's limits are compared with another's."""
+    limits = watch.limits
+    return {
+        "statistics": len(limits.statistics),
+        "false alarms a year": limits.policy.false_alarms_per_year,
+        "checks a year": limits.checks_per_year,
+        "reference blocks": limits.blocks,
+        "reference rows": limits.rows,
+        "fallback": float(limits.basis != "windows"),
+    }
+
+
 def learned(problem: UseCase, rows: "pd.DataFrame", until: datetime, run_id: str, policy: WatchPolicy) -> Watch:
     """Return what is ordinary for the model of a run, by the rows of its training window and its rolling predictions.
 

@@ -125,6 +125,7 @@ def _registered(request: Request, trained: Trained, told: dict[str, Any], watch:
     known = training.labelled(rows, problem, trained.window.end)
     ordinary = profiles.learned(problem, rows, trained.window.end, trained.run_id, watch)
     profile = tracking.log_profile(trained.run_id, profiles.profile(known, problem) | profiles.watch_told(ordinary))
+    tracking.log_limits(trained.run_id, profiles.limits_told(ordinary), ordinary.note)
     score = trained.evidence.challenger
     assert score is not None
     facts = ModelFacts(

@@ -4,12 +4,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tasks import evaluation, ledger, monitoring, scouting, training, trial, validation, watching
+from tasks import asking, evaluation, ledger, looking, scouting, training, trial, validation, watching
+from tasks.checks import Check, History
 from tasks.episodes import severity
 from tasks.gates import Evidence, GatePolicy, refusal_reason, verdicts
 from tasks.labels import as_usable, known
 from tasks.metrics import score
-from tasks.policy import Check, History, known_history, retrain_reason
+from tasks.policy import known_history, retrain_reason
 from tasks.promotion import gain_told
 from tasks.replaying import AUTOMATION, NO_CHAMPION, Policies, Step, faults_told
 from tasks.scouting import Scouted, Scouts
@@ -110,7 +111,7 @@ def played(play: Play, before: datetime | None, now: datetime) -> Step:
     scored = _scored(play, play.live, before, now)
     check = _checked(play, play.live, visible, now)
     past = _history(play, play.live, visible, now)
-    found = monitoring.findings(check, past)
+    found = asking.findings(check, past)
     play.decided += found
     reason = retrain_reason(check, past, play.policies.policy)
     verdict = "" if reason is None else _retrained(play, visible, now, _asked(play, check, reason))
@@ -216,16 +217,16 @@ def _checked(play: Play, live: Live, visible: "pd.DataFrame", now: datetime) -> 
     window = window_before(now, problem.window)
     since = visible[visible[problem.event_time] >= window.start - problem.look_back - problem.window]
     said = _said(play, since, live.version)
-    live.looks[:] = monitoring.brought_up_to_date(problem, watch, live.looks, since, said, now)
+    live.looks[:] = looking.brought_up_to_date(problem, watch, live.looks, since, said, now)
     inside = since[problem.event_time] >= window.start
     good = watching.last_good(live.looks)
     live.looks.append(watching.looked(problem, watch, since[inside], said[inside], window, now, good))
     # A row is predicted when it comes, so no model that predicts it has learned from it.
     current = since[inside]
     by_any = current[play.by[current.index] > 0]
-    told = training.as_columns(monitoring.PREDICTION, problem, play.said[by_any.index])
-    seen = monitoring.performance(by_any.assign(**told, in_training=False), problem, live.expected)
-    check = monitoring.judged_check(problem, watch, live.looks, str(live.version), seen)
+    told = training.as_columns(watching.PREDICTION, problem, play.said[by_any.index])
+    seen = looking.performance(by_any.assign(**told, in_training=False), problem, live.expected)
+    check = looking.judged_check(problem, watch, live.looks, str(live.version), seen)
     return (
         check if play.policies.policy.regret is None else check.model_copy(update={"scouts": _scouts(play, live, now)})
     )
@@ -267,7 +268,7 @@ def _said(play: Play, rows: "pd.DataFrame", version: int) -> "pd.DataFrame":
 
     places = rows.index.to_numpy()
     held = np.where((play.by[places] == version)[:, None], play.said[places], np.nan)
-    return pd.DataFrame(training.as_columns(monitoring.PREDICTION, play.problem, held), index=rows.index)
+    return pd.DataFrame(training.as_columns(watching.PREDICTION, play.problem, held), index=rows.index)
 
 
 def _history(play: Play, live: Live, visible: "pd.DataFrame", now: datetime) -> History:
@@ -325,7 +326,7 @@ def _retrained(play: Play, visible: "pd.DataFrame", now: datetime, asked: str = 
     model = fitted_at(play, now, challenger)
     trained = training.training_window(problem, now)
     held = training.from_columns(evaluated, challenger, problem)
-    unseen = pd.DataFrame(training.as_columns(monitoring.PREDICTION, problem, held), index=evaluated.index)
+    unseen = pd.DataFrame(training.as_columns(watching.PREDICTION, problem, held), index=evaluated.index)
     watch = _learned_watch(play, now, unseen)
     play.live = Live(version, model, challenger, trained, evidence.challenger, watch)
     play.first = play.first or play.live

@@ -10,12 +10,13 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tasks import ledger, registry, reporting, training
+from tasks.asking import tell_automations
 from tasks.collection import Collected
 from tasks.datasets import Dataset, arrow_schema
 from tasks.drift import DriftPolicy
 from tasks.gates import GatePolicy
+from tasks.looking import live_predictions
 from tasks.metrics import score
-from tasks.monitoring import live_predictions, tell_automations
 from tasks.policy import RetrainPolicy
 from tasks.promotion import PromotionPolicy
 from tasks.scoring import IN_TRAINING, MODEL_VERSION, PREDICTION, Scored

@@ -7,9 +7,10 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks import ledger, reporting, runs
-from tasks.collection import observations, quarantine
+from tasks.collection import observations
 from tasks.datasets import latest
 from tasks.monitoring import checks
+from tasks.readmitting import still_aside
 from tasks.status import CheckTold, Status, Stored, page, summary
 from tasks.usecases import UseCase, use_case
 
@@ -61,12 +62,11 @@ def _measured(row: "pd.Series") -> dict:
 
 
 def stored_told(problem: UseCase, as_of: datetime) -> Stored:
-    """Return how many rows and labels had come by a moment, the newest of each, and what was set aside by reason."""
+    """Return how many rows and labels had come by a moment, the newest of each, and what is set aside by reason."""
     rows = observations(problem).read(columns=[problem.event_time, problem.label_time, problem.target])
     seen = rows[rows[problem.event_time] < as_of]
     labelled = seen[(seen[problem.label_time] <= as_of) & seen[problem.target].notna()]
-    aside = quarantine(problem).read(columns=["reasons", "quarantined_at"])
-    aside = aside[aside["quarantined_at"] <= as_of]
+    aside = still_aside(problem, as_of)
     reasons = aside["reasons"].str.split("; ").explode().value_counts()
     return Stored(
         rows=len(seen),

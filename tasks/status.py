@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from tasks import reporting
+from tasks.episodes import open_episode
 from tasks.ledger import Decision, moves
 
 NEWEST = 10
@@ -91,6 +92,21 @@ def open_matters(history: tuple[Decision, ...]) -> tuple[Decision, ...]:
     )
 
 
+def drift_told(status: Status) -> str:
+    """Say since when a drift is open and why, and how far it has come: asked, refused, muted."""
+    standing = open_episode(status.decisions)
+    if standing is None:
+        return "none"
+    parts = [f"since {standing.opened:%Y-%m-%d %H:%M} ({age(standing.opened, status.as_of)}): {standing.reason}"]
+    if standing.asked is not None:
+        parts.append(f"a retrain was asked for at {standing.asked:%Y-%m-%d %H:%M}")
+    if standing.refused is not None:
+        parts.append(f"its challenger was refused at {standing.refused:%Y-%m-%d %H:%M}: {standing.refusal}")
+    if standing.muted_until is not None and standing.muted_until > status.as_of:
+        parts.append(f"muted until {standing.muted_until:%Y-%m-%d %H:%M}")
+    return "; ".join(parts)
+
+
 def age(then: datetime | None, now: datetime) -> str:
     """Say how long ago `then` was, in the largest unit of which there are two."""
     if then is None:
@@ -115,6 +131,7 @@ def facts(status: Status) -> dict[str, str]:
     stored, now = status.stored, status.as_of
     return {
         "champion": champion_told(status),
+        "open drift": drift_told(status),
         "rows": f"{stored.rows}, the newest {age(stored.newest_row, now)}",
         "labels": f"{stored.labelled}, the newest {age(stored.newest_label, now)}",
         "quarantine": f"{stored.in_quarantine} rows",

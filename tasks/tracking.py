@@ -1,8 +1,9 @@
 """Keep one retrain's evidence as one MLflow run that a reviewer can read."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from importlib.metadata import version as installed
 from typing import TYPE_CHECKING, Any
 
@@ -131,6 +132,36 @@ def log_profile(run_id: str, profile: dict[str, Any]) -> str:
 
     MlflowClient().log_dict(run_id, profile, PROFILE)
     return f"runs:/{run_id}/{PROFILE}"
+
+
+def log_limits(run_id: str, numbers: dict[str, float], note: str) -> None:
+    """Keep in a run, as metrics and in a sentence, by what the alarm of its model rings."""
+    from mlflow import MlflowClient
+
+    for name, number in numbers.items():
+        MlflowClient().log_metric(run_id, f"limits/{name}", number)
+    MlflowClient().set_tag(run_id, "evergreen.limits", note)
+
+
+def log_check(run_id: str, numbers: Mapping[str, float], at: datetime) -> None:
+    """Keep a check's numbers as points of metrics of its model's run, dated `at`; told again, equal ones stay once.
+
+    A run that is gone keeps none.
+    """
+    from mlflow import MlflowClient
+    from mlflow.entities import LifecycleStage, Metric
+    from mlflow.exceptions import MlflowException
+
+    seconds = int(at.timestamp())
+    points = [Metric(f"check/{name}", number, 1000 * seconds, seconds // 60) for name, number in numbers.items()]
+    try:
+        run = MlflowClient().get_run(run_id)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return
+    if run.info.lifecycle_stage == LifecycleStage.ACTIVE:
+        MlflowClient().log_batch(run_id, metrics=points)
 
 
 def log_unseen_predictions(run_id: str, rows: "pd.DataFrame") -> None:

@@ -15,6 +15,8 @@ USUAL_PERIODS = 8
 """How many of the newest complete periods tell what volume is usual."""
 FEWEST_PERIODS = 3
 """Below this many complete periods no volume is called unusual."""
+REPEATED = "borne by a later row too"
+"""What is said of a row that gave way to another of its key."""
 
 
 class BatchPolicy(BaseModel):
@@ -147,7 +149,7 @@ def _repeated(rows: "pd.DataFrame", key: tuple[str, ...]) -> "pd.Series":
     import pandas as pd
 
     again = rows.duplicated(list(key), keep="last")
-    return pd.Series(f"key {', '.join(key)}: borne by a later row too", index=rows.index[again])
+    return pd.Series(f"key {', '.join(key)}: {REPEATED}", index=rows.index[again])
 
 
 def _unparsed(rows: "pd.DataFrame") -> "pd.Series":

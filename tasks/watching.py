@@ -222,6 +222,14 @@ def lasting(looks: Sequence[Look], policy: FaultPolicy) -> tuple[Fault, ...]:
     return tuple(one for one in looks[-1].faults if one.kind in OF_THE_WORLD and since(one) <= first)
 
 
+def without(looks: Sequence[Look], accepted: Collection[tuple[str, str]]) -> list[Look]:
+    """Return the looks without the faults, by kind and column, that a person has taken for how the world is."""
+    return [
+        one.model_copy(update={"faults": tuple(fault for fault in one.faults if _name(fault) not in accepted)})
+        for one in looks
+    ]
+
+
 def broken(look: Look, lasts: Sequence[Fault]) -> tuple[Fault, ...]:
     """Return the look's faults beside those that last."""
     known = {_name(one) for one in lasts}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.backtest import schedules
-from tasks.backtest.judging import Bench, Verdict, gain_interval
+from tasks.backtest.judging import OWN, Bench, Verdict, gain_interval
 from tasks.backtest.schedules import Cheapest
 
 if TYPE_CHECKING:
@@ -48,21 +48,35 @@ def chosen(found: Sequence[Verdict], bench: Bench, price: float | None = None) -
 
 
 def sentence(pick: Chosen, found: Sequence[Verdict], bench: Bench, metric: str) -> str:
-    """Say in a few words which policy to take, how sure that is, and what retraining always would buy."""
+    """Say which policy to take, how sure that is, and what the system's own and the most eager would buy."""
     one = pick.verdict
-    told = (
-        f"{one.policy}: {metric} {one.score:.4g} with {one.asked} retrains in {bench.windows} windows, "
-        f"{_signed(-one.regret_to_never)} over never retraining ({_signed(one.low)} to {_signed(one.high)} with 90 % "
-        f"certainty)."
-    )
-    if pick.alike:
+    over = f"over {bench.windows} windows of {_days(bench)}"
+    if one.asked == 0:
+        told = f"Keep the first model ({one.policy}): mean {metric} {one.score:.4g} {over}."
+    else:
+        told = (
+            f"Retrain by this rule: {one.policy}. Mean {metric} {one.score:.4g} with {_retrains(one.asked)} {over}, "
+            f"{_signed(-one.regret_to_never)} beside never retraining ({_signed(one.low)} to {_signed(one.high)} with "
+            f"90 % certainty)."
+        )
+    if len(pick.alike) == len(found) - 1 > 0:
+        told += " This history is too short or too noisy to tell any other policy apart from it by what it gains."
+    elif pick.alike:
         told += f" Cannot be told apart from it by what they gain: {', '.join(pick.alike)}."
     most = max(found, key=lambda other: other.asked)
-    if most.asked <= one.asked:
-        return told
-    low, high = gain_interval(bench, most.outcome, one.outcome)
-    more = f"{most.policy} asks for {most.asked - one.asked} retrains more and gains {_signed(low)} to {_signed(high)}"
-    return f"{told} {more}{': it buys nothing' if high <= 0 or low <= 0 <= high else ''}."
+    others = [other for other in found if other.policy == OWN or other is most]
+    return " ".join([told, *(_more(other, one, bench) for other in others[::-1] if other.asked > one.asked)])
+
+
+def _more(other: Verdict, one: Verdict, bench: Bench) -> str:
+    """Say what a policy that retrains more often would buy beyond the chosen one."""
+    low, high = gain_interval(bench, other.outcome, one.outcome)
+    gain = _signed(one.regret_to_never - other.regret_to_never)
+    more = _retrains(other.asked - one.asked)
+    told = f"{more} more ({other.policy}) would gain {gain} ({_signed(low)} to {_signed(high)})"
+    if low > 0:
+        return f"{told}."
+    return f"{told}: {'it does harm' if high < 0 else 'nothing that can be told from noise'}."
 
 
 def flips(found: Sequence[Verdict], bench: Bench) -> list[Cheapest]:
@@ -129,4 +143,14 @@ def _cost_within(one: Verdict, bench: Bench, price: float, start: int, end: int)
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.4g}"
+    """Return a gain with its sign and two digits that matter; nothing has no sign."""
+    return f"{value:+.2g}" if abs(value) > 1e-12 else "0"
+
+
+def _retrains(count: int) -> str:
+    return f"{count} retrain" if count == 1 else f"{count} retrains"
+
+
+def _days(bench: Bench) -> str:
+    days = bench.history.plan.windows[0].length.total_seconds() / 86_400
+    return f"{days:g} day" if days == 1 else f"{days:g} days"

@@ -19,6 +19,8 @@ DRAWS = 400
 """Random schedules that a policy is compared with."""
 PRICES = 21
 NEVER = "never"
+OWN = "regret"
+"""The name of the system's own policy."""
 
 
 class Verdict(BaseModel):

@@ -42,6 +42,8 @@ class Moment:
     """What a retrain costs, in units of the metric times windows; None where nobody said."""
     drifted_share: Callable[[], float | None] = lambda: None
     """Share of the features that Evidently's default preset calls drifted since the champion's training."""
+    alarm: Callable[[], str | None] = lambda: None
+    """Why the calibrated alarm rings by the limits learned at the champion's training, or None while it is silent."""
     errors: "Callable[[], list[np.ndarray]]" = lambda: []
     """The champion's loss on each row of the known windows that it served, oldest window first."""
 

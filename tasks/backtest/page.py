@@ -2,11 +2,12 @@
 
 import html
 import io
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tasks.backtest import advice
-from tasks.backtest.judging import NEVER, Bench, Verdict
+from tasks.backtest.judging import NEVER, OWN, Bench, Verdict
 from tasks.usecases import UseCase
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto
 h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2rem }
 .advice { font-size: 1.1rem; background: #f2f5f8; border-left: 4px solid #33658a; padding: .8rem 1rem }
 table { border-collapse: collapse; font-size: .9rem } td, th { padding: .25rem .6rem; border-bottom: 1px solid #ddd }
-td:not(:first-child), th:not(:first-child) { text-align: right } tr.chosen { background: #eaf1f7; font-weight: 600 }
+th { text-align: left; vertical-align: bottom }
+td:not(:first-child), th:not(:first-child) { text-align: right }
+td { white-space: nowrap }
+tr.chosen { background: #eaf1f7; font-weight: 600 }
 svg { max-width: 100%; height: auto } .note { color: #555; font-size: .9rem }
 """
 _MOST_LINES = 4
@@ -29,7 +33,7 @@ def page(problem: UseCase, found: Sequence[Verdict], bench: Bench, price: float 
     pick = advice.chosen(found, bench, price)
     figures = {
         "The metric over time": over_time(problem, found, bench, pick.verdict),
-        "What retrains buy": frontier(problem, found, bench),
+        "What retrains buy": frontier(problem, found, bench, pick.verdict),
         "What age costs": staleness_figure(problem, bench),
     }
     drawn = "".join(f"<h2>{title}</h2>{_svg(figure)}" for title, figure in figures.items())
@@ -39,8 +43,9 @@ def page(problem: UseCase, found: Sequence[Verdict], bench: Bench, price: float 
         f'<!doctype html><html lang="en"><head>{head}</head><body>'
         f"<h1>{title}</h1><p>{html.escape(problem.question)}</p>"
         f'<p class="advice">{html.escape(advice.sentence(pick, found, bench, problem.metric))}</p>'
-        f"<p>{html.escape(_flips(found, bench))}</p><p>{html.escape(check_sentence(found, bench, price))}</p>"
-        f"{drawn}<h2>All policies</h2>{_table(found, pick.verdict, problem)}{_NOTE}</body></html>"
+        f"<p>{html.escape(check_sentence(found, bench, price))}</p>"
+        f"{drawn}<h2>What a retrain may cost</h2>{_prices(found, bench, problem)}"
+        f"<h2>All policies</h2>{_table(found, pick.verdict, problem)}{_NOTE}</body></html>"
     )
 
 
@@ -56,23 +61,42 @@ def over_time(problem: UseCase, found: Sequence[Verdict], bench: Bench, chosen: 
         if one is chosen:
             axes.fill_between(ends, low, high, color=line.get_color(), alpha=0.15, lw=0)
         live = [window - bench.first - 1 for window in one.outcome.live]
-        axes.plot([ends[n] for n in live], middle[live], "o", ms=6 if one is chosen else 3, color=line.get_color())
+        axes.plot([ends[n] for n in live], middle[live], "o", ms=7 if one is chosen else 5, color=line.get_color())
     axes.set(ylabel=problem.metric, title=f"{problem.metric} of the live model; a dot: a model went live")
     axes.legend(fontsize=8, title="policy (requests)", title_fontsize=8)
     return figure
 
 
-def frontier(problem: UseCase, found: Sequence[Verdict], bench: Bench) -> "Figure":
+def frontier(problem: UseCase, found: Sequence[Verdict], bench: Bench, chosen: Verdict) -> "Figure":
     """Draw the mean metric against the number of retrains: the best possible as a line, each policy as a point."""
     figure, axes = _axes((10, 4.2))
     best = [bench.best_with(retrains).score for retrains in range(len(bench.best))]
     axes.step(range(len(best)), best, where="post", color="#888", label="best possible, known afterwards")
-    for one in found:
-        axes.plot(one.asked, one.score, "o", ms=5)
-        axes.annotate(one.policy, (one.asked, one.score), fontsize=7, xytext=(4, 3), textcoords="offset points")
+    spread = max(one.score for one in found) - min(one.score for one in found)
+    for group in _together(found, spread / 40):
+        asked, score = group[0].asked, sum(one.score for one in group) / len(group)
+        own = chosen in group
+        axes.plot(asked, score, "o", ms=9 if own else 5, color="#33658a" if own else "#d1783c")
+        told = textwrap.fill(", ".join(one.policy for one in group), 40)
+        label = axes.annotate(told, (asked, score), xytext=(7, 0), textcoords="offset points", va="center")
+        label.set(fontsize=8, fontweight="bold" if own else "normal")
+        label.set_bbox({"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 1})
+    axes.margins(x=0.16)
     axes.set(xlabel="retrains asked for", ylabel=f"mean {problem.metric}")
     axes.legend(fontsize=8, loc="best")
     return figure
+
+
+def _together(found: Sequence[Verdict], near: float) -> list[list[Verdict]]:
+    """Return the policies in groups that would lie on each other: as many requests, and a score as good as the same."""
+    groups: list[list[Verdict]] = []
+    for one in sorted(found, key=lambda one: (one.asked, one.score)):
+        last = groups[-1][0] if groups else None
+        if last is not None and last.asked == one.asked and one.score - last.score <= near:
+            groups[-1].append(one)
+        else:
+            groups.append([one])
+    return groups
 
 
 def staleness_figure(problem: UseCase, bench: Bench) -> "Figure":
@@ -91,10 +115,13 @@ def staleness_figure(problem: UseCase, bench: Bench) -> "Figure":
 def check_sentence(found: Sequence[Verdict], bench: Bench, price: float | None) -> str:
     """Say what a choice made on the first half of the history was worth on the second."""
     held = advice.check(found, bench, price or 0.0)
-    told = f"Chosen on the first half of history: {held.policy}; on the second half it scores {held.score_later:.4g}"
+    told = (
+        f"Does a choice hold? Whoever had chosen on the first half of this history would have taken {held.policy}; on "
+        f"the second half it scores {held.score_later:.4g}"
+    )
     if held.policy == held.best_later:
         return f"{told}, and is the best there too."
-    return f"{told}, the best there, {held.best_later}, {held.best_score_later:.4g}."
+    return f"{told}, while the best there, {held.best_later}, scores {held.best_score_later:.4g}."
 
 
 def table_rows(found: Sequence[Verdict]) -> list[dict[str, str | int | float]]:
@@ -106,28 +133,40 @@ def table_rows(found: Sequence[Verdict]) -> list[dict[str, str | int | float]]:
             "asked": one.asked,
             "promoted": one.promoted,
             "refused": one.asked - one.promoted,
-            "gain over never": f"{-one.regret_to_never:+.4g} ({one.low:+.4g} to {one.high:+.4g})",
-            "regret to best": f"{one.regret_to_best:.4g}",
+            "gain over never": f"{-one.regret_to_never:+.2g}" if one.asked else "-",
+            "90 % interval": f"{one.low:+.2g} to {one.high:+.2g}" if one.asked else "-",
+            "regret to best": f"{one.regret_to_best:.2g}",
             "share of achievable": "-" if one.share is None else f"{one.share:.2f}",
-            "beats random": f"{one.percentile:.0f} %",
+            "beats random": f"{one.percentile:.0f} %" if one.asked else "-",
             "fit seconds": round(one.seconds, 1),
         }
         for one in found
     ]
 
 
-def _flips(found: Sequence[Verdict], bench: Bench) -> str:
+def _prices(found: Sequence[Verdict], bench: Bench, problem: UseCase) -> str:
+    """Return which policy is cheapest in which range of prices, as a table, and what a price is."""
     known = advice.flips(found, bench)
-    parts = [f"{one.policy} from a price of {one.price:.4g}" for one in known]
-    return f"Cheapest by the price of a retrain, in units of the metric times windows: {'; '.join(parts)}."
+    ends = [f"{one.price:.3g}" for one in known[1:]]
+    rows = "".join(
+        f"<tr><td>{f'{start.price:.3g} to {end}' if end else f'above {start.price:.3g}'}</td>"
+        f"<td>{html.escape(start.policy)}</td></tr>"
+        for start, end in zip(known, [*ends, ""], strict=True)
+    )
+    told = (
+        f"A price is what a retrain must gain to be worth it, in {problem.metric} summed over windows: a price of .01 "
+        f"is one hundredth of {problem.metric} in one window, or half of that in two."
+    )
+    head = "<thead><tr><th>if a retrain costs</th><th>cheapest</th></tr></thead>"
+    return f'<table>{head}<tbody>{rows}</tbody></table><p class="note">{html.escape(told)}</p>'
 
 
 def _shown(found: Sequence[Verdict], chosen: Verdict) -> list[Verdict]:
-    """Return the policies worth a line: never, the most eager, the chosen and the best."""
+    """Return the policies worth a line: the chosen, never, the system's own, the most eager, the best."""
     by_name = {one.policy: one for one in found}
     eager = max(found, key=lambda one: one.asked)
     best = min(found, key=lambda one: one.regret_to_never)
-    names = dict.fromkeys([chosen.policy, NEVER, eager.policy, best.policy])
+    names = dict.fromkeys([chosen.policy, NEVER, OWN, eager.policy, best.policy])
     return [by_name[name] for name in names if name in by_name][:_MOST_LINES]
 
 
@@ -162,9 +201,10 @@ def _svg(figure: "Figure") -> str:
 
 
 _NOTE = (
-    '<p class="note">Each policy saw only what was known at its moment: labels that had come and were mature. A '
-    "retrain that was asked for went live only if its challenger beat the live model on the newest labelled windows. "
-    "Best possible: the best schedule with at most as many retrains, known afterwards, by dynamic programming. Beats "
-    "random: share of 400 random schedules with as many retrains that do worse. Intervals are of 90 %, from a block "
+    '<p class="note">Regret is the policy of the system: it retrains once keeping the model has cost enough. Each '
+    "policy saw only what was known at its moment: labels that had come and were mature. A retrain that was asked for "
+    "went live only if its challenger beat the live model on the newest labelled windows. Best possible: the best "
+    "schedule with at most as many retrains, known afterwards, by dynamic programming. Beats random: share of 400 "
+    "random schedules with as many retrains that do worse. Intervals are of 90 %, from a block "
     "bootstrap over windows.</p>"
 )

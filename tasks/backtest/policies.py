@@ -122,8 +122,8 @@ class OutsideInterval(_Policy):
 
 
 def calibrated_alarm(seen: Moment) -> str | None:
-    """Answer as the calibrated alarm does; until it can be called with a Moment, its stand-in is an interval."""
-    return OutsideInterval(false_alarms=0.05)(seen)
+    """Ask when the calibrated alarm rings, by limits found from the live model's own training rows."""
+    return seen.alarm()
 
 
 def last_ask(seen: Moment) -> int:

@@ -36,7 +36,7 @@ class Regret(NamedTuple):
 
 
 class RegretPolicy(BaseModel):
-    """Ask when keeping the live model has cost enough."""
+    """Ask when keeping the live model has cost enough; certainty and margin are those of `benchmarks/tuning.py`."""
 
     uses_price: ClassVar[bool] = True
 
@@ -51,7 +51,7 @@ class RegretPolicy(BaseModel):
         description="Price of a retrain where none is given, in windows of what never retraining would have lost",
     )
     margin: float = Field(
-        default=2.0, gt=0, description="Regret, as a multiple of a given price, from which a retrain is due"
+        default=4.0, gt=0, description="Regret, as a multiple of a given price, from which a retrain is due"
     )
     rest: int = Field(
         default=2, ge=1, description="Windows from one request to the next; each refusal in a row doubles them"

@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tasks import outages, reporting
 from tasks.backtest import advice, page
+from tasks.backtest.alarming import alarm_of
 from tasks.backtest.drifting import drifted_share
 from tasks.backtest.fits import matrix, model_row
-from tasks.backtest.judging import NEVER, Bench, Verdict, verdicts
+from tasks.backtest.judging import NEVER, OWN, Bench, Verdict, verdicts
 from tasks.backtest.matrix import Plan, Role
 from tasks.backtest.moments import Policy
 from tasks.backtest.papers import Cara, Upf
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from prefect.task_runners import TaskRunner
 
 ROLES: tuple[Role, ...] = ("scout", "champion")
-OWN = "regret"
 
 
 class BacktestPolicies(BaseModel):
@@ -136,6 +136,7 @@ def bench_of(plan: Plan, gate: BacktestGate) -> Bench:
         scouts=matrix(plan, "scout"),
         greater_is_better=metric(problem.metric).greater_is_better,
         drifted=drifted_share(plan),
+        alarm=alarm_of(plan),
     )
     return Bench(history, gate)
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Share = Callable[[int, int], float | None]
 """The share of features that drifted between the rows a model was trained on and those of a window."""
+Told = Callable[[int, int], str | None]
+"""Why the alarm of a model rings at the end of a window."""
 
 
 class BacktestGate(BaseModel):
@@ -64,6 +66,7 @@ class History:
     scouts: Matrix
     greater_is_better: bool
     drifted: Share = lambda _model, _window: None
+    alarm: Told = lambda _model, _window: None
 
 
 def played(name: str, policy: Policy, history: History, gate: BacktestGate, price: float | None = None) -> Outcome:
@@ -102,6 +105,7 @@ def moment_at(history: History, now: int, champion: int, asked: list[Asked], pri
         rows=np.where(known, history.models.counts, 0),
         price=price,
         drifted_share=partial(history.drifted, champion, now),
+        alarm=partial(history.alarm, champion, now),
         errors=partial(_errors, history.models, champion, now),
     )
 

@@ -60,7 +60,7 @@ definitions:
     watch: *ordinary
 
   # What the live model's age costs is told by small models fitted anew; it asks once that is no noise, and its price.
-  regret: &regret {{certainty: 2.5, worth: 1, margin: 2, rest: 2, most_share: 0.333}}
+  regret: &regret {{certainty: 2.5, worth: 1, margin: 4, rest: 2, most_share: 0.333}}
 
   policy: &policy
     mode: auto
@@ -156,6 +156,12 @@ def deployments_text(told: Description) -> str:
         ("replay", "Play the history as if it were live, with real events, automations and retrains.", "",
          _replay(told)),
         ("rollback", "Put an earlier model in the live one's place, after it has loaded and predicted.", "",
+         f"{{usecase: {name}}}"),
+        ("mute", "Let the open drift ask for no retrain until a date; a reason is asked for.", "",
+         f"{{usecase: {name}}}"),
+        ("accept", "Say that a fault of the data is how the world is now, so that it holds no retrain back.", "",
+         f"{{usecase: {name}}}"),
+        ("readmit", "Take quarantined rows back that are good by the present schema, each once.", "",
          f"{{usecase: {name}}}"),
         ("reproduce", "Make a model again from the data that it cites; fail where the new one predicts otherwise.", "",
          f"{{usecase: {name}, max_difference: *max_difference}}"),

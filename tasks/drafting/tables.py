@@ -142,7 +142,7 @@ def _sql(address: Address) -> "Iterator[pa.Table]":
         relation = _relation(address.table, address.query)
         names = _column_names(connection, relation)
         _refuse_twins(names, _shown(address))
-        every: sa.Select[*tuple[Any, ...]] = sa.select(sa.literal_column("*")).select_from(relation)
+        every: sa.Select[tuple[Any, ...]] = sa.select(sa.literal_column("*")).select_from(relation)
         result = connection.execution_options(yield_per=BATCH_ROWS).execute(every)
         for rows in result.partitions():
             yield table_of(dict(zip(names, zip(*rows, strict=True), strict=True)))

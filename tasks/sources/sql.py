@@ -63,13 +63,13 @@ def _column_names(connection: "sa.Connection", relation: "sa.FromClause") -> lis
     """Return the columns found. Asked for first: SQLite takes the quoted name of a missing column for a text."""
     import sqlalchemy as sa
 
-    every: sa.Select[*tuple[Any, ...]] = sa.select(sa.literal_column("*")).select_from(relation).where(sa.false())
+    every: sa.Select[tuple[Any, ...]] = sa.select(sa.literal_column("*")).select_from(relation).where(sa.false())
     return list(connection.execute(every).keys())
 
 
 def _statement(
     relation: "sa.FromClause", layout: Layout, low: datetime, high: datetime, dialect: str
-) -> "sa.Select[*tuple[Any, ...]]":
+) -> "sa.Select[tuple[Any, ...]]":
     import sqlalchemy as sa
 
     stored = relation.c[layout.read_by]

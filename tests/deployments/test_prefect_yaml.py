@@ -20,10 +20,15 @@ KNOWN = {
     "triggers",
 }
 FLOWS = (
-    *("collect", "score", "monitor", "retrain", "replay", "rollback", "reproduce", "explain", "drill", "status"),
-    "backtest",
+    *("collect", "score", "monitor", "retrain", "replay", "rollback", "mute", "accept", "readmit", "reproduce"),
+    *("explain", "drill", "status", "backtest"),
 )
-ASKED = {"rollback": {"reason": "it is worse"}, "explain": {"key": "1"}}
+ASKED = {
+    "rollback": {"reason": "it is worse"},
+    "mute": {"until": "2024-01-01T00:00:00Z", "reason": "it is a holiday"},
+    "accept": {"reason": "the field is optional now"},
+    "explain": {"key": "1"},
+}
 """What a person fills in; it has no default."""
 
 

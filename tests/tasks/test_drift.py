@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from tasks.drift import DriftPolicy, column_drift, compared, plain, publish, sampled, save_html
+from tasks.drawing import Drawing
+from tasks.drift import DriftPolicy, column_drift, compared, plain, sampled
 
 NOON = datetime(2024, 1, 8, 12, tzinfo=UTC)
 POLICY = DriftPolicy(
@@ -193,25 +194,19 @@ def test_at_most_so_many_rows_are_compared():
 
 
 @pytest.mark.slow
-def test_a_report_is_one_whole_page_and_a_snapshot_published_again_replaces_the_one_before(state):
-    frame = numbers(REFERENCE).to_frame("price")
-    _, snapshot = compared(frame, frame, {"price": "numeric"}, POLICY, until=NOON, name="test")
+def test_a_column_is_drawn_as_drifted_where_our_limits_say_so_whatever_the_distance():
+    moved = numbers([100.0, 102.0] * 20)
+    frames = [pd.DataFrame({"still": numbers(REFERENCE), "moved": side}) for side in (numbers(REFERENCE), moved)]
+    ours = Drawing(headline="ours", numbers={"rows": 40.0}, distances={"still": 1.01, "moved": 1.0})
 
-    save_html(snapshot, state / "reports" / "stall" / "page.html")
-    first, _ = publish(snapshot, "stall", "")
-    second, address = publish(snapshot, "stall", first)
+    found, snapshot = compared(
+        *frames, dict.fromkeys(frames[0], "numeric"), POLICY, until=NOON, name="test", drawing=ours
+    )
 
-    assert [path.name for path in (state / "reports" / "stall").iterdir()] == ["page.html"]
-    assert (state / "reports" / "stall" / "page.html").read_text().rstrip().endswith("</html>")
-    assert address.endswith(f"/reports/{second}")
-    assert runs_behind_the_ui(state) == [second]
-
-
-def runs_behind_the_ui(state):
-    from evidently.ui.workspace import Workspace
-
-    workspace = Workspace(str(state / "evidently"))
-    return [str(run) for project in workspace.list_projects() for run in workspace.list_runs(project.id)]
+    page = snapshot.get_html_str(as_iframe=False)
+    assert [one.value for one in found] == [pytest.approx(0), pytest.approx(100)]
+    assert "Data drift detected. Drift detection method: Wasserstein distance (normed). Drift score: 0.0" in page
+    assert "Data drift not detected. Drift detection method: Wasserstein distance (normed). Drift score: 100.0" in page
 
 
 @pytest.mark.parametrize(

@@ -1,39 +1,26 @@
-"""What is measured of a window, and when are the automations told?"""
+"""What is measured of a window, and what is kept of it?"""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tasks import ledger
+from tasks.acceptance import acceptance
+from tasks.checks import Check, ColumnDrift, Performance
 from tasks.collection import observations
-from tasks.drift import ColumnDrift, DriftPolicy
-from tasks.episodes import open_episode
-from tasks.ledger import Decision
-from tasks.monitoring import (
-    ask_for_retrain,
-    check_records,
-    checks,
-    findings,
-    history,
-    live_predictions,
-    looks,
-    measure,
-    performance,
-    scouts_of,
-)
-from tasks.policy import Check, History, Performance, RetrainPolicy
+from tasks.drift import DriftPolicy
+from tasks.looking import looks, scouts_of
+from tasks.monitoring import check_records, checks, measure
+from tasks.policy import RetrainPolicy
 from tasks.registry import Champion
 from tasks.scoring import predicted, scored_rows
-from tasks.signals.health import Fault
-from tasks.signals.models import Alarm, Signal
+from tasks.signals.models import Signal
 from tasks.watching import Look
 from tasks.windows import Window
 
 JAN_1 = datetime(2024, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 DRIFT = DriftPolicy(numeric_threshold=0.5, categorical_threshold=0.3, missing_threshold=0.25, min_rows=10, max_rows=100)
-
-
 RETRAINING = RetrainPolicy(max_loss=0.1, min_labelled=10, cooldown_days=0, min_new_rows=0)
 
 
@@ -91,46 +78,6 @@ def a_check(**found):
 
 def keep(problem, check, run=""):
     return checks(problem).upsert(checks(problem).rows(check_records(check, run)))
-
-
-@pytest.fixture
-def told(monkeypatch):
-    """What the automations were told, instead of telling a server."""
-    events = []
-    monkeypatch.setattr("prefect.events.emit_event", lambda **event: events.append(event))
-    return events
-
-
-def test_a_performance_counts_labels_that_are_known_of_rows_that_the_model_had_not_seen(stall, sales):
-    live = sales(*({"returned": known} for known in (1.0, 0.0, 1.0, None, 0.0))).assign(
-        prediction=[0.9, 0.1, 0.05, 0.9, 0.99],
-        in_training=[False, False, False, False, True],
-    )
-
-    seen = performance(live, stall, 0.75)
-
-    # Of the pairs of a 1 and a 0, (.9, .1) is in the right order and (.05, .1) is not.
-    assert seen == Performance(metric="roc_auc", value=1 / 2, labelled=3, expected=0.75)
-
-
-def test_a_performance_without_labels_is_unknown(stall, sales):
-    live = sales({"returned": None}).assign(prediction=0.5, in_training=False)
-
-    assert performance(live, stall, 0.75) == Performance(metric="roc_auc", value=None, labelled=0, expected=0.75)
-
-
-def test_live_predictions_are_the_windows_rows_as_known_beside_what_was_predicted(stall, state, sales):
-    rows = sales({"sold_at": on_day(6)}, {"sold_at": on_day(7)}, {"sold_at": on_day(8)}, {"sold_at": on_day(9)})
-    known = rows.assign(told_at=[on_day(8), on_day(9), on_day(10), on_day(11)], returned=1.0)
-    observations(stall).upsert(known.astype(stall.dtypes))
-    predicted(stall).append_new(scored_rows(known[:3], stall, a_champion(), [0.1, 0.2, 0.3], on_day(9)))
-
-    live = live_predictions(stall, days(7, 10), as_of=on_day(9)).sort_values("sold_at")
-
-    assert live["sale"].tolist() == ["S1", "S2"]  # S0 is older, S3 has no prediction and was not there yet
-    assert live["prediction"].tolist() == [0.2, 0.3]
-    assert live["returned"].notna().tolist() == [True, False]  # told on day 9 and on day 10
-    assert live["model_version"].tolist() == ["3", "3"]
 
 
 def test_a_check_is_a_record_for_each_column_the_performance_and_the_window(stall):
@@ -223,6 +170,19 @@ def test_a_look_is_kept_once_a_window_and_brought_up_to_date_as_labels_land(stal
     ]
 
 
+def test_a_fault_that_a_person_has_accepted_is_none_any_more(stall, observed, unstored, sales):
+    observations(stall).upsert(sales(*[{}] * 56, *[{"weight": None}] * 56))
+    given = "stall", a_champion(dataset_version=observed), on_day(14), DRIFT.model_copy(update={"min_rows": 100})
+    # healthy rows are told from fifty on, and the champion has 56
+    before = measure.fn(*given, RETRAINING)
+    ledger.record(acceptance("stall", on_day(14), before.faults, "weight", "it is optional now", []))
+
+    after = measure.fn(*given, RETRAINING)
+
+    assert {one.column for one in before.faults} == {"weight"}
+    assert after.faults == ()
+
+
 def test_labels_that_land_bring_the_measured_performance_with_them(stall, observed, unstored, monkeypatch):
     rows = observations(stall).read()
     predicted(stall).append_new(scored_rows(rows, stall, a_champion(), rows["returned"].fillna(0.0), on_day(14)))
@@ -251,94 +211,3 @@ def test_without_a_policy_for_the_cost_of_age_no_scout_is_fitted(stall, observed
 
     assert check.scouts is None
     assert scouts_of(stall).read().empty
-
-
-def a_fault():
-    return Fault(kind="duplicates", column="", number=0.5, expected=0.0, since=on_day(8), last_good=days(0, 7),
-                 sentence="half of the rows are there twice")  # fmt: skip
-
-
-def test_a_fault_is_a_decision_of_its_own_while_it_is_new(stall):
-    past = History(last_retrain=None, new_rows=0)
-
-    [found] = findings(a_check(faults=(a_fault(),), new_faults=(a_fault(),)), past)
-
-    assert (found.kind, found.reason) == ("fault", "half of the rows are there twice")
-    assert found.facts["faults"][0]["last_good"]["start"] == "2024-01-01T00:00:00Z"
-    assert findings(a_check(faults=(a_fault(),)), past) == []
-
-
-def test_a_fault_that_comes_to_last_is_told_once(stall):
-    past = History(last_retrain=None, new_rows=0)
-
-    [found] = findings(a_check(lasting=(a_fault(),), new_lasting=(a_fault(),)), past)
-
-    assert found.kind == "fault lasts"
-    assert found.reason.endswith("since it lasts: half of the rows are there twice")
-    assert findings(a_check(lasting=(a_fault(),)), past) == []
-
-
-def test_an_alarm_opens_one_episode_and_quiet_checks_close_it(stall):
-    alarm = Alarm(signals=(a_signal(),), reasons=("price moved",))
-    past = History(last_retrain=None, new_rows=0)
-
-    [opened] = findings(a_check(alarm=alarm), past)
-    within = past.model_copy(update={"episode": open_episode([opened])})
-
-    assert (opened.kind, opened.reason, opened.facts["severity"]) == ("drift found", "price moved", 0.5 / 0.25)
-    assert findings(a_check(alarm=alarm), within) == []
-    assert [one.kind for one in findings(a_check(quiet=True), within)] == ["episode closed"]
-
-
-def test_history_counts_the_labels_since_the_champion_learned(stall, observed):
-    # sold from day 7 to the first hour of day 8, and told by day 10
-    assert history.fn("stall", a_champion(until=7), on_day(10)).new_rows == 8 + 1
-    assert history.fn("stall", a_champion(until=10), on_day(10)).new_rows == 0
-
-
-def test_history_knows_the_last_answer_and_the_open_request_up_to_its_moment(stall, state):
-    ends = [
-        Decision(usecase="stall", kind="promoted", as_of=on_day(3), reason="better"),
-        Decision(usecase="stall", kind="refused", as_of=on_day(5), reason="worse"),
-        Decision(usecase="stall", kind="promoted", as_of=on_day(30), reason="later"),
-    ]
-    asked = Decision(usecase="stall", kind="retrain asked", as_of=on_day(9), reason="drift")
-    [ledger.record(one) for one in [*ends, asked]]
-
-    past = history.fn("stall", a_champion(until=7), on_day(10))
-
-    assert (past.last_retrain, past.unanswered) == (on_day(5), asked)
-
-
-def test_history_before_the_first_retrain_is_empty(stall, state):
-    past = history.fn("stall", a_champion(until=7), on_day(10))
-
-    assert past == History(last_retrain=None, new_rows=0, trained_until=on_day(7))
-
-
-def test_a_request_is_kept_before_the_automations_are_told_its_id(stall, state, told):
-    name = ask_for_retrain.fn(a_check(), "3 of 4 features drifted", History(last_retrain=None, new_rows=0))
-
-    assert ledger.decision(name).reason == "3 of 4 features drifted"
-    assert told == [
-        {
-            "event": "drift.detected",
-            "resource": {
-                "prefect.resource.id": "evergreen.use-case.stall",
-                "prefect.resource.name": "stall",
-                "evergreen.decision": name,
-            },
-            "payload": {"decision": name, "reason": "3 of 4 features drifted"},
-        }
-    ]
-
-
-def test_a_request_that_nobody_answered_is_told_again_and_no_other_is_made(stall, state, told):
-    asked = Decision(usecase="stall", kind="retrain asked", as_of=on_day(9), reason="drift")
-    ledger.record(asked)
-
-    name = ask_for_retrain.fn(a_check(), "drift", History(last_retrain=None, new_rows=0, unanswered=asked))
-
-    assert name == asked.id
-    assert ledger.decisions("stall") == [asked]
-    assert [one["payload"]["decision"] for one in told] == [asked.id]

@@ -5,18 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
+from tasks.checks import Check, History, Performance
 from tasks.episodes import Episode
 from tasks.ledger import Decision
-from tasks.policy import (
-    Check,
-    History,
-    Performance,
-    RetrainPolicy,
-    harmless_reason,
-    holding_reason,
-    known_history,
-    retrain_reason,
-)
+from tasks.policy import RetrainPolicy, harmless_reason, holding_reason, known_history, retrain_reason
 from tasks.scouting import Scouted, Scouts
 from tasks.signals.health import Fault
 from tasks.signals.models import Alarm, Signal

@@ -110,6 +110,18 @@ def test_the_profile_tells_the_rows_that_the_model_learned_from(challenger, show
 
 
 @pytest.mark.slow
+def test_the_run_says_what_its_alarm_s_limits_rest_on(challenger, shown):
+    promote.fn(*challenger(3), PASSED)
+
+    found = MlflowClient().get_run(champion("stall").run_id).data
+    # nine labelled rows are one block and no windows: variation is assumed, and no statistic has rows enough
+    assert (found.metrics["limits/fallback"], found.metrics["limits/false alarms a year"]) == (1.0, 1.0)
+    assert (found.metrics["limits/reference rows"], found.metrics["limits/reference blocks"]) == (9.0, 1.0)
+    assert found.metrics["limits/statistics"] == 0.0
+    assert found.tags["evergreen.limits"].startswith("too little reference: 8 windows of 7 days")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("step", STEPS)
 def test_a_promotion_that_dies_at_a_step_is_whole_after_the_next_run_and_after_a_rerun(

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from tasks import registry, replaying, training
+from tasks.checks import Check, Performance
 from tasks.collection import Collected, observations
 from tasks.ledger import Decision, record
 from tasks.monitoring import check_records, checks
-from tasks.policy import Check, Performance
 from tasks.registry import Champion
 from tasks.replaying import (
     RetrainFailedError,

@@ -9,7 +9,7 @@ from tasks.collection import quarantine
 from tasks.ledger import Decision
 from tasks.monitoring import checks
 from tasks.standing import checks_told, standing, tell_status
-from tasks.status import CheckTold, NextRun, Status, Stored, age, champion_told, open_matters, page, summary
+from tasks.status import CheckTold, NextRun, Status, Stored, age, champion_told, facts, open_matters, page, summary
 
 NOON = datetime(2024, 1, 8, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -55,6 +55,31 @@ def test_the_champion_is_what_the_ledger_says_with_its_age_and_what_it_learned_f
 
     assert champion_told(status) == "version 3, promoted 2024-01-06 12:00 (2 days ago), learned from January"
     assert summary(status) == f"stall: {champion_told(status)}; 0 open"
+
+
+FOUND = told("drift found", 50)
+OPENED = "since 2024-01-06 10:00 (2 days ago): why drift found"
+
+
+@pytest.mark.parametrize(
+    ("later", "words"),
+    [
+        ([], ""),
+        ([told("retrain asked", 49)], "; a retrain was asked for at 2024-01-06 11:00"),
+        ([told("refused", 48)], "; its challenger was refused at 2024-01-06 12:00: why refused"),
+        ([told("muted", 5, until="2024-01-08T13:00:00Z")], "; muted until 2024-01-08 13:00"),
+        ([told("muted", 5, until="2024-01-08T12:00:00Z")], ""),
+    ],
+    ids=["just found", "asked", "refused", "muted", "muted until now"],
+)
+def test_an_open_drift_is_told_with_its_reason_and_how_far_it_has_come(later, words):
+    status = Status(usecase="stall", as_of=NOON, decisions=(FOUND, *later))
+
+    assert facts(status)["open drift"] == OPENED + words
+
+
+def test_a_drift_that_a_new_model_has_closed_is_open_no_more():
+    assert facts(Status(usecase="stall", as_of=NOON, decisions=(FOUND, PROMOTED)))["open drift"] == "none"
 
 
 def test_without_a_move_no_model_is_live():

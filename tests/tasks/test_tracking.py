@@ -1,6 +1,6 @@
 """What is left of a retrain in MLflow, and which run of it counts? Asked of a real MLflow."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
 import mlflow
@@ -14,6 +14,7 @@ from tasks.tracking import Request, code_version, conclude, fresh_run, mark_comp
 
 pytestmark = pytest.mark.slow  # MLflow's tables alone take seconds to make
 JAN_1 = datetime(2024, 1, 1, 6, tzinfo=UTC)
+DAY = timedelta(days=1)
 REQUEST = Request(usecase="stall", as_of=JAN_1, reason="3 of 4 features drifted")
 
 
@@ -150,3 +151,39 @@ def odd_model(rows):
     model = DecisionTreeClassifier().fit(rows, [0, 1])
     model.odd = Fraction(1, 2)
     return model
+
+
+def points(run_id, name):
+    return [(one.value, one.timestamp) for one in MlflowClient().get_metric_history(run_id, name)]
+
+
+def test_a_check_s_numbers_are_points_of_its_model_s_run_dated_by_its_window(mlflow_server):
+    run_id = completed(REQUEST)
+
+    tracking.log_check(run_id, {"rows": 56.0, "share": 0.25}, JAN_1)
+    tracking.log_check(run_id, {"rows": 57.0}, JAN_1 + DAY)
+    tracking.log_check(run_id, {"rows": 56.0}, JAN_1)
+
+    noted = 1000 * int(JAN_1.timestamp())
+    assert points(run_id, "check/rows") == [(56.0, noted), (57.0, noted + 86_400_000)]
+    assert points(run_id, "check/share") == [(0.25, noted)]
+
+
+def test_a_run_that_is_gone_keeps_no_check(mlflow_server):
+    deleted = completed(REQUEST)
+    MlflowClient().delete_run(deleted)
+
+    tracking.log_check(deleted, {"rows": 56.0}, JAN_1)
+    tracking.log_check("0" * 32, {"rows": 56.0}, JAN_1)
+
+    assert points(deleted, "check/rows") == []
+
+
+def test_limits_are_metrics_and_a_sentence_of_the_run(mlflow_server):
+    run_id = completed(REQUEST)
+
+    tracking.log_limits(run_id, {"statistics": 12, "fallback": 1.0}, "too little reference")
+
+    found = MlflowClient().get_run(run_id).data
+    assert (found.metrics["limits/statistics"], found.metrics["limits/fallback"]) == (12.0, 1.0)
+    assert found.tags["evergreen.limits"] == "too little reference"

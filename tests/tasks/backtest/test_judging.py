@@ -117,8 +117,21 @@ def test_the_advice_says_what_retraining_always_would_buy(bench):
 
     told = sentence(chosen(found, bench), found, bench, "roc_auc")
 
-    assert told.startswith("at five: roc_auc 0.76 with 1 retrains in 10 windows, +0.1 over never retraining (")
-    assert told.endswith("every window asks for 8 retrains more and gains +0 to +0: it buys nothing.")
+    assert told.startswith(
+        "Retrain by this rule: at five. Mean roc_auc 0.76 with 1 retrain over 10 windows of 7 days, "
+    )
+    assert told.endswith("8 retrains more (every window) would gain 0 (0 to 0): nothing that can be told from noise.")
+
+
+def test_where_nothing_can_be_told_apart_the_advice_says_so(bench):
+    found = verdicts({"never": Never(), "also never": Never()}, bench)
+
+    told = sentence(chosen(found, bench), found, bench, "roc_auc")
+
+    assert told == (
+        "Keep the first model (never): mean roc_auc 0.66 over 10 windows of 7 days. This history is too short or too "
+        "noisy to tell any other policy apart from it by what it gains."
+    )
 
 
 def test_the_choice_flips_where_a_retrain_costs_what_it_gains(bench):

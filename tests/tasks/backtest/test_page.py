@@ -44,9 +44,10 @@ def test_the_page_loads_nothing(stall, found, bench):
 def test_the_page_gives_its_advice_and_every_policy(stall, found, bench):
     text = page(stall, found, bench)
 
-    assert "every 5 windows: roc_auc 0.76 with 1 retrains in 10 windows, +0.1 over never retraining" in text
-    assert "every 5 windows from a price of 0; never from a price of 1" in text
-    assert text.count("<tr") == 1 + 2
+    assert "this rule: every 5 windows. Mean roc_auc 0.76 with 1 retrain over 10 windows of 7 days, +0.1 beside" in text
+    assert "<td>0 to 1</td><td>every 5 windows</td>" in text
+    assert "<td>above 1</td><td>never</td>" in text
+    assert text.count("<tr") == (1 + 2) + (1 + 2)
 
 
 def test_the_question_cannot_break_the_page(stall, found, bench):
@@ -65,6 +66,6 @@ def test_the_check_says_what_would_have_been_better(found, bench):
     told = check_sentence(found, bench, price=0.1)
 
     assert told == (
-        "Chosen on the first half of history: never; on the second half it scores 0.6, the best there, "
-        "every 5 windows, 0.8."
+        "Does a choice hold? Whoever had chosen on the first half of this history would have taken never; on the "
+        "second half it scores 0.6, while the best there, every 5 windows, scores 0.8."
     )

@@ -94,7 +94,11 @@ def test_a_window_outside_the_interval_of_those_before_asks(moment, to, asks):
     seen = moment(12, 9, wavering(9, to))
 
     assert (OutsideInterval(false_alarms=0.05)(seen) is not None) is asks
-    assert (calibrated_alarm(seen) is not None) is asks
+
+
+@pytest.mark.parametrize("why", [None, "shop moved"])
+def test_the_calibrated_alarm_asks_for_the_reason_that_it_rings_for(moment, why):
+    assert calibrated_alarm(moment(9, 5, lambda _, at: 0.8, alarm=lambda: why)) == why
 
 
 def test_the_rehearsal_tells_what_is_usual(moment):

@@ -1,0 +1,193 @@
+"""Choose the default policy's numbers on made streams alone: `python -m benchmarks.tuning --seeds 0 1 2`.
+
+Each seed makes every kind of drift below, once with a class and once with a number to predict; lengths, sizes and
+moments of drift are drawn. Odd seeds serve a linear model and even ones boosted trees; scouts are always small trees.
+Labels come one window late. Choose on some seeds, and check the choice on others.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise, product
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from benchmarks.goals import pays
+from benchmarks.policies import GATE, RESULTS, TABLE_PRICE, policies
+from tasks.backtest.judging import Bench, Verdict, judged
+from tasks.backtest.matrix import PARTS, Matrix, Plan
+from tasks.backtest.moments import Policy
+from tasks.backtest.policies import EveryWindows
+from tasks.backtest.regret import RegretPolicy
+from tasks.backtest.simulation import History
+from tasks.metrics import score
+from tasks.windows import Window
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+Task = Literal["class", "number"]
+PEERS = ("never", "every 5 windows", "every 8 windows", "outside interval", "CARA-T", "CARA-CT", "UPF")
+KEPT = {"policy", "asked", "promoted", "share", "percentile", "cost_area"}
+SETTINGS: Mapping[str, Policy] = {
+    f"regret, certainty {certainty:g}, margin {margin:g}": RegretPolicy(certainty=certainty, margin=margin)
+    for certainty, margin in product((2.0, 2.5, 3.0), (1.0, 2.0, 4.0))
+}
+
+
+class Stream(NamedTuple):
+    """Rows in order of time, the same number in each window."""
+
+    x: np.ndarray
+    y: np.ndarray
+    windows: int
+
+
+def main() -> None:
+    """Print and keep what each setting and peer did on the streams of the seeds."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.tuning", description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", required=True)
+    parser.add_argument("--out", default="tuning", help="name of the files written to benchmarks/results")
+    options = parser.parse_args()
+    found: dict[str, dict[str, Verdict]] = {}
+    paying: dict[str, bool] = {}
+    for seed, kind, task in product(options.seeds, DRIFTS, ("class", "number")):
+        name = f"{kind} {task} {seed}"
+        bench = bench_of(made(kind, task, seed), task, linear=seed % 2 == 1)
+        eager = judged("every window", EveryWindows(windows=1), bench)
+        paying[name] = pays([eager.model_dump()])
+        asked = {peer: policies(bench.prices[-1] * TABLE_PRICE)[peer] for peer in PEERS} | dict(SETTINGS)
+        found[name] = {each: judged(each, policy, bench) for each, policy in asked.items()}
+        print(name, "pays" if paying[name] else "does not pay", flush=True)
+    told = f"python -m benchmarks.tuning --seeds {' '.join(map(str, options.seeds))}"
+    text = f"# Settings of the default policy on made streams\n\nMade by `{told}`.\n\n{table(found, paying)}\n"
+    (RESULTS / f"{options.out}.md").write_text(text)
+    kept = {name: [one.model_dump(include=KEPT) for one in each.values()] for name, each in found.items()}
+    (RESULTS / f"{options.out}.json").write_text(json.dumps({"command": told, "pays": paying, "streams": kept}) + "\n")
+    print(text)
+
+
+def table(found: Mapping[str, Mapping[str, Verdict]], paying: Mapping[str, bool]) -> str:
+    """Return a line for each policy: means over the streams where retraining pays, and over those where not."""
+    columns = ("policy", "cost area", "where it pays", "where not", "share", "percentile", "above the 95th",
+               "requests where not")  # fmt: skip
+    lines = [f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|"]
+    for name in next(iter(found.values())):
+        good, idle = (
+            [each[name] for stream, each in found.items() if paying[stream] is which] for which in (True, False)
+        )
+        areas = [mean(one.cost_area for one in some) for some in ([*good, *idle], good, idle)]
+        share, percentile = mean(one.share or 0.0 for one in good), mean(one.percentile for one in good)
+        above, asked = mean(one.percentile > 95 for one in good), mean(one.asked for one in idle)
+        told = " | ".join(f"{area:+.3f}" for area in areas)
+        lines.append(f"| {name} | {told} | {share:.2f} | {percentile:.0f} | {above:.0%} | {asked:.1f} |")
+    return f"{len(found)} streams; retraining pays on {sum(paying.values())}.\n\n" + "\n".join(lines)
+
+
+def made(kind: str, task: Task, seed: int) -> Stream:
+    """Return a stream of six features whose weights turn as the kind of drift says."""
+    chance = np.random.default_rng([list(DRIFTS).index(kind), task == "number", seed])
+    windows, rows = int(chance.integers(24, 38)), int(chance.integers(120, 360))
+    when = np.linspace(0, 1, windows * rows, endpoint=False)
+    x = chance.normal(0, 1, (len(when), 6))
+    angle = DRIFTS[kind](chance, when)
+    signal = 2 * (np.cos(angle) * x[:, 0] + np.sin(angle) * x[:, 1]) + 0.5 * x[:, 2] * x[:, 3]
+    if kind == "cloud":
+        x[:, 0] += 8 * when - 4
+        signal = 3 * (x[:, 1] - np.sin(1.5 * x[:, 0]))
+    if kind == "covariate":
+        x[:, 4] += 3 * when
+    noise = np.repeat(np.exp(chance.normal(0, 0.15, windows)), rows)
+    if task == "number":
+        return Stream(x, signal + 1.2 * noise * chance.normal(size=len(when)), windows)
+    return Stream(x, (chance.uniform(size=len(when)) < 1 / (1 + np.exp(-signal / noise))).astype(float), windows)
+
+
+def bench_of(stream: Stream, task: Task, *, linear: bool) -> Bench:
+    """Return the stream's history, every model fitted on all rows before."""
+    count, begin = stream.windows, datetime(2000, 1, 1, tzinfo=UTC)
+    edges = [begin + timedelta(days=number) for number in range(count + 1)]
+    windows = tuple(Window(start=start, end=end) for start, end in pairwise(edges))
+    first = max(3, round(0.2 * count)) - 1
+    plan = Plan(usecase="made", windows=windows, rehearsed=1, first=first, candidate="made", dataset_version=None)
+    served, scout = (fitted_on(stream, task, plan, linear=which) for which in (linear, None))
+    return Bench(History(plan=plan, models=served, scouts=scout, greater_is_better=task == "class"), GATE)
+
+
+def fitted_on(stream: Stream, task: Task, plan: Plan, *, linear: bool | None) -> Matrix:
+    """Return the matrix of one estimator; the last window's labels never come."""
+    count, rows = stream.windows, len(stream.y) // stream.windows
+    scores, parts = np.full((count, count), np.nan), np.full((count, count, PARTS), np.nan)
+
+    def of(truth: np.ndarray, predicted: np.ndarray) -> float:
+        value = score("roc_auc" if task == "class" else "rmse", truth, predicted)
+        return float("nan") if value is None else value
+
+    for at in plan.trained_at:
+        model: Any = estimator(task, linear).fit(stream.x[: (at + 1) * rows], stream.y[: (at + 1) * rows])
+        for later in range(at + 1, count - 1):
+            own = slice(later * rows, (later + 1) * rows)
+            predicted = model.predict_proba(stream.x[own])[:, 1] if task == "class" else model.predict(stream.x[own])
+            scores[at, later] = of(stream.y[own], predicted)
+            pieces = zip(np.array_split(stream.y[own], PARTS), np.array_split(predicted, PARTS), strict=True)
+            parts[at, later] = [of(*piece) for piece in pieces]
+    return Matrix(
+        scores=scores,
+        seen=scores,
+        parts=parts,
+        seconds=np.zeros(count),
+        trained=np.isin(np.arange(count), plan.trained_at),
+        losses=[None] * count,
+        counts=np.full(count, rows),
+        landed=np.arange(1, count + 1),
+    )
+
+
+def estimator(task: Task, linear: bool | None) -> "BaseEstimator":
+    """Return a linear model with products of features, boosted trees or, for None, the small trees of a scout."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
+    if linear:
+        last: Any = LogisticRegression(max_iter=1_000) if task == "class" else Ridge()
+        return make_pipeline(StandardScaler(), PolynomialFeatures(2), last)
+    trees: Any = HistGradientBoostingClassifier if task == "class" else HistGradientBoostingRegressor
+    small = {"max_iter": 25, "learning_rate": 0.2, "max_leaf_nodes": 12} if linear is None else {"max_iter": 40}
+    return trees(max_bins=63, early_stopping=False, random_state=0, **small)
+
+
+def mean(values: Any) -> float:
+    """Return the mean, NaN of nothing."""
+    known = list(values)
+    return sum(known) / len(known) if known else float("nan")
+
+
+def _abrupt(chance: np.random.Generator, when: np.ndarray) -> np.ndarray:
+    turns = [(chance.uniform(0.25, 0.95), chance.uniform(0.4, 1.4)) for _ in range(chance.integers(1, 4))]
+    return np.sum([size * (when >= moment) for moment, size in turns], axis=0)
+
+
+def _outbreak(chance: np.random.Generator, when: np.ndarray) -> np.ndarray:
+    begin = chance.uniform(0.35, 0.7)
+    return chance.uniform(0.8, 1.5) * ((when > begin) & (when < begin + chance.uniform(0.1, 0.3)))
+
+
+DRIFTS: Mapping[str, Callable[[np.random.Generator, np.ndarray], np.ndarray]] = {
+    "abrupt": _abrupt,
+    "gradual": lambda chance, when: chance.uniform(1.2, 3.0) * when,
+    "slow": lambda chance, when: chance.uniform(0.3, 0.8) * when,
+    "recurring": lambda chance, when: chance.uniform(0.7, 1.3) * (np.floor(when * chance.integers(4, 9)) % 2),
+    "seasonal": lambda chance, when: chance.uniform(0.5, 1.1) * np.sin(2 * np.pi * chance.uniform(1, 3) * when),
+    "outbreak": _outbreak,
+    "walk": lambda chance, when: np.interp(when * 40, np.arange(40), np.cumsum(chance.normal(0, 0.18, 40))),
+    "cloud": lambda chance, when: np.zeros(len(when)),
+    "covariate": lambda chance, when: np.zeros(len(when)),
+    "still": lambda chance, when: np.zeros(len(when)),
+}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""The evidence of a decision: what one look at a window found, and what the system did before."""
+
+from datetime import datetime
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from tasks.episodes import Episode
+from tasks.ledger import Decision
+from tasks.scouting import Scouts
+from tasks.signals.estimation import Estimate
+from tasks.signals.health import Fault
+from tasks.signals.models import Alarm, Signal
+from tasks.usecases import MetricName
+from tasks.windows import Window
+
+
+class ColumnDrift(BaseModel):
+    """What was found out about one column."""
+
+    model_config = ConfigDict(frozen=True)
+
+    column: str
+    method: str
+    threshold: float
+    value: float | None
+    """The distance, or None where it could not be computed; `note` says why."""
+    drifted: bool | None
+    """None means unknown, not "no"."""
+    reference_missing: float
+    """Share of missing values in the reference, 0 to 1."""
+    current_missing: float
+    note: str = ""
+
+
+class Performance(BaseModel):
+    """How good the live predictions of a window were, as far as labels have arrived."""
+
+    model_config = ConfigDict(frozen=True)
+
+    metric: MetricName
+    value: float | None
+    labelled: int
+    expected: float
+    """The metric in the evaluation that promoted the champion."""
+
+
+class Check(BaseModel):
+    """One look at one window: evidence, no decision yet."""
+
+    model_config = ConfigDict(frozen=True)
+
+    usecase: str
+    as_of: AwareDatetime
+    window: Window
+    model_version: str
+    rows: int
+    features: tuple[ColumnDrift, ...] = ()
+    outcomes: tuple[ColumnDrift, ...] = ()
+    """Drift of the prediction and, where labels have arrived, of the target."""
+    performance: Performance
+    signals: tuple[Signal, ...] = ()
+    """Each statistic of the window beside its limit."""
+    faults: tuple[Fault, ...] = ()
+    """What is wrong with the window's data; retraining waits while there is any."""
+    new_faults: tuple[Fault, ...] = ()
+    """Those that the window before did not have."""
+    lasting: tuple[Fault, ...] = ()
+    """What was wrong with the data for so long that it is how the world is now; not among `faults`."""
+    new_lasting: tuple[Fault, ...] = ()
+    """Those that did not last yet at the window before."""
+    alarm: Alarm | None = None
+    scouts: Scouts | None = None
+    """What the age of the live model costs; None where it is not looked at."""
+    labels_prompt: bool = False
+    """Whether the window's labels stand for it already."""
+    quiet: bool = False
+    """Whether the alarm has rung at none of the newest checks."""
+    estimate: Estimate | None = None
+    """What the metric may be expected to become; None where it is not estimated or is not believed."""
+    distrust: str | None = None
+    """Why estimates are switched off."""
+    limits: str = ""
+    """How the limits were found."""
+    reference_rows: int = 0
+    """Rows that the champion learned from; 0 where that is unknown."""
+    note: str = ""
+    """Why Evidently drew no report, if it did not."""
+    report_url: str = ""
+    evidently_url: str = ""
+
+    @property
+    def drifting(self) -> tuple[str, ...]:
+        """The features that lie beyond a limit, in distribution or in missing values."""
+        beyond = [one.column for one in self._of_features() if one.exceeded]
+        return tuple(dict.fromkeys(beyond))
+
+    @property
+    def drifted_share(self) -> float | None:
+        """Share of the features beyond a limit among those that could be told, or None where none could."""
+        told = {one.column for one in self._of_features() if one.value is not None}
+        return len(self.drifting) / len(told) if told else None
+
+    def _of_features(self) -> list[Signal]:
+        return [one for one in self.signals if one.family in ("features", "missing")]
+
+
+class History(BaseModel):
+    """What the system did before, as far as it bears on the next retrain."""
+
+    model_config = ConfigDict(frozen=True)
+
+    last_retrain: datetime | None
+    new_rows: int
+    """Labelled rows since the champion's training window ended."""
+    unanswered: Decision | None = None
+    """A request to retrain that nothing has answered yet."""
+    episode: Episode | None = None
+    """A drift that is not over."""
+    rows_since_refusal: int = 0
+    """Labelled rows since the episode's last refusal."""
+    answered_this_month: int = 0
+    """Retrains answered in the last 30 days."""
+    trained_until: datetime | None = None
+    """End of the champion's training window."""
+    asked: tuple[datetime, ...] = ()
+    """When retrains were asked for."""
