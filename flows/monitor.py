@@ -20,7 +20,8 @@ from tasks.windows import AsOf, moment
 def monitor(usecase: UseCaseName, drift: DriftPolicy, policy: RetrainPolicy, as_of: AsOf = None) -> str | None:
     """Compare the newest window with what the champion was trained on; return the id of a request to retrain, or None.
 
-    A champion on probation that the labels show to be worse than its predecessor is taken back before that.
+    A champion on probation that the labels show to be worse than its predecessor is taken back, and nothing is asked
+    for: the next check looks at what is live then.
 
     Args:
         usecase: The ML problem, one of the files in usecases/.
@@ -30,13 +31,16 @@ def monitor(usecase: UseCaseName, drift: DriftPolicy, policy: RetrainPolicy, as_
     """
     now = moment(as_of)
     settle(usecase, moment(None))
-    judge_probation(usecase, now)
     champion = live_model(usecase)
     if champion is None:
         return tell_no_champion(usecase)
 
     check = measure(usecase, champion, now, drift, policy)
     log_numbers(check, champion)
+    judge_probation(usecase, now)
+    if live_model(usecase) != champion:
+        return None
+
     past = history(usecase, champion, now)
     keep_findings(check, past)
     reason = retrain_reason(check, past, policy)

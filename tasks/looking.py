@@ -62,6 +62,13 @@ def keep_looks(problem: UseCase, found: Sequence[Look]) -> None:
     looks(problem).upsert(looks(problem).rows(records))
 
 
+def broken_windows(problem: UseCase, until: datetime) -> list[Window]:
+    """Return the windows that end by `until` in which something was wrong with the data at the last look."""
+    kept = looks(problem).read()
+    found = [Look.model_validate_json(body) for body in kept[kept["window_end"] <= until]["body"]]
+    return [one.window for one in found if one.faults]
+
+
 def scouts_of(problem: UseCase) -> Dataset:
     """Return the table of scouts: one row a scout and window; `body` is what it did as JSON."""
     columns = dict.fromkeys(("declared", "body"), "str") | dict.fromkeys(("scout", "window"), "float64")

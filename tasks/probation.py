@@ -1,5 +1,6 @@
 """Watch a new champion beside its predecessor, and take it back if the labels show it to be worse."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from tasks.collection import rows_at
 from tasks.comparison import Estimate, gain_estimate, time_pieces
 from tasks.datasets import Dataset
 from tasks.ledger import Decision
+from tasks.looking import broken_windows
 from tasks.rollbacks import CannotRollBackError, Target, restored, working_version
 from tasks.scoring import IN_TRAINING, MODEL_VERSION, PREDICTION, predicted, scored_rows, without_prediction
 from tasks.usecases import UseCase, use_case
@@ -164,14 +166,26 @@ def judge_probation(usecase: str, as_of: datetime) -> str | None:
 
 
 def labelled_pairs(trial: Trial, problem: UseCase, window: Window, as_of: datetime) -> "pd.DataFrame":
-    """Return the window's rows with a label that both have predicted and neither had learned from."""
+    """Return the window's rows with a label that both have predicted and neither had learned from.
+
+    Rows of windows whose data were broken judge nobody.
+    """
     key = list(problem.key)
     rows = _predicted_by(trial.version, problem, window, as_of)
     old = shadows(problem).read(window)
     old = old[(old[MODEL_VERSION] == trial.predecessor) & ~old[IN_TRAINING].astype(bool)]
     names = dict(zip(training.columns_of(PREDICTION, problem), training.columns_of(SHADOW, problem), strict=True))
     pairs = rows.merge(old[[*key, *names]].rename(columns=names), on=key, validate="1:1")
-    return pairs[pairs[problem.target].notna() & ~pairs[IN_TRAINING].astype(bool)]
+    fair = pairs[pairs[problem.target].notna() & ~pairs[IN_TRAINING].astype(bool)]
+    return outside(fair, problem, broken_windows(problem, as_of))
+
+
+def outside(rows: "pd.DataFrame", problem: UseCase, windows: Sequence[Window]) -> "pd.DataFrame":
+    """Return the rows that lie in none of the windows."""
+    times = rows[problem.event_time]
+    for one in windows:
+        rows = rows[(times[rows.index] < one.start) | (times[rows.index] >= one.end)]
+    return rows
 
 
 def _predicted_by(version: str, problem: UseCase, window: Window, as_of: datetime) -> "pd.DataFrame":

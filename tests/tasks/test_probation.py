@@ -10,6 +10,7 @@ from tasks import ledger
 from tasks.collection import observations
 from tasks.comparison import Estimate
 from tasks.ledger import Decision
+from tasks.looking import keep_looks
 from tasks.probation import (
     ProbationPolicy,
     Trial,
@@ -24,6 +25,8 @@ from tasks.probation import (
 from tasks.promotion import promote
 from tasks.registry import champion
 from tasks.scoring import predicted, score_new_rows
+from tasks.signals.health import Fault
+from tasks.watching import Look
 from tasks.windows import Window
 
 JAN_1 = datetime(2024, 1, 1, tzinfo=UTC)
@@ -212,6 +215,18 @@ def test_a_predecessor_that_is_gone_is_told_and_keeps_nothing_from_being_predict
 
     assert play(9) == (0, None)
     assert shown[-1]["description"].startswith("version 1 cannot be compared with version 2: stall has no registered")
+
+
+@pytest.mark.slow
+def test_rows_of_a_window_whose_data_were_broken_judge_nobody(second, stored):
+    second(leaf=99)
+    fault = Fault(kind="duplicates", column="", number=1, expected=0, since=on_day(7), last_good=None, sentence="twice")
+    week = Window(start=on_day(7), end=on_day(14))
+    seen = Look(window=week, as_of=on_day(14), watch="w", rows=56, labelled=40, signals=(), faults=(fault,))
+    keep_looks(stored, [seen])
+
+    assert play(14)[1] is None
+    assert champion("stall").version == "2"
 
 
 @pytest.mark.slow
