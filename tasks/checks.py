@@ -116,8 +116,10 @@ class History(BaseModel):
     """A request to retrain that nothing has answered yet."""
     episode: Episode | None = None
     """A drift that is not over."""
+    refused: datetime | None = None
+    """When a challenger was refused last, if no other version went live since."""
     rows_since_refusal: int = 0
-    """Labelled rows since the episode's last refusal."""
+    """Labelled rows since then."""
     answered_this_month: int = 0
     """Retrains answered in the last 30 days."""
     trained_until: datetime | None = None

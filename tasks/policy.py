@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tasks.backtest.regret import RegretPolicy
 from tasks.checks import Check, History
 from tasks.episodes import away, open_episode, severity
-from tasks.ledger import ANSWERS, Decision, open_request
+from tasks.ledger import ANSWERS, MOVES, Decision, open_request
 from tasks.metrics import gain
 from tasks.scouting import moment_of
 from tasks.signals.models import Family
@@ -119,18 +119,20 @@ def muted_reason(check: Check, history: History) -> str | None:
 
 
 def refused_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
-    """Say why a drift whose retrain was refused does not ask again yet, or None."""
-    episode = history.episode
-    if episode is None or episode.refused is None or history.rows_since_refusal >= policy.rows_after_refusal:
+    """Say why nothing asks again yet after a refusal, or None: the evidence would be nearly the same."""
+    if history.refused is None or history.rows_since_refusal >= policy.rows_after_refusal:
         return None
-    needed = policy.growth_after_refusal * episode.severity
+    since = (
+        f"refused at {history.refused:%Y-%m-%d %H:%M}: {history.rows_since_refusal} labelled rows since, "
+        f"{policy.rows_after_refusal} needed"
+    )
+    if history.episode is None:
+        return since
+    needed = policy.growth_after_refusal * history.episode.severity
     found = severity(check.alarm)
     if found >= needed > 0:
         return None
-    return (
-        f"refused at {episode.refused:%Y-%m-%d %H:%M}: {history.rows_since_refusal} labelled rows since, "
-        f"{policy.rows_after_refusal} needed; drift of {found:.3g} times its limit, {needed:.3g} would count as grown"
-    )
+    return f"{since}; drift of {found:.3g} times its limit, {needed:.3g} would count as grown"
 
 
 def alarm_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
@@ -207,18 +209,24 @@ def age_reason(check: Check, history: History, policy: RetrainPolicy) -> str | N
     return f"{age:.3g} days old, {policy.max_age_days:g} allowed" if age >= policy.max_age_days else None
 
 
+def standing_refusal(past: Sequence[Decision]) -> datetime | None:
+    """Return when a challenger was refused last, or None where another version went live since."""
+    told = [one for one in past if one.kind == "refused" or one.kind in MOVES]
+    return told[-1].as_of if told and told[-1].kind == "refused" else None
+
+
 def known_history(
     past: Sequence[Decision], labelled_since: Callable[[datetime], int], trained_until: datetime, as_of: datetime
 ) -> History:
     """Return what bears on the next retrain, from the decisions up to `as_of` and a count of labelled rows since."""
     ends = [one.as_of for one in past if one.kind in ANSWERS]
-    episode = open_episode(past)
-    refused = episode.refused if episode else None
+    refused = standing_refusal(past)
     return History(
         last_retrain=max(ends, default=None),
         new_rows=labelled_since(trained_until),
         unanswered=open_request(list(past)),
-        episode=episode,
+        episode=open_episode(past),
+        refused=refused,
         rows_since_refusal=labelled_since(refused) if refused else 0,
         answered_this_month=sum(one > as_of - MONTH for one in ends),
         trained_until=trained_until,

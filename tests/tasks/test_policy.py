@@ -69,7 +69,8 @@ def a_bad_check(as_of=MONDAY, **found):
 def refused_drift(rows=0, **changes):
     """Return a history in which a drift of twice its limit was refused, and as many labels came since."""
     common = {"id": "e", "opened": MONDAY - 9 * DAY, "reason": "it moved", "severity": 2.0, "refused": MONDAY - DAY}
-    return a_history(episode=Episode(**common | changes), rows_since_refusal=rows)
+    episode = Episode(**common | changes)
+    return a_history(episode=episode, refused=episode.refused, rows_since_refusal=rows)
 
 
 @pytest.mark.parametrize(("days", "asks"), [(6, False), (7, True), (8, True)], ids=["below", "at", "above"])
@@ -208,6 +209,22 @@ def test_a_refused_drift_asks_again_once_enough_labels_came(rows, asks):
     known = policy(rows_after_refusal=100, growth_after_refusal=5)
 
     assert (retrain_reason(a_bad_check(), refused_drift(rows), known) is not None) is asks
+
+
+@pytest.mark.parametrize(("rows", "asks"), [(99, False), (100, True)], ids=["below", "at"])
+def test_a_loss_without_an_episode_waits_for_labels_after_a_refusal_too(rows, asks):
+    past = a_history(refused=MONDAY - DAY, rows_since_refusal=rows)
+
+    assert (retrain_reason(a_check(value=0.25), past, policy(rows_after_refusal=100)) is not None) is asks
+
+
+def test_a_refusal_no_longer_stands_once_another_version_went_live():
+    refused = Decision(usecase="stall", kind="refused", as_of=MONDAY, reason="worse")
+    back = Decision(usecase="stall", kind="rolled back", as_of=MONDAY + DAY, reason="bad")
+
+    assert standing_refusal([refused]) == MONDAY
+    assert standing_refusal([refused, back]) is None
+    assert standing_refusal([]) is None
 
 
 @pytest.mark.parametrize(("growth", "asks"), [(1.9, True), (2.1, False)], ids=["grown", "not grown"])
