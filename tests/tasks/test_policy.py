@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from tasks.checks import Check, History, Performance
 from tasks.episodes import Episode
 from tasks.ledger import Decision
-from tasks.policy import RetrainPolicy, harmless_reason, holding_reason, known_history, retrain_reason
+from tasks.policy import RetrainPolicy, harmless_reason, holding_reason, known_history, retrain_reason, standing_refusal
 from tasks.scouting import Scouted, Scouts
 from tasks.signals.health import Fault
 from tasks.signals.models import Alarm, Signal
