@@ -19,6 +19,7 @@ from deployments.demo import CannotPlay, follow, start_replay, told
 from deployments.deploy import deploy_all
 from deployments.environment import environment
 from deployments.startup import CannotStart, ready_system
+from tasks.metrics import figure
 from tasks.settings import Settings
 
 RESULTS = Path(__file__).parent / "results" / "live.md"
@@ -63,7 +64,7 @@ def played(name: str, console: Console) -> dict[str, Any]:
     known = [pair for pair in both if None not in pair]
     live, first = (sum(pair[side] for pair in known) / max(len(known), 1) for side in (0, 1))
     counted = (kinds[kind] for kind in ("fault", "drift found", "retrain asked", "promoted", "refused"))
-    return dict(zip(HEAD, (name, len(steps), *counted, metric, f"{live:.4f}", f"{first:.4f}"), strict=True))
+    return dict(zip(HEAD, (name, len(steps), *counted, metric, figure(live), figure(first)), strict=True))
 
 
 def page(rows: list[dict[str, Any]], command: str, minutes: float) -> str:

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from deployments.startup import prefect_files
 from deployments.telling import show_replay
+from tasks.metrics import figure
 from tasks.usecases import UseCase, use_case
 
 NOTE = (
@@ -101,7 +102,7 @@ def _played(problem: UseCase, numbers: dict[str, Any], console: Console) -> tupl
     summary = replaying.replay_summary(problem, scores, table)
     known = [one for one in renewed if one is not None]
     if known:
-        summary += f"; {sum(known) / len(known):.4f} for a model fitted anew at every step"
+        summary += f"; {figure(sum(known) / len(known))} for a model fitted anew at every step"
     return replaying.replay_rows(problem, table, scores), summary
 
 

@@ -10,6 +10,7 @@ from tasks import episodes, events, ledger, reporting
 from tasks.checks import Check, History
 from tasks.collection import rows_at
 from tasks.ledger import Decision
+from tasks.metrics import figure
 from tasks.monitoring import column_records
 from tasks.policy import RetrainPolicy, harmless_reason, holding_reason, known_history, wanted_reason
 from tasks.registry import Champion
@@ -104,7 +105,7 @@ def estimate_told(check: Check) -> str:
     if guess.value is None:
         return guess.note
     return (
-        f"{guess.value:.4f} ({guess.low:.4f} to {guess.high:.4f}), from the model's own confidence: "
+        f"{figure(guess.value)} ({figure(guess.low)} to {figure(guess.high)}), from the model's own confidence: "
         f"it cannot see that the rule itself has changed"
     )
 

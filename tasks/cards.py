@@ -6,6 +6,7 @@ Source of the form: Mitchell et al., Model Cards for Model Reporting, FAT* 2019.
 from collections.abc import Mapping
 from typing import Any
 
+from tasks.metrics import change
 from tasks.reporting import as_markdown, as_table
 from tasks.usecases import UseCase
 
@@ -89,9 +90,8 @@ def estimate_told(estimate: Mapping[str, Any]) -> str:
     from scipy.stats import t
 
     reach = float(t.isf(0.025, estimate["freedom"])) * estimate["error"]
-    return (
-        f"{estimate['value']:+.4f}, 95 % interval {estimate['value'] - reach:+.4f} to {estimate['value'] + reach:+.4f}"
-    )
+    low, high = estimate["value"] - reach, estimate["value"] + reach
+    return f"{change(estimate['value'])}, 95 % interval {change(low)} to {change(high)}"
 
 
 def gates_table(judged: list[dict[str, Any]]) -> str:

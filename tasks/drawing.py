@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.checks import Check
 from tasks.episodes import away, severity
+from tasks.metrics import figure
 from tasks.signals.models import Family, Signal
 
 OF_A_COLUMN: tuple[Family, ...] = ("features", "missing", "prediction", "target")
@@ -69,14 +70,14 @@ def headline(check: Check) -> str:
     seen, share = check.performance, check.drifted_share
     told = "no feature could be told" if share is None else f"{share:.0%} of the features lie beyond their limits"
     drifting = ", ".join(check.drifting) or "none"
-    measured = "unknown yet" if seen.value is None else f"{seen.value:.4f}"
+    measured = "unknown yet" if seen.value is None else figure(seen.value)
     faults = "; ".join(one.sentence for one in check.faults) or "none"
     alarm = "; ".join(check.alarm.reasons) if check.alarm else "silent"
     return "\n\n".join(
         [
             f"**Version {check.model_version}, {check.window}, {check.rows} rows: {told}** ({drifting}).",
             f"Alarm: {alarm}.",
-            f"{seen.metric} on {seen.labelled} labelled rows: {measured}, {seen.expected:.4f} at promotion. "
+            f"{seen.metric} on {seen.labelled} labelled rows: {measured}, {figure(seen.expected)} at promotion. "
             f"Data faults: {faults}.",
             "Below, a column is drawn as drifted where this verdict says so; the score beside it is Evidently's own "
             "distance of the two distributions, and decides nothing.",

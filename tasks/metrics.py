@@ -71,6 +71,19 @@ def score(name: MetricName, target: "np.ndarray", prediction: "np.ndarray") -> f
     return float(chosen.of(target, prediction))
 
 
+def figure(value: float | None) -> str:
+    """Return a metric as people read it, whatever the unit of the target; "unknown" where there is none."""
+    if value is None:
+        return "unknown"
+    size = abs(value)
+    return format(value, ".4f" if value == 0 or 1e-4 <= size < 100 else ".2f" if 100 <= size < 1e6 else ".4g")
+
+
+def change(value: float) -> str:
+    """Return the difference of two metrics as people read it, with its sign."""
+    return f"{'' if value < 0 else '+'}{figure(value)}"
+
+
 def gain(name: MetricName, new: float, old: float) -> float:
     """Return by how much `new` is better than `old`; negative where it is worse."""
     return new - old if metric(name).greater_is_better else old - new

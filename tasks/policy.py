@@ -10,7 +10,7 @@ from tasks.backtest.regret import RegretPolicy
 from tasks.checks import Check, History
 from tasks.episodes import away, open_episode, severity
 from tasks.ledger import ANSWERS, MOVES, Decision, open_request
-from tasks.metrics import gain
+from tasks.metrics import figure, gain
 from tasks.scouting import moment_of
 from tasks.signals.models import Family
 from tasks.watching import WatchPolicy
@@ -189,8 +189,8 @@ def loss_reason(check: Check, policy: RetrainPolicy) -> str | None:
     if lost < policy.max_loss:
         return None
     return (
-        f"{seen.metric} {seen.value:.4f} on {seen.labelled} labelled rows of {check.window}, {seen.expected:.4f} at "
-        f"promotion: {lost:.4f} lost, {policy.max_loss} allowed"
+        f"{seen.metric} {figure(seen.value)} on {seen.labelled} labelled rows of {check.window}, "
+        f"{figure(seen.expected)} at promotion: {figure(lost)} lost, {policy.max_loss} allowed"
     )
 
 

@@ -13,6 +13,7 @@ from tasks.comparison import Estimate, gain_estimate, time_pieces
 from tasks.datasets import Dataset
 from tasks.ledger import Decision
 from tasks.looking import broken_windows
+from tasks.metrics import change
 from tasks.rollbacks import CannotRollBackError, Target, restored, working_version
 from tasks.scoring import IN_TRAINING, MODEL_VERSION, PREDICTION, predicted, scored_rows, without_prediction
 from tasks.usecases import UseCase, use_case
@@ -105,7 +106,8 @@ def worse_reason(found: Estimate, trial: Trial, metric: str, rows: int) -> str |
         return None
     return (
         f"{metric} of version {trial.version} is worse than that of its predecessor {trial.predecessor} on the same "
-        f"{rows} labelled rows: gain {found.value:+.4f}, at most {found.high(rate):+.4f} at an error rate of {rate:.2g}"
+        f"{rows} labelled rows: gain {change(found.value)}, at most {change(found.high(rate))} "
+        f"at an error rate of {rate:.2g}"
     )
 
 

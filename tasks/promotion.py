@@ -17,6 +17,7 @@ from tasks.champions import ChampionMovedError
 from tasks.collection import observations
 from tasks.gates import Evidence, Verdict
 from tasks.ledger import Decision
+from tasks.metrics import figure
 from tasks.probation import ProbationPolicy
 from tasks.registry import ModelFacts
 from tasks.retraining import Trained
@@ -147,12 +148,12 @@ def gain_told(evidence: Evidence) -> str:
     """Say what a challenger was measured to be, beside what it was compared with."""
     if evidence.champion_version is None:
         return (
-            f"{evidence.metric} {evidence.challenger:.4f} against {evidence.baseline:.4f} of the trivial baseline on "
-            f"{evidence.rows} rows; there was no champion"
+            f"{evidence.metric} {figure(evidence.challenger)} against {figure(evidence.baseline)} of the trivial "
+            f"baseline on {evidence.rows} rows; there was no champion"
         )
     return (
-        f"{evidence.metric} {evidence.challenger_beside_champion:.4f} against {evidence.champion:.4f} of version "
-        f"{evidence.champion_version} on {evidence.compared_rows} rows that neither has seen"
+        f"{evidence.metric} {figure(evidence.challenger_beside_champion)} against {figure(evidence.champion)} of "
+        f"version {evidence.champion_version} on {evidence.compared_rows} rows that neither has seen"
     )
 
 

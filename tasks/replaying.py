@@ -16,7 +16,7 @@ from tasks.datasets import Dataset, arrow_schema
 from tasks.drift import DriftPolicy
 from tasks.gates import GatePolicy
 from tasks.looking import live_predictions
-from tasks.metrics import score
+from tasks.metrics import figure, score
 from tasks.policy import RetrainPolicy
 from tasks.promotion import PromotionPolicy
 from tasks.scoring import IN_TRAINING, MODEL_VERSION, PREDICTION, Scored
@@ -260,8 +260,8 @@ def replay_summary(problem: UseCase, scores: list[dict[str, Any]], played: "pd.D
     live, first = (sum(one[who] for one in known) / len(known) for who in ("live", "first"))
     retrains = "1 retrain" if promoted.sum() == 1 else f"{promoted.sum()} retrains"
     return (
-        f"{problem.name}: mean {problem.metric} {live:.4f} live, {first:.4f} for the first model left alone, over "
-        f"{len(known)} steps; promoted: {retrains} started by the automation"
+        f"{problem.name}: mean {problem.metric} {figure(live)} live, {figure(first)} for the first model left alone, "
+        f"over {len(known)} steps; promoted: {retrains} started by the automation"
     )
 
 

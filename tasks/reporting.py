@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from tasks.metrics import figure
 from tasks.windows import moment
 
 
@@ -63,5 +64,5 @@ def as_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
 
 
 def _plain(value: Any) -> str:
-    text = f"{value:.4f}" if isinstance(value, float) else str(value)
+    text = figure(value) if isinstance(value, float) else str(value)
     return text.replace("|", "\\|").replace("\n", " ")

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from tasks import reporting
 from tasks.episodes import open_episode
 from tasks.ledger import Decision, moves
+from tasks.metrics import figure
 
 NEWEST = 10
 """How many decisions, and how many checks, are told."""
@@ -176,6 +177,6 @@ def _check_row(one: CheckTold) -> dict[str, str]:
         "model": f"version {one.model_version}",
         "rows": str(one.rows),
         "drifting": f"{one.drifting} of {one.compared}",
-        "performance": f"{one.metric} {one.value:.4f}, {one.expected:.4f} at promotion" if known else "unknown",
+        "performance": f"{one.metric} {figure(one.value)}, {figure(one.expected)} at promotion" if known else "unknown",
         "report": one.report_url,
     }

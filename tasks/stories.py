@@ -4,6 +4,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from tasks import reporting
 from tasks.attribution import METHOD, Attribution
+from tasks.metrics import figure
 
 
 class SetAside(BaseModel):
@@ -53,7 +54,7 @@ def summary(story: Story) -> str:
         return f"{story.key} was set aside and never stored: {story.set_aside[-1].reasons}"
     if story.told is None:
         return f"{story.key} is stored and has no prediction"
-    values = ", ".join(f"{value:.4f}" for value in story.told.values)
+    values = ", ".join(f"{figure(value)}" for value in story.told.values)
     return f"{story.key} was predicted {values} by version {story.told.model_version}"
 
 
@@ -89,7 +90,7 @@ def _validated_told(story: Story) -> str:
 def _prediction_told(story: Story) -> str:
     if story.told is None:
         return "Not yet."
-    values = ", ".join(f"{value:.4f}" for value in story.told.values)
+    values = ", ".join(f"{figure(value)}" for value in story.told.values)
     return f"{values} by version {story.told.model_version}, scored as of {story.told.scored_at:%Y-%m-%d %H:%M}."
 
 
@@ -99,7 +100,7 @@ def _attribution_told(story: Story) -> str:
         return "Nothing was predicted: the row is not stored, or no model is live."
     rows = [one.model_dump() for one in found.contributions]
     head = (
-        f"{story.output} by version {story.explained_version}: {found.prediction:.4f}. That is {found.baseline:.4f}, "
-        f"the mean over rows that it learned from, and what follows. Method: {METHOD}."
+        f"{story.output} by version {story.explained_version}: {figure(found.prediction)}. That is "
+        f"{figure(found.baseline)}, the mean over rows that it learned from, and what follows. Method: {METHOD}."
     )
     return f"{head}\n\n{reporting.as_table(rows, ('feature', 'value', 'contribution', 'error'))}"

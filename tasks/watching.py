@@ -262,7 +262,7 @@ def rung(looks: Sequence[Look], policy: WatchPolicy) -> Alarm | None:
 def ripe(looks: Sequence[Look]) -> Sequence[Look]:
     """Return the looks up to the newest whose share of labelled rows comes near the best one's."""
     shares = [one.labelled / max(one.rows, 1) for one in looks]
-    last = max((at for at, share in enumerate(shares) if share >= RIPE * max(shares)), default=-1)
+    last = max((at for at, share in enumerate(shares) if 0 < share >= RIPE * max(shares)), default=-1)
     return looks[: last + 1]
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from tasks.gates.evidence import Evidence, SliceGain
 from tasks.gates.policy import GatePolicy
 from tasks.gates.verdict import Verdict, at_most, finite_or_none, passed_over, unknown
-from tasks.metrics import gain
+from tasks.metrics import change, figure, gain
 
 NO_CHAMPION = "there is no champion"
 
@@ -22,8 +22,8 @@ def beats_baseline(evidence: Evidence, policy: GatePolicy) -> Verdict:
         return unknown(gate, limit, rows)
     low = found.low(policy.error_rate)
     told = (
-        f"{evidence.metric} {evidence.challenger:.4f} against {evidence.baseline:.4f} of the trivial baseline: gain "
-        f"{found.value:+.4f}, with {1 - policy.error_rate:.2%} confidence at least {low:+.4f}"
+        f"{evidence.metric} {figure(evidence.challenger)} against {figure(evidence.baseline)} of the trivial baseline: "
+        f"gain {change(found.value)}, with {1 - policy.error_rate:.2%} confidence at least {change(low)}"
     )
     reason = None if low >= limit else f"{told}, {limit} needed"
     return Verdict(gate=gate, number=finite_or_none(low), limit=limit, reason=reason, note=told)
@@ -39,8 +39,8 @@ def beats_simple_model(evidence: Evidence, policy: GatePolicy) -> Verdict:
         rows = f"{evidence.metric} beside a linear model on the {evidence.rows} rows of the evaluation blocks"
         return unknown("beats_simple_model", limit, rows)
     gained = gain(evidence.metric, evidence.challenger, evidence.simple_model)
-    told = f"{evidence.metric} {evidence.challenger:.4f} against {evidence.simple_model:.4f} of a linear model"
-    reason = None if gained >= limit else f"{told}: gain {gained:+.4f}, {limit:.4g} needed"
+    told = f"{evidence.metric} {figure(evidence.challenger)} against {figure(evidence.simple_model)} of a linear model"
+    reason = None if gained >= limit else f"{told}: gain {change(gained)}, {limit:.4g} needed"
     return Verdict(
         gate="beats_simple_model", number=finite_or_none(gained), limit=finite_or_none(limit), reason=reason, note=note
     )
@@ -107,9 +107,9 @@ def beats_champion(evidence: Evidence, policy: GatePolicy) -> Verdict:
         return unknown(gate, limit, f"{evidence.metric} on the {evidence.compared_rows} rows that neither has seen")
     low = found.low(rate)
     told = (
-        f"{evidence.metric} {evidence.challenger_beside_champion:.4f} against {evidence.champion:.4f} of champion "
-        f"version {evidence.champion_version} on {evidence.compared_rows} rows: gain {found.value:+.4f}, with "
-        f"{1 - rate:.2%} confidence at least {low:+.4f}"
+        f"{evidence.metric} {figure(evidence.challenger_beside_champion)} against {figure(evidence.champion)} of "
+        f"champion version {evidence.champion_version} on {evidence.compared_rows} rows: gain {change(found.value)}, "
+        f"with {1 - rate:.2%} confidence at least {change(low)}"
     )
     beaten = low > limit if policy.must_beat_champion else low >= limit
     needed = f"more than {limit}" if policy.must_beat_champion else f"at least {limit}"
@@ -134,7 +134,7 @@ def no_slice_worse(evidence: Evidence, policy: GatePolicy) -> Verdict:
     chances = sorted((_chance(one, policy), one.name, one) for one in judged)
     adjusted = _holm([chance for chance, _, _ in chances])
     worse = [one for value, (_, _, one) in zip(adjusted, chances, strict=True) if value <= policy.error_rate]
-    told = ", ".join(f"{one.name} ({one.gain.value:+.4f} on {one.rows} rows)" for one in worse if one.gain)
+    told = ", ".join(f"{one.name} ({change(one.gain.value)} on {one.rows} rows)" for one in worse if one.gain)
     reason = f"surely worse than the champion on {len(worse)} of {len(judged)} slices: {told}" if worse else None
     return Verdict(gate=gate, number=adjusted[0], limit=policy.error_rate, reason=reason, note=note)
 

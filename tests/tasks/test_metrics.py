@@ -5,7 +5,7 @@ from math import log, sqrt
 import numpy as np
 import pytest
 
-from tasks.metrics import gain, relative_difference, score
+from tasks.metrics import change, figure, gain, relative_difference, score
 
 
 def of(name, target, prediction):
@@ -74,3 +74,25 @@ def test_predictions_that_are_not_finite_have_no_score():
 )
 def test_predictions_are_apart_by_a_share_of_the_largest(here, there, apart):
     assert relative_difference(np.array(here), np.array(there)) == apart
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        (0.71204, "0.7120"),
+        (0.0, "0.0000"),
+        (85.75612, "85.7561"),
+        (138528.0024, "138528.00"),
+        (1.23456e-6, "1.235e-06"),
+        (1.23456e19, "1.235e+19"),
+        (-250.5, "-250.50"),
+        (None, "unknown"),
+    ],
+)
+def test_a_metric_is_told_in_digits_that_tell_whatever_its_unit(value, read):
+    assert figure(value) == read
+
+
+@pytest.mark.parametrize(("value", "read"), [(0.0012, "+0.0012"), (-250.5, "-250.50"), (0.0, "+0.0000")])
+def test_a_difference_is_told_with_its_sign(value, read):
+    assert change(value) == read
