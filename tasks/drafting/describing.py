@@ -152,7 +152,7 @@ def described(answers: Answers, table: Table) -> Description:
         suspects=tuple(name for name in columns if name in suspects),
         clock=_clock(frame[answers.time]),
         findings=tuple(findings),
-        pacing=pacing(frame[answers.time], _longest_delay(frame, answers.time, label), forget=forget),
+        pacing=pacing(frame[answers.time], _longest_delay(frame, answers.time, label), forget, target.rarer_share),
         frame=frame,
     )
 
@@ -179,7 +179,7 @@ def with_every_row(told: Description) -> Description:
             )
         findings.append(Finding(", ".join(told.key), "repeated key", f"{twice:,} of {len(every):,} rows bear it again"))
     delay = _longest_delay(told.frame, answers.time, told.label)
-    pace = pacing(times, delay, forget=told.pacing.train_on is not None)
+    pace = pacing(times, delay, told.pacing.train_on is not None, told.target.rarer_share)
     return replace(told, findings=tuple(findings), pacing=pace)
 
 

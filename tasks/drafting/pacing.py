@@ -20,6 +20,8 @@ FEWEST_AT_ALL = 4
 """Windows of a history that has too few rows for more: two to learn from, two to compare on."""
 WINDOW_ROWS = 500
 """Rows from which a window's score and drift say more than its noise."""
+RARER_ROWS = 20
+"""Rows of the rarer of two classes from which a window tells models apart."""
 FEWEST_WINDOW_ROWS = 60
 """Rows below which a usual window is nothing to compare models on."""
 FEWEST_MOMENTS = 3
@@ -55,16 +57,17 @@ class Pacing:
         return math.ceil((self.history_end - self.history_start) / self.window)
 
 
-def pacing(times: "pd.Series[Any]", delay: timedelta, *, forget: bool) -> Pacing:
+def pacing(times: "pd.Series[Any]", delay: timedelta, forget: bool, rarer_share: float = 0.5) -> Pacing:
     """Return how to cut a history of these event times in UTC, with labels up to `delay` late.
 
     `forget`: whether the relation to the target changes, so that an old row teaches what no longer holds.
+    `rarer_share`: share of the rows in the rarer of two classes, of which a window needs some to compare models on.
     """
     first, last = span_of(times)
     start = _floor(first, DAY if last - first > 3 * DAY else HOUR)
     inside = times[(times >= start) & (times <= last)]
     span = max(last - start, timedelta(minutes=20))
-    window = window_length(inside, span)
+    window = window_length(inside, span, max(WINDOW_ROWS, math.ceil(RARER_ROWS / rarer_share)))
     period = _period(inside, window)
     counts = _counts(inside, period)
     smallest = smallest_share(counts.reindex(range(counts.index[0], counts.index[-1] + 1), fill_value=0).tolist())
@@ -94,15 +97,15 @@ def span_of(times: "pd.Series[Any]") -> tuple[datetime, datetime]:
     return inside.iloc[0].to_pydatetime(), inside.iloc[-1].to_pydatetime()
 
 
-def window_length(times: "pd.Series[Any]", span: timedelta) -> timedelta:
-    """Return the shortest of `LENGTHS` that has enough rows and times and does not cut the span too finely.
+def window_length(times: "pd.Series[Any]", span: timedelta, enough: int = WINDOW_ROWS) -> timedelta:
+    """Return the shortest of `LENGTHS` that has `enough` rows, several times, and does not cut the span too finely.
 
     Of a history that is too short for that the longest that cuts it into eight, or four where eighths are too poor.
     """
     moments = times.drop_duplicates()
     lengths = [length for length in LENGTHS if _counts(moments, length).median() >= FEWEST_MOMENTS] or LENGTHS[-1:]
     fitting = [length for length in lengths if span / length <= MOST_WINDOWS]
-    rich = [length for length in fitting if _counts(times, length).median() >= WINDOW_ROWS]
+    rich = [length for length in fitting if _counts(times, length).median() >= enough]
     if rich and span / rich[0] >= FEWEST_WINDOWS:
         return rich[0]
     long = [length for length in lengths if span / length >= FEWEST_AT_ALL]

@@ -77,6 +77,11 @@ class Target:
     def classes(self) -> tuple[str, ...]:
         return tuple(sorted(self.values.dropna().unique())) if self.kind == "multiclass" else ()
 
+    @property
+    def rarer_share(self) -> float:
+        """Share of the rows in the rarer of two classes; 0.5 for every other target."""
+        return float(self.values.value_counts(normalize=True).min()) if self.kind == "binary" else 0.5
+
 
 class Undecided(ValueError):
     """Something must be said by the owner; the message says what was found and which words would answer it."""

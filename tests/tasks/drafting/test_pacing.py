@@ -49,6 +49,20 @@ def test_a_history_with_few_rows_is_cut_into_four_windows_where_eight_would_be_t
 
 
 @pytest.mark.parametrize(
+    ("rarer_share", "window"),
+    [
+        # 240 rows a day: 500 are there in 7 days
+        (0.5, 7 * DAY),
+        # twenty of 1 in 100 need 2,000 rows, of 1 in 200 4,000
+        (0.01, 14 * DAY),
+        (0.005, 28 * DAY),
+    ],
+)
+def test_a_window_holds_some_of_a_rare_class(rarer_share, window) -> None:
+    assert pacing(times(240 * 270, "6min"), timedelta(0), False, rarer_share).window == window
+
+
+@pytest.mark.parametrize(
     ("every", "count", "window"),
     [
         # a thousand rows a day, all at midnight: a day holds one time, a week seven
