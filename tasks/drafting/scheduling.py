@@ -207,7 +207,6 @@ def _numbers(told: Description) -> dict[str, object]:
     pace = told.pacing
     units, baseline, champion, loss = limits(told)
     least = max(FEWEST_FIT_ROWS, min(1000, pace.window_rows // 3))
-    is_quick = pace.window <= timedelta(days=28)
     is_fine = pace.window_moments >= 2 * FEWEST_MOMENTS
     volume = f"Half of the smallest batch seen, {pace.smallest_volume:.0%} of the usual"
     if pace.min_volume_share == 0:
@@ -229,14 +228,33 @@ def _numbers(told: Description) -> dict[str, object]:
         "labelled": max(FEWEST_FIT_ROWS // 2, min(500, pace.window_rows // 4)),
         "cooldown": pace.window / timedelta(days=1),
         "new_rows": pace.window_rows // 2,
-        "often": "hourly" if is_quick else "daily",
-        "often_cron": "5 * * * *" if is_quick else "5 5 * * *",
-        "after_cron": "15 * * * *" if is_quick else "15 5 * * *",
-        "watch": "daily" if is_quick else "weekly",
-        "checks": 365.25 if is_quick else 52,
-        "watch_cron": "30 6 * * *" if is_quick else "30 6 * * 1",
-        "renew": "weekly" if is_quick else "monthly",
-        "renew_cron": "0 5 * * 1" if is_quick else "0 5 1 * *",
+        **schedules(pace.window),
+    }
+
+
+def schedules(window: timedelta) -> dict[str, object]:
+    """Return when to collect and score, to look, and to renew without an alarm: no window goes by unseen."""
+    day = timedelta(days=1)
+    if window > 28 * day:
+        often, after, watch, renew = "5 5 * * *", "15 5 * * *", "30 6 * * 1", "0 5 1 * *"
+        words, checks = ("daily", "weekly", "monthly"), 52.0
+    elif window >= day:
+        often, after, watch, renew = "5 * * * *", "15 * * * *", "30 6 * * *", "0 5 * * 1"
+        words, checks = ("hourly", "daily", "weekly"), YEAR / day
+    elif window >= timedelta(hours=1):
+        often, after, watch, renew = "5 * * * *", "15 * * * *", "30 * * * *", "0 5 * * *"
+        words, checks = ("hourly", "hourly", "daily"), YEAR / timedelta(hours=1)
+    else:
+        minutes = int(window / timedelta(minutes=1))
+        often, after, watch, renew = (*(f"*/{minutes} * * * *",) * 3, "0 5 * * *")
+        words, checks = (*(f"{minutes}-minutes",) * 2, "daily"), YEAR / window
+    return {
+        **dict(zip(("often", "watch", "renew"), words, strict=True)),
+        "often_cron": often,
+        "after_cron": after,
+        "watch_cron": watch,
+        "renew_cron": renew,
+        "checks": checks,
     }
 
 
