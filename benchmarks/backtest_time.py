@@ -33,6 +33,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=120_000)
     parser.add_argument("--cores", type=int, default=2)
     options = parser.parse_args()
+    # As for every process of the system: `deployments/environment.py`.
+    os.environ["OMP_NUM_THREADS"] = "1"
     with workshop(None) as package:
         path = package / "wide.parquet"
         wide(options.rows).to_parquet(path)
