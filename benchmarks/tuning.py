@@ -61,7 +61,7 @@ def main() -> None:
         asked = {peer: policies(bench.prices[-1] * TABLE_PRICE)[peer] for peer in PEERS} | dict(SETTINGS)
         found[name] = {each: judged(each, policy, bench) for each, policy in asked.items()}
         print(name, "pays" if paying[name] else "does not pay", flush=True)
-    told = f"python -m benchmarks.tuning --seeds {' '.join(map(str, options.seeds))}"
+    told = f"python -m benchmarks.tuning --seeds {' '.join(map(str, options.seeds))} --out {options.out}"
     text = f"# Settings of the default policy on made streams\n\nMade by `{told}`.\n\n{table(found, paying)}\n"
     (RESULTS / f"{options.out}.md").write_text(text)
     kept = {name: [one.model_dump(include=KEPT) for one in each.values()] for name, each in found.items()}

@@ -4,11 +4,11 @@ import os
 import sys
 from typing import Any
 
-import yaml
 from rich.console import Console
 
+from deployments.declared import parameters_of
 from deployments.environment import environment
-from deployments.startup import CannotStart, prefect_files, ready_system
+from deployments.startup import CannotStart, ready_system
 from tasks.settings import Settings
 
 WORDS = ("NAME", "PRICE", "AS_OF", "CANDIDATE", "WORKERS")
@@ -42,7 +42,7 @@ def parameters(words: list[str]) -> dict[str, Any]:
     if not said.get("NAME"):
         raise ValueError("expected NAME=, one of the files in usecases/, found none")
     asked = {word.lower(): text for word, text in said.items() if word != "NAME" and text}
-    return deployed(said["NAME"], "backtest") | asked | {"usecase": said["NAME"]}
+    return parameters_of("backtest", said["NAME"]) | asked | {"usecase": said["NAME"]}
 
 
 def collect_if_empty(given: dict[str, Any], console: Console) -> None:
@@ -58,20 +58,8 @@ def collect_if_empty(given: dict[str, Any], console: Console) -> None:
     if observations(use_case(name)).exists():
         return
     console.print(f"Nothing of {name} is stored yet: collecting its history ...", highlight=False)
-    until = given.get("as_of") or deployed(name, "replay")["over"]["end"]
-    collect(**collect.validate_parameters(deployed(name, "collect") | {"as_of": until}))
-
-
-def deployed(name: str, flow: str) -> dict[str, Any]:
-    """Return the parameters of the deployment `flow/NAME`, from whichever file in deployments/ declares it."""
-    for file in prefect_files():
-        for one in yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]:
-            if one["name"] == name and one["entrypoint"] == f"flows/{flow}.py:{flow}":
-                return one["parameters"]
-    raise ValueError(
-        f"No file in deployments/ declares the deployment {flow}/{name}, whose numbers are needed. "
-        "Describe a new problem with `make new`, or copy that of flights in deployments/prefect.yaml."
-    )
+    until = given.get("as_of") or parameters_of("replay", name)["over"]["end"]
+    collect(**collect.validate_parameters(parameters_of("collect", name) | {"as_of": until}))
 
 
 if __name__ == "__main__":

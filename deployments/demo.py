@@ -12,8 +12,8 @@ from uuid import UUID
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from deployments.declared import NotDeclaredError, parameters_of
 from deployments.environment import environment
-from deployments.rehearse import CannotTry, replay_parameters
 from deployments.startup import CannotStart, ready_system
 from deployments.telling import show_replay
 from deployments.up import addresses
@@ -36,9 +36,9 @@ def main() -> None:
     usecase = parser.parse_args().name.removeprefix("NAME=")
     settings, console = Settings(), Console(width=None if sys.stdout.isatty() else 120)
     try:
-        replay_parameters(usecase)
+        parameters_of("replay", usecase)
         ready_system(settings, say=console.print)
-    except (CannotStart, CannotTry) as refusal:
+    except (CannotStart, NotDeclaredError) as refusal:
         sys.exit(str(refusal))
     os.environ.update(environment(settings))
     try:

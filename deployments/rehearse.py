@@ -6,15 +6,14 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from deployments.startup import prefect_files
+from deployments.declared import NotDeclaredError, parameters_of
 from deployments.telling import show_replay
 from tasks.metrics import figure
-from tasks.usecases import UseCase, use_case
+from tasks.usecases import UseCase, known_use_cases, use_case
 
 NOTE = (
     "Played in memory by the rules of the flows. What only servers and later corrections can show (a batch that comes "
@@ -46,30 +45,16 @@ def tried(name: str, console: Console) -> str:
     from tasks.sources import SourceError
     from tasks.validation import BatchRefusedError
 
-    numbers = replay_parameters(name)
+    if name not in known_use_cases():
+        known = ", ".join(known_use_cases())
+        raise CannotTry(f"Unknown use case {name!r}; expected one of: {known}. Describe a new one with `make new`.")
     try:
-        rows, summary = _played(use_case(name), numbers, console)
-    except (SourceError, BatchRefusedError, ValidationError) as refusal:
+        rows, summary = _played(use_case(name), parameters_of("replay", name), console)
+    except (NotDeclaredError, SourceError, BatchRefusedError, ValidationError) as refusal:
         raise CannotTry(str(refusal)) from refusal
     show_replay(name, rows, summary, console)
     console.print(NOTE, highlight=False, soft_wrap=True)
     return summary
-
-
-def replay_parameters(name: str) -> dict[str, Any]:
-    """Return the parameters of the deployment `replay/NAME`, from whichever file in deployments/ declares it."""
-    try:
-        use_case(name)
-    except ValueError as unknown:
-        raise CannotTry(f"{str(unknown)[:1].upper()}{str(unknown)[1:]}. Describe a new one with `make new`.") from None
-    for file in prefect_files():
-        for one in yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]:
-            if one["name"] == name and one["entrypoint"] == "flows/replay.py:replay":
-                return one["parameters"]
-    raise CannotTry(
-        f"No file in deployments/ declares the deployment replay/{name}, whose numbers are needed. "
-        "Copy that of flights in deployments/prefect.yaml and change its numbers."
-    )
 
 
 def _played(problem: UseCase, numbers: dict[str, Any], console: Console) -> tuple[list[dict[str, Any]], str]:

@@ -114,7 +114,15 @@ def completed(
 
 def declared(problem: UseCase) -> str:
     """Return a name for what scouts learn and are judged by; another declaration has another."""
-    parts = (problem.features, problem.target, problem.metric, problem.window, problem.train_on, problem.history_start)
+    parts = (
+        problem.numeric,
+        problem.categorical,
+        problem.target,
+        problem.metric,
+        problem.window,
+        problem.train_on,
+        problem.history_start,
+    )
     return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:12]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from typing import TYPE_CHECKING
 
 from tasks import training, watching
 from tasks.backtest.matrix import Plan
@@ -9,6 +10,9 @@ from tasks.collection import rows_at
 from tasks.signals.health import FaultPolicy
 from tasks.usecases import UseCase, use_case
 from tasks.watching import Look, Watch, WatchPolicy
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FEWEST_ROWS = FaultPolicy().min_rows
 DAYS_PER_YEAR = 365.25
@@ -50,6 +54,6 @@ def alarm_of(plan: Plan) -> Callable[[int, int], str | None]:
     return reason
 
 
-def _unsaid(problem: UseCase, rows):
+def _unsaid(problem: UseCase, rows: "pd.DataFrame") -> "pd.DataFrame":
     """Return that nothing was predicted for the rows."""
     return rows.reindex(columns=training.columns_of(watching.PREDICTION, problem)).astype(float)

@@ -1,6 +1,7 @@
 """Read the rows between two event times from files and SQL, as plain frames, losing none in silence."""
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,7 +26,7 @@ MISSING_WORDS = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _TimedSource(Layout):
+class _TimedSource(Layout, ABC):
     """What files and SQL have in common: a window of time, read with margins, prepared, then cut to size."""
 
     margin_before: timedelta = timedelta(0)
@@ -55,8 +56,9 @@ class _TimedSource(Layout):
             if len(rows):
                 yield rows
 
+    @abstractmethod
     def _frames(self, low: datetime, high: datetime) -> "Iterator[pd.DataFrame]":
-        raise NotImplementedError
+        """Yield the rows, as the source holds them, that may lie between two moments; others may come along."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

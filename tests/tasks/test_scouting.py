@@ -111,6 +111,8 @@ def test_what_is_stored_is_not_measured_again(problem, read, monkeypatch):
 def test_another_declaration_has_scouts_of_its_own(problem):
     assert declared(problem) == declared(replace(problem, period=2 * problem.period))
     assert declared(problem) != declared(replace(problem, numeric=("price",)))
+    moved = replace(problem, numeric=problem.numeric[1:], categorical=(problem.numeric[0], *problem.categorical))
+    assert declared(problem) != declared(moved)
 
 
 def test_a_live_model_whose_age_has_cost_more_than_noise_asks_for_a_retrain():
