@@ -37,7 +37,7 @@ def monitor(usecase: UseCaseName, drift: DriftPolicy, policy: RetrainPolicy, as_
 
     check = measure(usecase, champion, now, drift, policy)
     log_numbers(check, champion)
-    judge_probation(usecase, now)
+    judge_probation(usecase, now, policy.watch.faults)
     if live_model(usecase) != champion:
         return None
 

@@ -1,6 +1,6 @@
 """Look at windows beside what is ordinary for a version, and keep what was seen, each window once."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from tasks.registry import Champion
 from tasks.scoring import IN_TRAINING, MODEL_VERSION, PREDICTION, predicted
 from tasks.scouting import Scouted, Scouts
 from tasks.settings import Settings
+from tasks.signals.health import FaultPolicy
 from tasks.usecases import UseCase
 from tasks.watching import Look, Watch
 from tasks.windows import Window
@@ -62,11 +63,18 @@ def keep_looks(problem: UseCase, found: Sequence[Look]) -> None:
     looks(problem).upsert(looks(problem).rows(records))
 
 
-def broken_windows(problem: UseCase, until: datetime) -> list[Window]:
-    """Return the windows that end by `until` in which something was wrong with the data at the last look."""
-    kept = looks(problem).read()
-    found = [Look.model_validate_json(body) for body in kept[kept["window_end"] <= until]["body"]]
-    return [one.window for one in found if one.faults]
+def broken_windows(
+    problem: UseCase, until: datetime, policy: FaultPolicy, known: Collection[tuple[str, str]]
+) -> list[Window]:
+    """Return the windows that end by `until` whose data were broken at the last look.
+
+    Faults that last, or are `known` by kind and column to be none, break nothing.
+    """
+    kept = looks(problem).read().sort_values(["window_end", "window_start"])
+    stored = [Look.model_validate_json(body) for body in kept[kept["window_end"] <= until]["body"]]
+    seen = watching.without(stored, known)
+    lasts = watching.lasting(seen, policy)
+    return [one.window for one in seen if watching.broken(one, lasts)]
 
 
 def scouts_of(problem: UseCase) -> Dataset:

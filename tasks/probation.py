@@ -8,6 +8,7 @@ from prefect import task
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tasks import ledger, outages, registry, reporting, training
+from tasks.acceptance import accepted
 from tasks.collection import rows_at
 from tasks.comparison import Estimate, gain_estimate, time_pieces
 from tasks.datasets import Dataset
@@ -16,6 +17,7 @@ from tasks.looking import broken_windows
 from tasks.metrics import change
 from tasks.rollbacks import CannotRollBackError, Target, restored, working_version
 from tasks.scoring import IN_TRAINING, MODEL_VERSION, PREDICTION, predicted, scored_rows, without_prediction
+from tasks.signals.health import FaultPolicy
 from tasks.usecases import UseCase, use_case
 from tasks.windows import Window
 
@@ -142,17 +144,19 @@ def score_in_shadow(usecase: str, as_of: datetime) -> int:
 
 
 @task(**outages.RETRIED)
-def judge_probation(usecase: str, as_of: datetime) -> str | None:
+def judge_probation(usecase: str, as_of: datetime, faults: FaultPolicy) -> str | None:
     """Look at a champion on probation once a window, and take it back where it is worse; return what was found.
 
-    A look that finds too few labels is put off, however long they take.
+    Windows whose data were broken, by `faults`, tell nothing. A look that finds too few labels is put off, however long
+    they take.
     """
-    problem = use_case(usecase)
-    trial = on_probation(ledger.decisions(usecase, as_of))
+    problem, past = use_case(usecase), ledger.decisions(usecase, as_of)
+    trial = on_probation(past)
     window = None if trial is None else judged_window(trial, problem, as_of)
     if trial is None or window is None:
         return None
-    pairs = labelled_pairs(trial, problem, window, as_of)
+    broken = broken_windows(problem, as_of, faults, accepted(past))
+    pairs = outside(labelled_pairs(trial, problem, window, as_of), problem, broken)
     if len(pairs) < trial.policy.min_rows or (found := probation_gain(pairs, problem, trial.since)) is None:
         return None
     reason = worse_reason(found, trial, problem.metric, len(pairs))
@@ -168,25 +172,21 @@ def judge_probation(usecase: str, as_of: datetime) -> str | None:
 
 
 def labelled_pairs(trial: Trial, problem: UseCase, window: Window, as_of: datetime) -> "pd.DataFrame":
-    """Return the window's rows with a label that both have predicted and neither had learned from.
-
-    Rows of windows whose data were broken judge nobody.
-    """
+    """Return the window's rows with a label that both have predicted and neither had learned from."""
     key = list(problem.key)
     rows = _predicted_by(trial.version, problem, window, as_of)
     old = shadows(problem).read(window)
     old = old[(old[MODEL_VERSION] == trial.predecessor) & ~old[IN_TRAINING].astype(bool)]
     names = dict(zip(training.columns_of(PREDICTION, problem), training.columns_of(SHADOW, problem), strict=True))
     pairs = rows.merge(old[[*key, *names]].rename(columns=names), on=key, validate="1:1")
-    fair = pairs[pairs[problem.target].notna() & ~pairs[IN_TRAINING].astype(bool)]
-    return outside(fair, problem, broken_windows(problem, as_of))
+    return pairs[pairs[problem.target].notna() & ~pairs[IN_TRAINING].astype(bool)]
 
 
 def outside(rows: "pd.DataFrame", problem: UseCase, windows: Sequence[Window]) -> "pd.DataFrame":
     """Return the rows that lie in none of the windows."""
-    times = rows[problem.event_time]
     for one in windows:
-        rows = rows[(times[rows.index] < one.start) | (times[rows.index] >= one.end)]
+        times = rows[problem.event_time]
+        rows = rows[(times < one.start) | (times >= one.end)]
     return rows
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from tasks import ledger
+from tasks.acceptance import acceptance
 from tasks.collection import observations
 from tasks.comparison import Estimate
 from tasks.ledger import Decision
@@ -25,7 +26,7 @@ from tasks.probation import (
 from tasks.promotion import promote
 from tasks.registry import champion
 from tasks.scoring import predicted, score_new_rows
-from tasks.signals.health import Fault
+from tasks.signals.health import Fault, FaultPolicy
 from tasks.watching import Look
 from tasks.windows import Window
 
@@ -120,7 +121,7 @@ def second(challenger, stored, sales, shown):
 
 def play(day):
     score_new_rows.fn("stall", champion("stall"), on_day(day))
-    return score_in_shadow.fn("stall", on_day(day)), judge_probation.fn("stall", on_day(day))
+    return score_in_shadow.fn("stall", on_day(day)), judge_probation.fn("stall", on_day(day), FaultPolicy())
 
 
 @pytest.mark.slow
@@ -200,7 +201,7 @@ def test_a_worse_champion_stays_where_its_predecessor_does_not_work_and_that_is_
 
     monkeypatch.setattr("tasks.probation.working_version", broken)
 
-    told = judge_probation.fn("stall", on_day(14))
+    told = judge_probation.fn("stall", on_day(14), FaultPolicy())
 
     assert told.endswith("It stays, because version 1 of stall does not load")
     assert champion("stall").version == "2"
@@ -217,16 +218,41 @@ def test_a_predecessor_that_is_gone_is_told_and_keeps_nothing_from_being_predict
     assert shown[-1]["description"].startswith("version 1 cannot be compared with version 2: stall has no registered")
 
 
+FAULT = Fault(kind="duplicates", column="", number=1, expected=0, since=JAN_1, last_good=None, sentence="twice")
+NEW_LEVEL = FAULT.model_copy(update={"kind": "unknown categories", "column": "channel"})
+
+
+def look_at(first, last, fault):
+    window = Window(start=on_day(first), end=on_day(last))
+    return Look(window=window, as_of=on_day(last), watch="w", rows=56, labelled=40, signals=(), faults=(fault,))
+
+
 @pytest.mark.slow
 def test_rows_of_a_window_whose_data_were_broken_judge_nobody(second, stored):
     second(leaf=99)
-    fault = Fault(kind="duplicates", column="", number=1, expected=0, since=on_day(7), last_good=None, sentence="twice")
-    week = Window(start=on_day(7), end=on_day(14))
-    seen = Look(window=week, as_of=on_day(14), watch="w", rows=56, labelled=40, signals=(), faults=(fault,))
-    keep_looks(stored, [seen])
+    keep_looks(stored, [look_at(7, 14, FAULT)])
 
     assert play(14)[1] is None
     assert champion("stall").version == "2"
+
+
+@pytest.mark.slow
+def test_a_fault_that_lasts_does_not_keep_a_champion_on_probation_for_good(second, stored):
+    second(leaf=99)
+    keep_looks(stored, [look_at(0, 7, NEW_LEVEL), look_at(7, 14, NEW_LEVEL)])
+
+    assert play(14)[1] is not None
+    assert champion("stall").version == "1"
+
+
+@pytest.mark.slow
+def test_a_fault_that_a_person_has_accepted_does_not_either(second, stored):
+    second(leaf=99)
+    keep_looks(stored, [look_at(7, 14, NEW_LEVEL)])
+    ledger.record(acceptance("stall", on_day(13), [NEW_LEVEL], "", "a new channel", []))
+
+    assert play(14)[1] is not None
+    assert champion("stall").version == "1"
 
 
 @pytest.mark.slow
@@ -240,5 +266,5 @@ def test_a_rollback_that_died_after_the_row_is_finished_by_the_next_run(second, 
     from tasks.scoring import live_model
 
     assert live_model.fn("stall").version == "1"
-    assert judge_probation.fn("stall", on_day(14)) is None
+    assert judge_probation.fn("stall", on_day(14), FaultPolicy()) is None
     assert len(ledger.moves(ledger.decisions("stall"))) == 3
