@@ -8,13 +8,14 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from tasks.registry import Champion
 from tasks.usecases import UseCase
 
 STALL = '''
@@ -306,3 +307,33 @@ def killed(process: Callable[..., BaseProcess], state: Path) -> Callable[[str, f
         return running.exitcode
 
     return kill
+
+
+@pytest.fixture
+def a_champion() -> Callable[..., Champion]:
+    """Make the stall's version 3, which learned from the days since 2024-01-01 up to one of them."""
+
+    def make(until: int = 7, dataset_version: int = 1) -> Champion:
+        opened = datetime(2024, 1, 1, tzinfo=UTC)
+        end = opened + timedelta(days=until)
+        return Champion(
+            name="stall",
+            version="3",
+            run_id="run",
+            dataset_version=dataset_version,
+            trained_from=opened,
+            trained_until=end,
+            promoted_at=end,
+            expected_score=0.75,
+        )
+
+    return make
+
+
+@pytest.fixture
+def observed(stall: UseCase, state: Path, sales) -> int | None:
+    """Forty days of sales, eight a day, in one version; the champion of the tests knows the first seven days."""
+    from tasks.collection import observations
+
+    observations(stall).upsert(sales(*[{}] * 8 * 40))
+    return observations(stall).version()

@@ -7,12 +7,10 @@ import pytest
 from tasks import ledger
 from tasks.asking import ask_for_retrain, findings, history
 from tasks.checks import Check, History, Performance
-from tasks.collection import observations
 from tasks.drift import DriftPolicy
 from tasks.episodes import open_episode
 from tasks.ledger import Decision
 from tasks.policy import RetrainPolicy
-from tasks.registry import Champion
 from tasks.signals.health import Fault
 from tasks.signals.models import Alarm, Signal
 from tasks.windows import Window
@@ -29,19 +27,6 @@ def on_day(number, hour=0):
 
 def days(first, last):
     return Window(start=on_day(first), end=on_day(last))
-
-
-def a_champion(until=7, dataset_version=1):
-    return Champion(
-        name="stall",
-        version="3",
-        run_id="run",
-        dataset_version=dataset_version,
-        trained_from=JAN_1,
-        trained_until=on_day(until),
-        promoted_at=on_day(until),
-        expected_score=0.75,
-    )
 
 
 def a_signal(column="price", side=1):
@@ -69,13 +54,6 @@ def told(monkeypatch):
     events = []
     monkeypatch.setattr("prefect.events.emit_event", lambda **event: events.append(event))
     return events
-
-
-@pytest.fixture
-def observed(stall, state, sales):
-    """Forty days of sales, eight a day, in one version; the champion of the tests knows the first seven days."""
-    observations(stall).upsert(sales(*[{}] * 8 * 40))
-    return observations(stall).version()
 
 
 def a_fault():
@@ -115,13 +93,13 @@ def test_an_alarm_opens_one_episode_and_quiet_checks_close_it(stall):
     assert [one.kind for one in findings(a_check(quiet=True), within)] == ["episode closed"]
 
 
-def test_history_counts_the_labels_since_the_champion_learned(stall, observed):
+def test_history_counts_the_labels_since_the_champion_learned(stall, observed, a_champion):
     # sold from day 7 to the first hour of day 8, and told by day 10
     assert history.fn("stall", a_champion(until=7), on_day(10)).new_rows == 8 + 1
     assert history.fn("stall", a_champion(until=10), on_day(10)).new_rows == 0
 
 
-def test_history_knows_the_last_answer_and_the_open_request_up_to_its_moment(stall, state):
+def test_history_knows_the_last_answer_and_the_open_request_up_to_its_moment(stall, state, a_champion):
     ends = [
         Decision(usecase="stall", kind="promoted", as_of=on_day(3), reason="better"),
         Decision(usecase="stall", kind="refused", as_of=on_day(5), reason="worse"),
@@ -135,7 +113,7 @@ def test_history_knows_the_last_answer_and_the_open_request_up_to_its_moment(sta
     assert (past.last_retrain, past.unanswered) == (on_day(5), asked)
 
 
-def test_history_before_the_first_retrain_is_empty(stall, state):
+def test_history_before_the_first_retrain_is_empty(stall, state, a_champion):
     past = history.fn("stall", a_champion(until=7), on_day(10))
 
     assert past == History(last_retrain=None, new_rows=0, trained_until=on_day(7))

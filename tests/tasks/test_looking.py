@@ -7,7 +7,6 @@ from tasks.collection import observations
 from tasks.drift import DriftPolicy
 from tasks.looking import live_predictions, performance
 from tasks.policy import RetrainPolicy
-from tasks.registry import Champion
 from tasks.scoring import predicted, scored_rows
 from tasks.windows import Window
 
@@ -23,19 +22,6 @@ def on_day(number, hour=0):
 
 def days(first, last):
     return Window(start=on_day(first), end=on_day(last))
-
-
-def a_champion(until=7, dataset_version=1):
-    return Champion(
-        name="stall",
-        version="3",
-        run_id="run",
-        dataset_version=dataset_version,
-        trained_from=JAN_1,
-        trained_until=on_day(until),
-        promoted_at=on_day(until),
-        expected_score=0.75,
-    )
 
 
 def test_a_performance_counts_labels_that_are_known_of_rows_that_the_model_had_not_seen(stall, sales):
@@ -56,7 +42,7 @@ def test_a_performance_without_labels_is_unknown(stall, sales):
     assert performance(live, stall, 0.75) == Performance(metric="roc_auc", value=None, labelled=0, expected=0.75)
 
 
-def test_live_predictions_are_the_windows_rows_as_known_beside_what_was_predicted(stall, state, sales):
+def test_live_predictions_are_the_windows_rows_as_known_beside_what_was_predicted(stall, state, sales, a_champion):
     rows = sales({"sold_at": on_day(6)}, {"sold_at": on_day(7)}, {"sold_at": on_day(8)}, {"sold_at": on_day(9)})
     known = rows.assign(told_at=[on_day(8), on_day(9), on_day(10), on_day(11)], returned=1.0)
     observations(stall).upsert(known.astype(stall.dtypes))

@@ -12,7 +12,6 @@ from tasks.drift import DriftPolicy
 from tasks.looking import looks, scouts_of
 from tasks.monitoring import check_records, checks, measure
 from tasks.policy import RetrainPolicy
-from tasks.registry import Champion
 from tasks.scoring import predicted, scored_rows
 from tasks.signals.models import Signal
 from tasks.watching import Look
@@ -30,19 +29,6 @@ def on_day(number, hour=0):
 
 def days(first, last):
     return Window(start=on_day(first), end=on_day(last))
-
-
-def a_champion(until=7, dataset_version=1):
-    return Champion(
-        name="stall",
-        version="3",
-        run_id="run",
-        dataset_version=dataset_version,
-        trained_from=JAN_1,
-        trained_until=on_day(until),
-        promoted_at=on_day(until),
-        expected_score=0.75,
-    )
 
 
 def a_column(name="price", drifted=True):
@@ -116,20 +102,13 @@ def test_another_window_is_kept_beside_it(stall, state):
 
 
 @pytest.fixture
-def unstored(monkeypatch):
+def unstored(monkeypatch, a_champion):
     """Versions of which nothing but their training rows is known."""
     monkeypatch.setattr("tasks.tracking.unseen_predictions", lambda _run: None)
     monkeypatch.setattr("tasks.registry.first_version", lambda _name: a_champion())
 
 
-@pytest.fixture
-def observed(stall, state, sales):
-    """Forty days of sales, eight a day, in one version; the champion of the tests knows the first seven days."""
-    observations(stall).upsert(sales(*[{}] * 8 * 40))
-    return observations(stall).version()
-
-
-def test_too_few_rows_are_a_check_that_says_so_and_knows_no_drift(stall, observed, unstored):
+def test_too_few_rows_are_a_check_that_says_so_and_knows_no_drift(stall, observed, unstored, a_champion):
     policy = DRIFT.model_copy(update={"min_rows": 57})
 
     check = measure.fn("stall", a_champion(dataset_version=observed), on_day(14), policy, RETRAINING)
@@ -141,7 +120,7 @@ def test_too_few_rows_are_a_check_that_says_so_and_knows_no_drift(stall, observe
 
 
 def test_the_reference_is_what_the_champion_was_trained_on_at_its_version(
-    stall, observed, unstored, sales, monkeypatch
+    stall, observed, unstored, sales, monkeypatch, a_champion
 ):
     observations(stall).upsert(sales(*[{"price": 999.0}] * 8 * 7))
     sides = []
@@ -156,7 +135,7 @@ def test_the_reference_is_what_the_champion_was_trained_on_at_its_version(
     assert current["returned"].notna().sum() == 8 * 5 + 1  # told within two days, by day 14
 
 
-def test_a_look_is_kept_once_a_window_and_brought_up_to_date_as_labels_land(stall, observed, unstored):
+def test_a_look_is_kept_once_a_window_and_brought_up_to_date_as_labels_land(stall, observed, unstored, a_champion):
     champion, strict = a_champion(dataset_version=observed), DRIFT.model_copy(update={"min_rows": 100})
     for day in (14, 14, 15):
         measure.fn("stall", champion, on_day(day), strict, RETRAINING)
@@ -170,7 +149,7 @@ def test_a_look_is_kept_once_a_window_and_brought_up_to_date_as_labels_land(stal
     ]
 
 
-def test_a_fault_that_a_person_has_accepted_is_none_any_more(stall, observed, unstored, sales):
+def test_a_fault_that_a_person_has_accepted_is_none_any_more(stall, observed, unstored, sales, a_champion):
     observations(stall).upsert(sales(*[{}] * 56, *[{"weight": None}] * 56))
     given = "stall", a_champion(dataset_version=observed), on_day(14), DRIFT.model_copy(update={"min_rows": 100})
     # healthy rows are told from fifty on, and the champion has 56
@@ -183,7 +162,7 @@ def test_a_fault_that_a_person_has_accepted_is_none_any_more(stall, observed, un
     assert after.faults == ()
 
 
-def test_labels_that_land_bring_the_measured_performance_with_them(stall, observed, unstored, monkeypatch):
+def test_labels_that_land_bring_the_measured_performance_with_them(stall, observed, unstored, monkeypatch, a_champion):
     rows = observations(stall).read()
     predicted(stall).append_new(scored_rows(rows, stall, a_champion(), rows["returned"].fillna(0.0), on_day(14)))
 
@@ -194,7 +173,7 @@ def test_labels_that_land_bring_the_measured_performance_with_them(stall, observ
     assert look.measured == 1.0
 
 
-def test_scouts_are_kept_once_and_told_of_windows_whose_labels_have_settled(stall, observed, unstored):
+def test_scouts_are_kept_once_and_told_of_windows_whose_labels_have_settled(stall, observed, unstored, a_champion):
     champion, strict = a_champion(dataset_version=observed), DRIFT.model_copy(update={"min_rows": 100})
     told = [measure.fn("stall", champion, on_day(35), strict, RETRAINING).scouts for _ in (1, 2)]
 
@@ -204,7 +183,7 @@ def test_scouts_are_kept_once_and_told_of_windows_whose_labels_have_settled(stal
     assert len(scouts_of(stall).read()) == len(pairs)
 
 
-def test_without_a_policy_for_the_cost_of_age_no_scout_is_fitted(stall, observed, unstored):
+def test_without_a_policy_for_the_cost_of_age_no_scout_is_fitted(stall, observed, unstored, a_champion):
     silent, strict = RETRAINING.model_copy(update={"regret": None}), DRIFT.model_copy(update={"min_rows": 100})
 
     check = measure.fn("stall", a_champion(dataset_version=observed), on_day(35), strict, silent)
