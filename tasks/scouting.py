@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from tasks import training
-from tasks.backtest.fits import FEWEST_ROWS, SCOUT_ROWS, scout
+from tasks.backtest.fits import FEWEST_ROWS, scout, scout_rows
 from tasks.backtest.matrix import PARTS, SETTLED, history_windows
 from tasks.backtest.moments import Moment
 from tasks.metrics import metric, score
@@ -158,8 +158,7 @@ def _labelled_share(rows: "pd.DataFrame", problem: UseCase) -> float:
 def _fitted(problem: UseCase, until: datetime, read: Read) -> "Pipeline | None":
     """Return the scout fitted at a moment, or None where there are too few rows to learn from."""
     known = training.labelled(read(until, training.training_window(problem, until)), problem, until)
-    if len(known) > SCOUT_ROWS:
-        known = known.sample(SCOUT_ROWS, random_state=0).sort_index()
+    known = scout_rows(known, problem)
     if len(known) < FEWEST_ROWS or (problem.kind != "regression" and known[problem.target].nunique() < 2):
         return None
     return training.fitted(training.pipeline(problem, scout(problem)), known, problem)

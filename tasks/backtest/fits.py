@@ -104,12 +104,18 @@ def scout(problem: UseCase) -> Any:
     return small(max_iter=40, learning_rate=0.15, max_leaf_nodes=15, early_stopping=False, random_state=0)
 
 
+def scout_rows(known: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
+    """Return the labelled rows that a scout is fitted on: the same ones in the same order, however they were stored."""
+    ordered = known.sort_values([problem.event_time, *problem.key], kind="stable", ignore_index=True)
+    return ordered.sample(SCOUT_ROWS, random_state=0).sort_index() if len(ordered) > SCOUT_ROWS else ordered
+
+
 def _measured(plan: Plan, role: Role, at: int) -> Row:
     problem, until = use_case(plan.usecase), plan.windows[at].end
     past = rows_at(problem, until, training.training_window(problem, until), version=plan.dataset_version)
     known = training.labelled(past, problem, until)
-    if role == "scout" and len(known) > SCOUT_ROWS:
-        known = known.sample(SCOUT_ROWS, random_state=0).sort_index()
+    if role == "scout":
+        known = scout_rows(known, problem)
     history, landed = _history(plan, str(Settings().tables))
     if len(known) < FEWEST_ROWS or (problem.kind != "regression" and known[problem.target].nunique() < 2):
         return _untrained(plan, int((history[problem.event_time] >= until).sum()), len(known))

@@ -7,7 +7,7 @@ from tasks import training
 from tasks.backtest import fits
 from tasks.backtest.fits import folder, kept_row, matrix, model_row
 from tasks.backtest.matrix import landings
-from tasks.collection import rows_at
+from tasks.collection import observations, rows_at
 from tasks.metrics import score
 
 
@@ -99,3 +99,13 @@ def test_a_scout_learns_from_a_sample_of_what_its_champion_does(kiosk, kiosk_pla
     model_row(kiosk_plan, "scout", 4)
 
     assert kept_row(kiosk_plan, "scout", 4).rows == 60
+
+
+@pytest.mark.parametrize("most", [60, 1_000], ids=["some of the rows", "all"])
+def test_a_scout_learns_from_the_same_rows_however_they_are_stored(kiosk, monkeypatch, most):
+    monkeypatch.setattr(fits, "SCOUT_ROWS", most)
+    rows = observations(kiosk).read()
+
+    stored_otherwise = rows.sample(frac=1, random_state=1).reset_index(drop=True)
+
+    assert fits.scout_rows(stored_otherwise, kiosk).equals(fits.scout_rows(rows, kiosk))
