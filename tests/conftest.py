@@ -12,7 +12,7 @@ import pytest
 import usecases
 from deployments.environment import environment
 from deployments.running import stop, supervised
-from deployments.startup import deploy, ready_system
+from deployments.startup import deploy, prepare, ready_system
 from tasks.settings import Settings
 
 HOST = "127.0.0.1"
@@ -92,6 +92,7 @@ def system(tmp_path_factory: pytest.TempPathFactory, shop_table: Path) -> Iterat
         patch.setenv("PYTHONPATH", str(SHOP))
         patch.setenv("SHOP_TABLE", str(shop_table))
         patch.setattr(usecases, "__path__", [*usecases.__path__, str(SHOP / "usecases")])
+        prepare(settings)
         for name, value in environment(settings).items():
             patch.setenv(name, value)
         from prefect import context
