@@ -79,5 +79,7 @@ def test_prefect_knows_every_variable_that_is_set_for_it(monkeypatch, settings):
     assert set_for_prefect - set(understood) == set()
 
 
-def test_flows_import_the_rooms_of_the_repository_from_any_working_directory(settings):
+def test_flows_import_the_rooms_of_the_repository_from_any_working_directory(monkeypatch, settings):
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+
     assert environment(settings)["PYTHONPATH"] == str(ROOT)

@@ -13,7 +13,7 @@ from tasks.settings import Settings
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(state=tmp_path, prefect_port=4201)
+    return Settings(state=tmp_path, prefect_port=4201, mlflow_port=5001, evidently_port=8001)
 
 
 def report(settings: Settings, problem: str, name: str, written: int) -> None:
@@ -35,8 +35,8 @@ def test_the_home_page_links_to_each_server_at_its_port(settings):
     page = home_page(settings)
 
     assert 'href="http://127.0.0.1:4201"' in page
-    assert 'href="http://127.0.0.1:5000/#/experiments?workflowType=machine_learning"' in page
-    assert 'href="http://127.0.0.1:8000"' in page
+    assert 'href="http://127.0.0.1:5001/#/experiments?workflowType=machine_learning"' in page
+    assert 'href="http://127.0.0.1:8001"' in page
 
 
 def test_reports_stand_under_their_problem_the_newest_first(settings):

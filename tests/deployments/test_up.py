@@ -246,7 +246,7 @@ def test_one_server_that_dies_takes_the_others_with_it_and_is_named(installation
 
         assert supervisor.wait(timeout=60) == 1
 
-    assert "reports   | ended by itself with exit code 1" in supervisor_words(installation)
+    assert "reports   | ended by itself with exit code 3" in supervisor_words(installation)
     assert supervised(installation) == set()
 
 

@@ -107,7 +107,8 @@ def stolen(system: Settings, elsewhere: ThreadingHTTPServer, loot_of: Callable[[
 def mine(system: Settings) -> Iterator[httpx.Client]:
     """The owner's client of Prefect's API: it has the password, and the token that the server asks for."""
     user, _, secret = str(password(system)).partition(":")
-    with httpx.Client(base_url=f"{system.prefect_url}/api", auth=(user, secret)) as client:
+    unkept = httpx.Limits(max_keepalive_connections=0)  # the server closes a connection that was idle for 5 s
+    with httpx.Client(base_url=f"{system.prefect_url}/api", auth=(user, secret), limits=unkept) as client:
         token = client.get("/csrf-token", params={"client": NAME}).json()["token"]
         client.headers.update({"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": NAME})
         yield client
