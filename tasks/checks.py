@@ -81,6 +81,8 @@ class Check(BaseModel):
     """Why estimates are switched off."""
     limits: str = ""
     """How the limits were found."""
+    feed: str = ""
+    """Up to when the source was read, which is where the window ends."""
     reference_rows: int = 0
     """Rows that the champion learned from; 0 where that is unknown."""
     note: str = ""

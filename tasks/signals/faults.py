@@ -6,13 +6,14 @@ that a day's fault shows in a month. Binomial tails: one-sided, against the wors
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 from scipy.special import bdtrc
 
+from tasks.durations import in_words
 from tasks.signals.clock import HOURS, clock_distances
 from tasks.signals.coding import codes_of, numeric
 from tasks.signals.health import (
@@ -96,8 +97,8 @@ def _arrival(well: Healthy, rows: "pd.DataFrame", times: Array, window: Window) 
     silent = end - newest
     longest = max(2 * well.longest_gap_seconds, window.length.total_seconds() / 50)
     if silent > longest:
-        told = f"no row since {_moment(newest):%Y-%m-%d %H:%M}: {silent / 3600:.3g} hours, at most "
-        told += f"{well.longest_gap_seconds / 3600:.3g} passed between rows of the reference"
+        told = f"no row since {_moment(newest):%Y-%m-%d %H:%M}: {_spoken(silent)}, at most "
+        told += f"{_spoken(well.longest_gap_seconds)} passed between rows of the reference"
         yield _fault("stopped feed", "", silent, well.longest_gap_seconds, newest, told)
     else:
         yield from _volume(well, times, start, end)
@@ -121,7 +122,7 @@ def _volume(well: Healthy, times: Array, start: float, end: float) -> Iterable[F
     few = long & (back < allowed) & (back + 5 * np.sqrt(allowed) < usual)
     if few.any():
         size = int(np.flatnonzero(few)[-1])
-        told = f"{back[size]} rows in {(size + 1) * length / 86400:.3g} days, {usual[size]:.0f} are usual and never "
+        told = f"{back[size]} rows in {_spoken((size + 1) * length)}, {usual[size]:.0f} are usual and never "
         told += f"fewer than {fewest[size]:.0f} came in the reference"
         yield _fault("low volume", "", float(back[size]), float(usual[size]), end - (size + 1) * length, told)
 
@@ -265,6 +266,10 @@ def _fault(kind: FaultKind, column: str, number: float, expected: float, since: 
         last_good=None,
         sentence=sentence,
     )
+
+
+def _spoken(seconds_long: float) -> str:
+    return in_words(timedelta(seconds=seconds_long))
 
 
 def _moment(time: float) -> datetime:

@@ -196,7 +196,7 @@ def test_a_feed_that_stopped_is_a_fault_since_its_newest_row():
     [one] = faults(well(), rows[kept], times[kept], THIS_WEEK)
 
     assert one.kind == "stopped feed"
-    assert one.sentence.startswith("no row since 2013-03-19 23:54: 120 hours")
+    assert one.sentence.startswith("no row since 2013-03-19 23:54: 5 days, at most 6 minutes passed between")
 
 
 def test_a_window_without_rows_is_a_stopped_feed():
