@@ -97,6 +97,7 @@ def show_check(check: Check, reason: str | None, past: History, policy: RetrainP
         f"{seen.metric} at promotion": seen.expected,
         "data faults": "; ".join(one.sentence for one in check.faults) or "none",
         "faults that last, taken for how the world is now": "; ".join(one.sentence for one in check.lasting) or "none",
+        "unusual, and nothing waits for it": "; ".join(one.sentence for one in check.warnings) or "none",
         "alarm": "; ".join(check.alarm.reasons) if check.alarm else "silent",
         "a retrain would be wanted because": wanted_reason(check, past, policy) or "",
         "held back because": holding_reason(check, past, policy) or "",

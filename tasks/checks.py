@@ -63,7 +63,9 @@ class Check(BaseModel):
     faults: tuple[Fault, ...] = ()
     """What is wrong with the window's data; retraining waits while there is any."""
     new_faults: tuple[Fault, ...] = ()
-    """Those that the window before did not have."""
+    """Those that the window before did not have, warnings among them."""
+    warnings: tuple[Fault, ...] = ()
+    """What is unusual about the window's data and makes no row wrong, such as more of them; nothing waits for it."""
     lasting: tuple[Fault, ...] = ()
     """What was wrong with the data for so long that it is how the world is now; not among `faults`."""
     new_lasting: tuple[Fault, ...] = ()

@@ -174,7 +174,8 @@ def judged_check(problem: UseCase, watch: Watch, seen: Sequence[Look], version: 
         performance=found,
         signals=newest.signals,
         faults=watching.broken(newest, lasts),
-        new_faults=watching.broken(newest, known),
+        new_faults=watching.beside(newest, known),
+        warnings=watching.warnings(newest),
         lasting=lasts,
         new_lasting=tuple(
             one for one in lasts if one in watching.broken(newest, watching.lasting(before, policy.faults))
