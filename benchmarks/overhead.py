@@ -103,10 +103,12 @@ def bare_play(numbers: dict[str, Any]) -> Play:
     """Return what plays a moment through the same functions, without Prefect."""
     from tasks.collection import collect_window, list_windows
     from tasks.scoring import live_model, score_new_rows
+    from tasks.watermarks import mark_collected
 
     def play(now: datetime) -> None:
         for window in list_windows.fn(USECASE, now):
             collect_window.fn(USECASE, window, now, numbers["batch"])
+        mark_collected.fn(USECASE, now)
         live = live_model.fn(USECASE)
         if live is not None:
             score_new_rows.fn(USECASE, live, now)

@@ -7,6 +7,7 @@ from tasks.reporting import run_name
 from tasks.runs import newest_only
 from tasks.usecases import UseCaseName
 from tasks.validation import BatchPolicy
+from tasks.watermarks import mark_collected
 from tasks.windows import AsOf, moment
 
 
@@ -22,5 +23,6 @@ def collect(usecase: UseCaseName, batch: BatchPolicy, as_of: AsOf = None) -> lis
     """
     now = moment(as_of)
     collected = [collect_window(usecase, window, now, batch) for window in list_windows(usecase, now)]
+    mark_collected(usecase, now)
     tell_collected(usecase, collected)
     return collected

@@ -63,7 +63,9 @@ class Check(BaseModel):
     faults: tuple[Fault, ...] = ()
     """What is wrong with the window's data; retraining waits while there is any."""
     new_faults: tuple[Fault, ...] = ()
-    """Those that the window before did not have."""
+    """Those that the window before did not have, warnings among them."""
+    warnings: tuple[Fault, ...] = ()
+    """What is unusual about the window's data and makes no row wrong, such as more of them; nothing waits for it."""
     lasting: tuple[Fault, ...] = ()
     """What was wrong with the data for so long that it is how the world is now; not among `faults`."""
     new_lasting: tuple[Fault, ...] = ()
@@ -81,6 +83,8 @@ class Check(BaseModel):
     """Why estimates are switched off."""
     limits: str = ""
     """How the limits were found."""
+    feed: str = ""
+    """Up to when the source was read, which is where the window ends."""
     reference_rows: int = 0
     """Rows that the champion learned from; 0 where that is unknown."""
     note: str = ""

@@ -147,8 +147,8 @@ def performance(live: "pd.DataFrame", problem: UseCase, expected: float) -> Perf
 
 
 def seen_looks(problem: UseCase, live: Champion, watch: Watch, window: Window, as_of: datetime) -> list[Look]:
-    """Return the looks by these limits up to this window's, as known at `as_of`."""
-    span = Window(start=window.start - problem.look_back - problem.window, end=as_of)
+    """Return the looks by these limits up to this window's, as known at `as_of`, which is not before its end."""
+    span = Window(start=window.start - problem.look_back - problem.window, end=window.end)
     rows = rows_at(problem, as_of, span)
     said = fair_predictions(problem, rows, live.version)
     stored = stored_looks(problem, watch.id, window.end)
@@ -174,7 +174,8 @@ def judged_check(problem: UseCase, watch: Watch, seen: Sequence[Look], version: 
         performance=found,
         signals=newest.signals,
         faults=watching.broken(newest, lasts),
-        new_faults=watching.broken(newest, known),
+        new_faults=watching.beside(newest, known),
+        warnings=watching.warnings(newest),
         lasting=lasts,
         new_lasting=tuple(
             one for one in lasts if one in watching.broken(newest, watching.lasting(before, policy.faults))

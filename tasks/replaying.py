@@ -14,6 +14,7 @@ from tasks.asking import tell_automations
 from tasks.collection import Collected
 from tasks.datasets import Dataset, arrow_schema
 from tasks.drift import DriftPolicy
+from tasks.durations import in_words
 from tasks.gates import GatePolicy
 from tasks.looking import live_predictions
 from tasks.metrics import figure, score
@@ -177,7 +178,7 @@ def answer(usecase: str, decision: str, patience: timedelta) -> tuple[str, str]:
             raise RetrainFailedError(f"the retrain of {usecase} for {decision} ended as {', '.join(runs).lower()}")
         if now - began > patience.total_seconds():
             raise RetrainFailedError(
-                f"no retrain of {usecase} answered {decision} within {patience}. "
+                f"no retrain of {usecase} answered {decision} within {in_words(patience)}. "
                 f"Its runs: {', '.join(runs).lower() or 'none'}. Is a worker running, and the automation deployed?"
             )
         if not runs and now - told > _TOLD_AGAIN.total_seconds():

@@ -12,6 +12,7 @@ from tasks.collection import rows_at
 from tasks.ledger import Decision
 from tasks.registry import Champion
 from tasks.usecases import UseCase, use_case
+from tasks.watermarks import checked_until
 from tasks.windows import window_before
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def working_version(usecase: str, version: str, as_of: datetime) -> Champion:
         model = registry.named_version(usecase, version)
     except ValueError as error:
         raise CannotRollBackError(str(error)) from error
-    window = window_before(as_of, problem.window)
+    window = window_before(checked_until(problem, as_of), problem.window)
     rows = rows_at(problem, as_of, window)
     newest = rows.sort_values(problem.event_time).tail(MOST_ROWS)
     if newest.empty:

@@ -13,6 +13,7 @@ from tasks.monitoring import checks
 from tasks.readmitting import still_aside
 from tasks.status import CheckTold, Status, Stored, page, summary
 from tasks.usecases import UseCase, use_case
+from tasks.watermarks import feed_state
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +28,7 @@ def standing(usecase: str, as_of: datetime) -> Status:
         decisions=tuple(ledger.decisions(usecase, as_of)),
         checks=checks_told(checks(problem).read(), as_of),
         stored=stored_told(problem, as_of),
+        feed=feed_state(problem, as_of),
         next_runs=runs.next_runs(usecase),
     )
 

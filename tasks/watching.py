@@ -12,7 +12,7 @@ from tasks.labels import as_usable
 from tasks.metrics import score
 from tasks.signals.alarm import alarm
 from tasks.signals.estimation import Confidence, Estimate, EstimationPolicy, Landed, confidence, distrust_reason
-from tasks.signals.health import OF_THE_WORLD, Fault, FaultPolicy, Healthy, healthy
+from tasks.signals.health import HOLDING_NOTHING, OF_THE_WORLD, Fault, FaultPolicy, Healthy, healthy
 from tasks.signals.models import Alarm, AlarmPolicy, Family, Kind, Limits, Signal
 from tasks.training import TARGET
 from tasks.usecases import UseCase
@@ -230,10 +230,20 @@ def without(looks: Sequence[Look], accepted: Collection[tuple[str, str]]) -> lis
     ]
 
 
+def beside(look: Look, others: Sequence[Fault]) -> tuple[Fault, ...]:
+    """Return the look's faults beside those."""
+    names = {_name(one) for one in others}
+    return tuple(one for one in look.faults if _name(one) not in names)
+
+
 def broken(look: Look, lasts: Sequence[Fault]) -> tuple[Fault, ...]:
-    """Return the look's faults beside those that last."""
-    known = {_name(one) for one in lasts}
-    return tuple(one for one in look.faults if _name(one) not in known)
+    """Return the look's faults beside those that last, as far as a retrain has to wait for their end."""
+    return tuple(one for one in beside(look, lasts) if one.kind not in HOLDING_NOTHING)
+
+
+def warnings(look: Look) -> tuple[Fault, ...]:
+    """Return what is unusual about the look's data, and makes no row wrong."""
+    return tuple(one for one in look.faults if one.kind in HOLDING_NOTHING)
 
 
 def rung(looks: Sequence[Look], policy: WatchPolicy) -> Alarm | None:
@@ -287,7 +297,7 @@ def distrusted(looks: Sequence[Look], expected: float, policy: EstimationPolicy)
 
 def last_good(looks: Sequence[Look]) -> Window | None:
     """Return the newest window in which nothing was wrong with the data, or None."""
-    return next((one.window for one in reversed(looks) if not one.faults), None)
+    return next((one.window for one in reversed(looks) if not broken(one, ())), None)
 
 
 def _name(fault: Fault) -> tuple[str, str]:

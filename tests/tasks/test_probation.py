@@ -28,6 +28,7 @@ from tasks.registry import champion
 from tasks.scoring import predicted, score_new_rows
 from tasks.signals.health import Fault, FaultPolicy
 from tasks.watching import Look
+from tasks.watermarks import mark_collected
 from tasks.windows import Window
 
 JAN_1 = datetime(2024, 1, 1, tzinfo=UTC)
@@ -161,6 +162,16 @@ def test_a_champion_that_is_no_worse_passes_after_its_looks_and_each_is_kept(sec
     assert found[4] is None
     assert [one.kind for one in ledger.decisions("stall")] == ["promoted", "promoted", "on probation", "on probation"]
     assert champion("stall").version == "2"
+
+
+@pytest.mark.slow
+def test_a_window_is_judged_once_it_is_collected_to_its_end(second):
+    second(leaf=1)
+    mark_collected.fn("stall", on_day(13))
+    early = play(14)[1]
+    mark_collected.fn("stall", on_day(14))
+
+    assert (early, play(14)[1]) == (None, "version 2 on probation: look 1 of 2: not worse")
 
 
 @pytest.mark.slow
