@@ -4,7 +4,7 @@ SHELL := /bin/bash -o pipefail
 PYTHON ?= python3
 UV ?= uv
 BIN := .venv/bin
-SOURCES := flows tasks usecases deployments benchmarks tests
+SOURCES := flows tasks scaffold usecases deployments benchmarks tests
 .DEFAULT_GOAL := help
 # Threads that spin while they wait cost seven times the time of a fit where cores are shared.
 export OMP_WAIT_POLICY := $(or $(OMP_WAIT_POLICY),passive)

@@ -17,9 +17,9 @@ import pandas as pd
 
 from benchmarks.policies import GATE, RESULTS, SPAN, history, policies
 from benchmarks.streams import drafted, store, workshop
-from tasks.backtest.fits import model_row
-from tasks.backtest.judging import Bench, verdicts
-from tasks.backtest.planning import plan_for
+from tasks.simulation.backtest.fits import model_row
+from tasks.simulation.backtest.judging import Bench, verdicts
+from tasks.simulation.backtest.planning import plan_for
 
 PLAYED = ("never", "every window", "every 3 windows", "every 5 windows", "at age 4", "performance drop", "CARA-T",
           "loss 10% above first", "outside interval", "Evidently preset", "UPF", "regret (default)")  # fmt: skip

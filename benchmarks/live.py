@@ -51,7 +51,7 @@ def played(name: str, console: Console) -> dict[str, Any]:
     Raises:
         CannotPlay: the replay is not deployed, or it failed.
     """
-    from tasks import ledger
+    from tasks.data import ledger
     from tasks.usecases import use_case
 
     ended = follow(name, start_replay(name), console)

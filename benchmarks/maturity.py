@@ -40,8 +40,9 @@ def main() -> None:
 def measured(problem: UseCase, rows: "pd.DataFrame") -> dict[str, dict[str, float]]:
     """Return the mean metrics of each way to train."""
     from tasks.metrics import score
-    from tasks.replaying import moments
-    from tasks.training import labelled, predictions, targets
+    from tasks.simulation.replay import moments
+    from tasks.training.estimators import predictions, targets
+    from tasks.training.folds import labelled
 
     times = rows[problem.event_time]
     last = times.max().to_pydatetime()
@@ -68,8 +69,8 @@ def measured(problem: UseCase, rows: "pd.DataFrame") -> dict[str, dict[str, floa
 
 
 def _rows(problem: UseCase) -> "pd.DataFrame":
-    from tasks.rehearsal import collected
-    from tasks.validation import BatchPolicy
+    from tasks.data.validation import BatchPolicy
+    from tasks.simulation.rehearsal import collected
 
     lenient = BatchPolicy(max_bad_share=1, min_volume_share=0)
     return collected(problem, datetime(2100, 1, 1, tzinfo=UTC), lenient)[0]
@@ -77,7 +78,8 @@ def _rows(problem: UseCase) -> "pd.DataFrame":
 
 def _model(sight: UseCase, rows: "pd.DataFrame", now: Any) -> Any:
     """Return the first candidate fitted on what `sight` may learn from at a moment, or None where it is too little."""
-    from tasks.training import contenders, fitted, labelled
+    from tasks.training.estimators import contenders, fitted
+    from tasks.training.folds import labelled
 
     past = labelled(rows, sight, now)
     if len(past) < LEAST_ROWS or past[sight.target].nunique() < 2:

@@ -101,8 +101,8 @@ def flow_play(numbers: dict[str, Any]) -> Play:
 
 def bare_play(numbers: dict[str, Any]) -> Play:
     """Return what plays a moment through the same functions, without Prefect."""
-    from tasks.collection import collect_window, list_windows
-    from tasks.scoring import live_model, score_new_rows
+    from tasks.data.collection import collect_window, list_windows
+    from tasks.scoring.scoring import live_model, score_new_rows
 
     def play(now: datetime) -> None:
         for window in list_windows.fn(USECASE, now):
@@ -123,7 +123,7 @@ def first_model(numbers: dict[str, Any]) -> None:
 
 def policies() -> dict[str, Any]:
     """Return the numbers of the flights' own deployments."""
-    from tasks.replaying import Policies
+    from tasks.simulation.replay import Policies
 
     deployments = yaml.safe_load(PREFECT_FILE.read_text())["deployments"]
     (replay,) = [one for one in deployments if one["name"] == USECASE and one["entrypoint"].endswith(":replay")]

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tasks.backtest.moments import Moment
-from tasks.backtest.policies import own_scores
-from tasks.backtest.schedules import best_schedules
+from tasks.simulation.backtest.schedules import best_schedules
+from tasks.triggers.moment import Moment
+from tasks.triggers.simple_policies import own_scores
 
 if TYPE_CHECKING:
     import numpy as np

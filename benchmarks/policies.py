@@ -23,15 +23,19 @@ from benchmarks import synthetic
 from benchmarks.goals import goals_text, pays
 from benchmarks.peers import RetrainOpt, River
 from benchmarks.streams import drafted, store, weekly, workshop
-from tasks.backtest.alarming import alarm_of
-from tasks.backtest.drifting import drifted_share
-from tasks.backtest.fits import matrix, model_row
-from tasks.backtest.judging import Bench, Verdict, verdicts
-from tasks.backtest.matrix import Plan
-from tasks.backtest.moments import Policy
-from tasks.backtest.papers import Cara, Upf
-from tasks.backtest.planning import BacktestSpan, plan_for
-from tasks.backtest.policies import (
+from tasks.metrics import metric
+from tasks.settings import ROOT
+from tasks.simulation.backtest.alarming import alarm_of
+from tasks.simulation.backtest.drifting import drifted_share
+from tasks.simulation.backtest.fits import matrix, model_row
+from tasks.simulation.backtest.judging import Bench, Verdict, verdicts
+from tasks.simulation.backtest.matrix import Plan
+from tasks.simulation.backtest.planning import BacktestSpan, plan_for
+from tasks.simulation.backtest.simulation import BacktestGate, History
+from tasks.triggers.moment import Policy
+from tasks.triggers.published_policies import Cara, Upf
+from tasks.triggers.regret import RegretPolicy
+from tasks.triggers.simple_policies import (
     AtAge,
     AtRandom,
     EveryWindows,
@@ -42,10 +46,6 @@ from tasks.backtest.policies import (
     PerformanceDrop,
     calibrated_alarm,
 )
-from tasks.backtest.regret import RegretPolicy
-from tasks.backtest.simulation import BacktestGate, History
-from tasks.metrics import metric
-from tasks.settings import ROOT
 from tasks.usecases import UseCase
 
 RESULTS = ROOT / "benchmarks" / "results"

@@ -12,9 +12,9 @@ import pandas as pd
 
 import usecases
 from deployments.new import answers_from, described
-from tasks import validation
-from tasks.collection import observations
-from tasks.drafting.writing import use_case_text
+from scaffold.writing import use_case_text
+from tasks.data import validation
+from tasks.data.tables import observations
 from tasks.usecases import UseCase, use_case
 
 FOR_EVER = datetime(2200, 1, 1, tzinfo=UTC)

@@ -16,13 +16,14 @@ import numpy as np
 
 from benchmarks.goals import pays
 from benchmarks.policies import GATE, RESULTS, TABLE_PRICE, policies
-from tasks.backtest.judging import Bench, Verdict, judged
-from tasks.backtest.matrix import PARTS, Matrix, Plan
-from tasks.backtest.moments import Policy
-from tasks.backtest.policies import EveryWindows
-from tasks.backtest.regret import RegretPolicy
-from tasks.backtest.simulation import History
 from tasks.metrics import score
+from tasks.simulation.backtest.judging import Bench, Verdict, judged
+from tasks.simulation.backtest.matrix import Matrix, Plan
+from tasks.simulation.backtest.simulation import History
+from tasks.training.scouts import PARTS
+from tasks.triggers.moment import Policy
+from tasks.triggers.regret import RegretPolicy
+from tasks.triggers.simple_policies import EveryWindows
 from tasks.windows import Window
 
 if TYPE_CHECKING:

@@ -51,7 +51,7 @@ def collect_if_empty(given: dict[str, Any], console: Console) -> None:
     It is collected up to `as_of` or, without one, to the end of the replay: a history may have ended.
     """
     from flows.collect import collect
-    from tasks.collection import observations
+    from tasks.data.tables import observations
     from tasks.usecases import use_case
 
     name = given["usecase"]

@@ -106,7 +106,7 @@ def follow(usecase: str, flow_run: UUID, console: Console) -> "State":
 
 def moment_count(parameters: dict[str, Any]) -> int:
     """Return how many moments a replay with these parameters plays."""
-    from tasks.replaying import moments
+    from tasks.simulation.replay import moments
     from tasks.windows import Window
 
     over = Window.model_validate(parameters["over"])
@@ -115,7 +115,7 @@ def moment_count(parameters: dict[str, Any]) -> int:
 
 def played_steps(usecase: str) -> list[dict[Any, Any]]:
     """Return the steps that the replay has kept so far, oldest first."""
-    from tasks.replaying import steps
+    from tasks.data.tables import steps
     from tasks.usecases import use_case
 
     return steps(use_case(usecase)).read().sort_values("as_of").to_dict("records")

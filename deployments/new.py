@@ -21,8 +21,8 @@ from tasks.settings import ROOT
 from tasks.usecases import UseCase, known_use_cases
 
 if TYPE_CHECKING:
-    from tasks.drafting.describing import Answers, Description
-    from tasks.drafting.tables import Address
+    from scaffold.describing import Answers, Description
+    from scaffold.tables import Address
 
 WORDS = {
     "NAME": "what the problem is called: a Python name, in small letters",
@@ -63,8 +63,8 @@ def main() -> None:
 
 def answers_from(words: Iterable[str], root: Path = ROOT) -> "Answers":
     """Return what the words `NAME=...` say; raise `CannotDescribe` for one that is missing, unknown or impossible."""
-    from tasks.drafting.describing import Answers
-    from tasks.drafting.profiling import TargetKind
+    from scaffold.describing import Answers
+    from scaffold.profiling import TargetKind
 
     parts = [word.partition("=") for word in words]
     said = {word: text for word, _, text in parts}
@@ -112,11 +112,11 @@ def name_refusal(name: str, root: Path = ROOT) -> str | None:
 
 def described(answers: "Answers") -> "Description":
     """Return what the table looks like and what its use case will be; raise `CannotDescribe` for what is undecided."""
-    from tasks.drafting.describing import described as decided
-    from tasks.drafting.describing import with_every_row
-    from tasks.drafting.profiling import Undecided
-    from tasks.drafting.tables import looked_at
-    from tasks.sources.layout import SourceError
+    from scaffold.describing import described as decided
+    from scaffold.describing import with_every_row
+    from scaffold.profiling import Undecided
+    from scaffold.tables import looked_at
+    from tasks.errors import SourceError
 
     try:
         return with_every_row(decided(answers, looked_at(answers.address)))
@@ -148,8 +148,8 @@ def written(told: "Description", root: Path = ROOT) -> tuple[int, int]:
     Raises:
         CannotDescribe: a file is there already, or the draft would set aside more than one row in a hundred.
     """
-    from tasks.drafting.scheduling import deployments_text
-    from tasks.drafting.writing import use_case_text
+    from scaffold.scheduling import deployments_text
+    from scaffold.writing import use_case_text
 
     module, deployments = _files(told.answers.name, root)
     with tempfile.TemporaryDirectory(dir=root, prefix=".new-") as folder:
@@ -163,7 +163,7 @@ def written(told: "Description", root: Path = ROOT) -> tuple[int, int]:
 
 def next_steps(told: "Description", good: int, bad: int) -> str:
     """Return what was written, how it fits the table, and what its owner does now."""
-    from tasks.drafting.writing import left_out, secret_variable
+    from scaffold.writing import left_out, secret_variable
 
     name = told.answers.name
     secret = secret_variable(told)
@@ -185,9 +185,9 @@ def _ask(missing: list[str], said: dict[str, str]) -> str:
     text = f"Expected {', '.join(f'{word}=' for word in NEEDED)}; missing:\n{asked}"
     if "DATA" not in said or not {"TIME", "TARGET"} & set(missing):
         return text
-    from tasks.drafting.profiling import recognised
-    from tasks.drafting.tables import looked_at
-    from tasks.sources.layout import SourceError
+    from scaffold.profiling import recognised
+    from scaffold.tables import looked_at
+    from tasks.errors import SourceError
 
     try:
         frame = looked_at(_address(said), most=20_000).frame
@@ -209,7 +209,7 @@ def _ask(missing: list[str], said: dict[str, str]) -> str:
 
 
 def _address(said: dict[str, str]) -> "Address":
-    from tasks.drafting.tables import Address
+    from scaffold.tables import Address
 
     data, table, query = said["DATA"], said.get("TABLE"), said.get("QUERY")
     if table and query:
@@ -281,8 +281,8 @@ def _ruff(words: list[str], text: str, place: Path) -> str:
 
 def _proof(told: "Description", draft: Path) -> tuple[int, int]:
     """Load the draft and let it read its own table; return the good and the bad rows."""
-    from tasks.drafting.writing import secret_variable
-    from tasks.sources.layout import SourceError
+    from scaffold.writing import secret_variable
+    from tasks.errors import SourceError
 
     secret = secret_variable(told)
     before = os.environ.get(secret or "")
@@ -311,7 +311,7 @@ def _good_and_bad(problem: UseCase) -> tuple[int, int]:
     from collections import Counter
     from datetime import UTC, datetime
 
-    from tasks.validation import row_faults, settled, shape_fault
+    from tasks.data.validation import row_faults, settled, shape_fault
 
     reasons: Counter[str] = Counter()
     rows = 0

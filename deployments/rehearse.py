@@ -42,8 +42,7 @@ def tried(name: str, console: Console) -> str:
     Raises:
         CannotTry: there is no such use case or deployment, or its data is refused; the message says why.
     """
-    from tasks.sources import SourceError
-    from tasks.validation import BatchRefusedError
+    from tasks.errors import BatchRefusedError, SourceError
 
     if name not in known_use_cases():
         known = ", ".join(known_use_cases())
@@ -61,11 +60,11 @@ def _played(problem: UseCase, numbers: dict[str, Any], console: Console) -> tupl
     """Return the replay's table and summary, showing how far it is."""
     import pandas as pd
 
-    from tasks import rehearsal, replaying
+    from tasks.simulation import rehearsal, replay
     from tasks.windows import Window
 
-    over, policies = Window(**numbers["over"]), replaying.Policies(**numbers["policies"])
-    moments = replaying.moments(over.start, over.end, timedelta(days=numbers["pace"]["step_days"]))
+    over, policies = Window(**numbers["over"]), replay.Policies(**numbers["policies"])
+    moments = replay.moments(over.start, over.end, timedelta(days=numbers["pace"]["step_days"]))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("Reading and checking the rows", total=len(moments))
@@ -84,11 +83,11 @@ def _played(problem: UseCase, numbers: dict[str, Any], console: Console) -> tupl
         renewed = [rehearsal.renewed_score(play, *pair, over.end) for pair in pairwise(moments)]
         progress.update(bar, description="Played")
     table = pd.DataFrame([step.model_dump() for step in steps])
-    summary = replaying.replay_summary(problem, scores, table)
+    summary = replay.replay_summary(problem, scores, table)
     known = [one for one in renewed if one is not None]
     if known:
         summary += f"; {figure(sum(known) / len(known))} for a model fitted anew at every step"
-    return replaying.replay_rows(problem, table, scores), summary
+    return replay.replay_rows(problem, table, scores), summary
 
 
 if __name__ == "__main__":

@@ -49,8 +49,8 @@ def servers_told(settings: Settings) -> str:
 
 def show_status(name: str, console: Console) -> None:
     """Print the status of a use case as tables."""
-    from tasks.standing import standing
-    from tasks.status import empty_told, facts, sections
+    from tasks.status import standing
+    from tasks.status_page import empty_told, facts, sections
 
     found = standing(name, moment(None))
     console.rule(f"[bold]{name}")

@@ -2,11 +2,11 @@
 
 from prefect import flow, unmapped
 
-from tasks.backtest.matrix import Plan
-from tasks.backtest.planning import BacktestSpan
-from tasks.backtest.running import ROLES, BacktestPolicies, planned, runner_for, tell_backtest, train_row
-from tasks.backtest.simulation import BacktestGate
-from tasks.reporting import run_name
+from tasks.artifacts import run_name
+from tasks.simulation.backtest.matrix import Plan
+from tasks.simulation.backtest.planning import BacktestSpan
+from tasks.simulation.backtest.running import ROLES, BacktestPolicies, planned, runner_for, tell_backtest, train_row
+from tasks.simulation.backtest.simulation import BacktestGate
 from tasks.usecases import UseCaseName
 from tasks.windows import AsOf, moment
 

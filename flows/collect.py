@@ -2,11 +2,11 @@
 
 from prefect import flow
 
-from tasks.collection import Collected, collect_window, list_windows, tell_collected
-from tasks.reporting import run_name
+from tasks.artifacts import run_name
+from tasks.data.collection import Collected, collect_window, list_windows, tell_collected
+from tasks.data.validation import BatchPolicy
 from tasks.runs import newest_only
 from tasks.usecases import UseCaseName
-from tasks.validation import BatchPolicy
 from tasks.windows import AsOf, moment
 
 

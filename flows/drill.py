@@ -5,16 +5,16 @@ from datetime import datetime
 from prefect import flow
 
 from flows.retrain import retrain
-from tasks.drilling import DrillPolicy, Report
-from tasks.drilling.attempts import attempted, halfway, honest_champion
-from tasks.drilling.chances import improvements, luck
-from tasks.drilling.sabotages import sabotages
-from tasks.drilling.stage import staged
-from tasks.drilling.telling import drill_name, tell_drill
 from tasks.gates import GatePolicy
-from tasks.probation import ProbationPolicy
-from tasks.promotion import PromotionPolicy
-from tasks.training import TrainPolicy
+from tasks.promotion.promotion import PromotionPolicy
+from tasks.scoring.shadow import ProbationPolicy
+from tasks.simulation.drill import DrillPolicy, Report
+from tasks.simulation.drill.attempts import attempted, halfway, honest_champion
+from tasks.simulation.drill.chances import improvements, luck
+from tasks.simulation.drill.report import drill_name, tell_drill
+from tasks.simulation.drill.sabotages import sabotages
+from tasks.simulation.drill.stage import staged
+from tasks.training.folds import TrainPolicy
 
 UNATTENDED = PromotionPolicy(
     approval="waived", approval_hours=1, probation=ProbationPolicy(windows=1, error_rate=0.05, min_rows=100)

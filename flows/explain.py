@@ -5,8 +5,8 @@ from typing import Annotated
 from prefect import flow
 from pydantic import Field
 
-from tasks.explaining import attributed, row_story, tell_row
-from tasks.reporting import run_name
+from tasks.artifacts import run_name
+from tasks.scoring.explanation import attributed, row_story, tell_row
 from tasks.usecases import UseCaseName
 from tasks.windows import AsOf, moment
 

@@ -2,15 +2,15 @@
 
 from prefect import flow
 
-from tasks.asking import ask_for_retrain, history, keep_findings, show_check
-from tasks.drift import DriftPolicy
-from tasks.monitoring import log_numbers, measure
-from tasks.policy import RetrainPolicy, retrain_reason
-from tasks.probation import judge_probation
-from tasks.promotion import settle
-from tasks.reporting import run_name
+from tasks.artifacts import run_name
+from tasks.monitoring.drift_report import DriftPolicy
+from tasks.monitoring.measure import log_numbers, measure
+from tasks.monitoring.probation import judge_probation
+from tasks.promotion.promotion import settle
 from tasks.runs import newest_only
-from tasks.scoring import live_model, tell_no_champion
+from tasks.scoring.scoring import live_model, tell_no_champion
+from tasks.triggers.policy import RetrainPolicy, retrain_reason
+from tasks.triggers.request import ask_for_retrain, history, keep_findings, show_check
 from tasks.usecases import UseCaseName
 from tasks.windows import AsOf, moment
 

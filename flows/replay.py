@@ -8,7 +8,9 @@ from flows.collect import collect
 from flows.monitor import monitor
 from flows.retrain import retrain
 from flows.score import score
-from tasks.replaying import (
+from tasks.artifacts import move_progress, show_progress
+from tasks.scoring.scoring import live_model
+from tasks.simulation.replay import (
     AUTOMATION,
     NO_CHAMPION,
     Pace,
@@ -19,8 +21,6 @@ from tasks.replaying import (
     replay_name,
     tell_replay,
 )
-from tasks.reporting import move_progress, show_progress
-from tasks.scoring import live_model
 from tasks.usecases import UseCaseName
 from tasks.windows import Window
 

@@ -5,8 +5,8 @@ from typing import Annotated
 from prefect import flow
 from pydantic import Field
 
-from tasks.reporting import run_name
-from tasks.reproducing import cited_model, refitted, tell_reproduction
+from tasks.artifacts import run_name
+from tasks.registry.reproduction import cited_model, refitted, tell_reproduction
 from tasks.usecases import UseCaseName
 
 Share = Annotated[float, Field(ge=0)]

@@ -2,15 +2,15 @@
 
 from prefect import flow
 
-from tasks.approval import answer_of_a_person, approval_refusal, comment, waiting_elsewhere, waiting_request
+from tasks.artifacts import run_name
 from tasks.gates import GatePolicy, Verdict, refusal_reason, verdicts
-from tasks.judging import show_verdicts
-from tasks.promotion import PromotionPolicy, ask_for_approval, nothing_to_train, promote, refuse, settle
-from tasks.reporting import run_name
-from tasks.retraining import Trained, data_lacking, past_answer, train, understood
+from tasks.promotion.approval import answer_of_a_person, approval_refusal, comment, waiting_elsewhere, waiting_request
+from tasks.promotion.promotion import PromotionPolicy, ask_for_approval, nothing_to_train, promote, refuse, settle
+from tasks.promotion.training_run import Trained, data_lacking, past_answer, train, understood
+from tasks.promotion.verdicts import show_verdicts
+from tasks.registry.tracking import Request
 from tasks.runs import newest_only
-from tasks.tracking import Request
-from tasks.training import TrainPolicy
+from tasks.training.folds import TrainPolicy
 from tasks.usecases import UseCaseName
 from tasks.windows import AsOf, moment
 

@@ -8,16 +8,25 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from tasks.status import NextRun
 from tasks.windows import moment
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
+
 P = ParamSpec("P")
 R = TypeVar("R")
 MOST = 200
 """Most runs that are read at once, which is Prefect's own limit."""
+
+
+class NextRun(BaseModel):
+    """When a deployment runs next by its schedule."""
+
+    model_config = ConfigDict(frozen=True)
+
+    flow: str
+    at: AwareDatetime
 
 
 class Due(BaseModel):

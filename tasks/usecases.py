@@ -24,7 +24,7 @@ CONTENDERS = ("baseline", "simple_model", "champion", "block", "event_time", "ta
 
 
 class Source(Protocol):
-    """Where rows come from: the one interface that `tasks/sources/` implements and a use case may implement too."""
+    """Where rows come from: the one interface, which `tasks/data/sources/` implements and a use case may too."""
 
     def rows(self, start: datetime, end: datetime) -> "Iterator[pd.DataFrame]":
         """Yield, in chunks, the rows with event time in `[start, end)` and those that have no event time.
@@ -61,7 +61,7 @@ class UseCase:
     numeric: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
     candidates: Mapping[str, Any]
-    """Final estimators by name; each retrain compares them all. `tasks/training.py` puts the encoding before them."""
+    """Final estimators by name, all compared by each retrain, behind the encoding of `tasks/training/estimators.py`."""
     metric: MetricName
     """What decides between models."""
     slices: tuple[str, ...] = ()

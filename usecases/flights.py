@@ -17,7 +17,7 @@ import pandas as pd
 import pandera.pandas as pa
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from tasks.sources import FileSource, chosen, package_file
+from tasks.data.sources import FileSource, chosen, package_file
 from tasks.usecases import UseCase
 
 LATE_MINUTES = 15

@@ -14,7 +14,7 @@ import pandas as pd
 import pandera.pandas as pa
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-from tasks.sources import FileSource, chosen, package_file
+from tasks.data.sources import FileSource, chosen, package_file
 from tasks.usecases import UseCase
 
 AHEAD = timedelta(hours=6)

@@ -18,7 +18,7 @@ from benchmarks.alarms.streams import (
     made,
     probability,
 )
-from tasks.signals.summaries import PREDICTION, TARGET
+from tasks.monitoring.signals.summaries import PREDICTION, TARGET
 
 SIZES = (1_000, 10_000)
 PEER_TRIALS, PRESET_TRIALS = 4, 1

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.alarms.streams import BLOCKS, CHECKS_PER_YEAR, WEEK, Stream
-from tasks.signals.alarm import alarm, signals
-from tasks.signals.calibration import calibrated
-from tasks.signals.measuring import judged, known_of
-from tasks.signals.models import Alarm, AlarmPolicy, Signal
-from tasks.signals.summaries import PREDICTION, TARGET, Coded, coded
+from tasks.monitoring.signals.alarm import alarm, signals
+from tasks.monitoring.signals.calibration import calibrated
+from tasks.monitoring.signals.measuring import judged, known_of
+from tasks.monitoring.signals.models import Alarm, AlarmPolicy, Signal
+from tasks.monitoring.signals.summaries import PREDICTION, TARGET, Coded, coded
 
 
 class Rule(Protocol):

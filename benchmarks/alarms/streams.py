@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy.signal import lfilter
 
-from tasks.signals.coding import texts
-from tasks.signals.models import Kind
-from tasks.signals.summaries import PREDICTION, TARGET
+from tasks.monitoring.signals.coding import texts
+from tasks.monitoring.signals.models import Kind
+from tasks.monitoring.signals.summaries import PREDICTION, TARGET
 
 NUMBERS, CATEGORIES = 12, 8
 BLOCKS = 12

@@ -1,7 +1,6 @@
 """Refuse a challenger unless the evidence is there: all gates are computed, and what cannot be computed refuses."""
 
-from tasks.gates.evidence import Evidence, GroupGap, Serving, SliceGain
-from tasks.gates.merit import (
+from tasks.gates.performance import (
     beats_baseline,
     beats_champion,
     beats_simple_model,
@@ -10,9 +9,9 @@ from tasks.gates.merit import (
     groups_alike,
     no_slice_worse,
 )
-from tasks.gates.operation import fits, reproducible, serves, serves_fast
 from tasks.gates.policy import GatePolicy
-from tasks.gates.soundness import (
+from tasks.gates.serving import fits, reproducible, serves, serves_fast
+from tasks.gates.validity import (
     calibrated,
     finite,
     in_range,
@@ -25,6 +24,7 @@ from tasks.gates.soundness import (
     unbiased,
 )
 from tasks.gates.verdict import Verdict
+from tasks.training.evidence import Evidence, GroupGap, Serving, SliceGain
 
 __all__ = [
     "Evidence",

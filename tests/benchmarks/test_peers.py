@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.peers import RetrainOpt, drifted_in_last
-from tasks.backtest.moments import Moment
+from tasks.triggers.moment import Moment
 
 CHANCE = np.random.default_rng(0)
 

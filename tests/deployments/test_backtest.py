@@ -12,9 +12,9 @@ from deployments.backtest import collect_if_empty, parameters
 from deployments.new import answers_from, described, written
 from flows.backtest import backtest
 from flows.collect import collect
-from tasks.collection import observations
+from tasks.data.tables import observations
+from tasks.data.validation import settled
 from tasks.usecases import use_case
-from tasks.validation import settled
 
 
 def test_the_numbers_are_those_of_the_deployment_and_the_words_come_on_top():

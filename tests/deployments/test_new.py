@@ -15,8 +15,8 @@ from rich.console import Console
 import usecases
 from deployments import new
 from deployments.new import CannotDescribe, answers_from, described, name_refusal, next_steps, show, written
-from tasks.replaying import Policies
 from tasks.settings import ROOT
+from tasks.simulation.replay import Policies
 
 ROWS = 24 * 60
 FLOWS = (
@@ -229,7 +229,7 @@ def test_a_large_table_is_looked_at_in_part_and_its_key_checked_in_full(
     words: list[str], tmp_path: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table.assign(cost=table.cost.where(table.index != 1, 51.0)).to_parquet(tmp_path / "calls.parquet")
-    from tasks.drafting import tables
+    from scaffold import tables
 
     monkeypatch.setattr(tables.looked_at, "__defaults__", (1000,))
 

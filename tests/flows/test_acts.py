@@ -16,11 +16,12 @@ from prefect.flow_runs import resume_flow_run
 from deployments.running import supervised
 from flows.collect import collect
 from flows.monitor import monitor
-from tasks import ledger, registry
-from tasks.drift import DriftPolicy
-from tasks.policy import RetrainPolicy
+from tasks.data import ledger
+from tasks.data.validation import BatchPolicy
+from tasks.monitoring.drift_report import DriftPolicy
+from tasks.registry import models
 from tasks.settings import ROOT, Settings
-from tasks.validation import BatchPolicy
+from tasks.triggers.policy import RetrainPolicy
 
 pytestmark = pytest.mark.servers
 
@@ -76,7 +77,7 @@ def answered(verdict: str) -> ledger.Decision:
 def weather(system: Settings) -> None:
     """A quarter of weather is collected; nothing was ever trained."""
     collect("weather", BatchPolicy(**NUMBERS["batch"]), max(MOMENTS.values()))
-    assert registry.champion("weather") is None
+    assert models.champion("weather") is None
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +101,7 @@ def overdue(declined: FlowRun) -> FlowRun:
 def approved(overdue: FlowRun) -> FlowRun:
     """A retrain that a person approved."""
     run = suspended("approved", hours=1)
-    assert registry.champion("weather") is None
+    assert models.champion("weather") is None
     resume_flow_run(run, run_input={"approve": True, "comment": "looks right"})
     return in_state(run, "Completed", "Failed")
 
@@ -134,7 +135,7 @@ def test_an_answer_that_comes_too_late_is_not_taken(overdue: FlowRun) -> None:
 def test_a_challenger_that_is_approved_goes_live_and_the_ledger_keeps_the_comment(approved: FlowRun) -> None:
     assert approved.state.name == "Completed"
     assert (answered("approved").kind, answered("approved").facts["approved"]) == ("promoted", "approved: looks right")
-    assert registry.champion("weather").version == "1"
+    assert models.champion("weather").version == "1"
 
 
 def test_what_waited_was_trained_once(approved: FlowRun) -> None:

@@ -7,21 +7,21 @@ import pandas as pd
 import pytest
 
 from flows.replay import replay
-from tasks import ledger, registry, rehearsal
-from tasks.collection import observations, quarantine
-from tasks.drift import DriftPolicy
+from tasks.data import ledger
+from tasks.data.tables import checks, observations, predicted, quarantine, steps
+from tasks.data.validation import BatchPolicy
 from tasks.gates import GatePolicy
-from tasks.monitoring import checks
-from tasks.policy import RetrainPolicy
-from tasks.probation import ProbationPolicy
-from tasks.promotion import PromotionPolicy
-from tasks.replaying import Pace, Policies, steps
-from tasks.scoring import predicted
+from tasks.monitoring.drift_report import DriftPolicy
+from tasks.monitoring.limits import WatchPolicy
+from tasks.promotion.promotion import PromotionPolicy
+from tasks.registry import models
+from tasks.scoring.shadow import ProbationPolicy
 from tasks.settings import Settings
-from tasks.training import TrainPolicy
+from tasks.simulation import rehearsal
+from tasks.simulation.replay import Pace, Policies
+from tasks.training.folds import TrainPolicy
+from tasks.triggers.policy import RetrainPolicy
 from tasks.usecases import use_case
-from tasks.validation import BatchPolicy
-from tasks.watching import WatchPolicy
 from tasks.windows import Window
 
 pytestmark = pytest.mark.servers
@@ -76,7 +76,7 @@ def test_the_retrain_that_drift_started_is_promoted_and_answers_the_request(hist
     asked = [one.id for one in history if one.kind == "retrain asked"]
 
     assert [answers[one] for one in asked].count("promoted") >= 1
-    assert registry.champion("shop").version == str(list(answers.values()).count("promoted"))
+    assert models.champion("shop").version == str(list(answers.values()).count("promoted"))
 
 
 def test_the_automation_created_that_run(summary: str) -> None:

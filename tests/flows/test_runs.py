@@ -9,8 +9,8 @@ from prefect.client.orchestration import get_client
 from prefect.states import Completed, Crashed, Scheduled
 
 from tasks import runs
+from tasks.runs import NextRun
 from tasks.settings import Settings
-from tasks.status import NextRun
 
 pytestmark = pytest.mark.servers
 

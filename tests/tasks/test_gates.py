@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
-from tasks.comparison import Estimate
-from tasks.gates import Evidence, GatePolicy, GroupGap, Serving, SliceGain, refusal_reason, verdicts
+from tasks.gates import GatePolicy, refusal_reason, verdicts
+from tasks.training.comparison import Estimate
+from tasks.training.evidence import Evidence, GroupGap, Serving, SliceGain
 
 POLICY = GatePolicy(
     min_gain_over_baseline=0.125,

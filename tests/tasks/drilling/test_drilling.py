@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.drilling import NOTHING, Attempt, DrillPolicy, Report, Share, as_rows, failures, summary
+from tasks.simulation.drill import NOTHING, Attempt, DrillPolicy, Report, Share, as_rows, failures, summary
 
 POLICY = DrillPolicy(min_accepted=0.9)
 

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.sources import UNPARSED, FileSource, SourceUnreadable, SqlSource, chosen, package_file
+from tasks.data.sources import UNPARSED, FileSource, SqlSource, chosen, package_file
+from tasks.errors import SourceUnreadable
 
 NOON = datetime(2013, 5, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -1,0 +1,133 @@
+"""Write a model's card: what it is for, what it learned from, how good it is, and what it must not be used for.
+
+Source of the form: Mitchell et al., Model Cards for Model Reporting, FAT* 2019.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tasks.artifacts import as_markdown, as_table
+from tasks.metrics import change
+from tasks.usecases import UseCase
+
+LONGEST_DESCRIPTION = 5_000
+"""Characters that MLflow's registry keeps of a description on a database that counts them."""
+GATE_COLUMNS = ("gate", "number", "limit", "verdict", "note")
+
+
+def card(problem: UseCase, facts: Mapping[str, Any], code: str, requirements: list[str]) -> str:
+    """Return the card of a model as markdown.
+
+    `facts` are those of its promotion in the ledger (see `tasks/promotion/promotion.py`), `code` the commit that
+    trained it, `requirements` the libraries that it was stored with.
+    """
+    parts = [
+        f"# {problem.name}: {problem.question}",
+        f"## Intended use and limits\n\n{intended_use(problem, facts)}",
+        f"## Data\n\n{as_markdown(data_facts(problem, facts))}",
+        f"## How good it is\n\n{as_table(score_rows(facts), ('model', facts['metric'], 'rows'))}\n\n{gain_told(facts)}",
+        f"## Gates\n\n{gates_table(facts['gates'])}",
+        f"## Slices\n\n{slices_told(problem, facts)}",
+        f"## Features\n\nNumbers: {_listed(problem.numeric)}\n\nCategories: {_listed(problem.categorical)}",
+        f"## How it was made\n\n{as_markdown(making_facts(facts, code, requirements))}",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def shortened(text: str, whole: str) -> str:
+    """Return a text that the registry can keep; one that is too long ends with where the `whole` of it lies."""
+    if len(text) <= LONGEST_DESCRIPTION:
+        return text
+    end = f"\n\n... The whole card: {whole}"
+    return text[: LONGEST_DESCRIPTION - len(end)] + end
+
+
+def intended_use(problem: UseCase, facts: Mapping[str, Any]) -> str:
+    """Return the use case's own words, and what the training data leave open."""
+    own = problem.intended_use or "The use case does not say (`intended_use` in its file)."
+    return (
+        f"{own}\n\nIt has learned from rows of {facts['window']}; of what has changed since it knows nothing, which is "
+        f"why it is monitored and replaced."
+    )
+
+
+def data_facts(problem: UseCase, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the model learned from, by name."""
+    label = f"known at {problem.label_time}" + (f", used from {problem.mature} on" if problem.mature else "")
+    return {
+        "source": str(problem.source),
+        "dataset version": facts["dataset_version"],
+        "event times": facts["window"],
+        "labelled rows": facts["rows_trained_on"],
+        "target": f"{problem.target}, {label}",
+    }
+
+
+def score_rows(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the mean score of the recipe and of what it was compared with, on blocks that came after the training."""
+    metric, rows, shared = facts["metric"], facts["rows"], facts.get("compared_rows")
+    scores = [
+        ("this recipe", facts["challenger"], rows),
+        ("trivial baseline", facts["baseline"], rows),
+        ("linear model of the same features", facts.get("simple_model"), rows),
+        ("this recipe, on rows that the champion had not seen", facts.get("challenger_beside_champion"), shared),
+        (f"champion version {facts.get('champion_version')}, on the same", facts.get("champion"), shared),
+    ]
+    return [{"model": who, metric: score, "rows": count} for who, score, count in scores if score is not None]
+
+
+def gain_told(facts: Mapping[str, Any]) -> str:
+    """Return the gain over the champion with its 95 % interval."""
+    if facts.get("champion_version") is None:
+        return "There was no champion to compare with."
+    found = facts.get("gain_over_champion")
+    told = "no interval was computed" if found is None else estimate_told(found)
+    return f"Gain over champion version {facts['champion_version']}: {told}."
+
+
+def estimate_told(estimate: Mapping[str, Any]) -> str:
+    """Return an estimate (value, standard error, degrees of freedom) with its 95 % interval by Student's t."""
+    from scipy.stats import t
+
+    reach = float(t.isf(0.025, estimate["freedom"])) * estimate["error"]
+    low, high = estimate["value"] - reach, estimate["value"] + reach
+    return f"{change(estimate['value'])}, 95 % interval {change(low)} to {change(high)}"
+
+
+def gates_table(judged: list[dict[str, Any]]) -> str:
+    """Return what each gate said as a markdown table."""
+    rows = [one | {"verdict": "passed" if one["reason"] is None else f"refused: {one['reason']}"} for one in judged]
+    return as_table(rows, GATE_COLUMNS) if rows else "No gate was asked."
+
+
+def slices_told(problem: UseCase, facts: Mapping[str, Any]) -> str:
+    """Return the gain over the champion group by group."""
+    groups = facts.get("slices") or []
+    if not groups:
+        declared = _listed(problem.slices)
+        return f"Declared: {declared}. None was compared with a champion."
+    rows = [
+        {
+            "slice": one["name"],
+            "rows": one["rows"],
+            "gain": estimate_told(one["gain"]) if one["gain"] else "not defined",
+        }
+        for one in groups
+    ]
+    return as_table(rows, ("slice", "rows", "gain"))
+
+
+def making_facts(facts: Mapping[str, Any], code: str, requirements: list[str]) -> dict[str, Any]:
+    """Return by whom and with what the model was made, by name."""
+    return {
+        "asked for because": facts["asked_because"],
+        "candidate": facts["candidate"],
+        "code version": code,
+        "dependencies": ", ".join(requirements),
+        "MLflow run": facts["mlflow_run"],
+        "approved": facts.get("approved", "not asked for"),
+    }
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names) or "none"

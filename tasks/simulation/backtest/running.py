@@ -1,0 +1,158 @@
+"""Run a backtest: plan it, train its models wherever the task runner says, and tell what was found."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from pydantic import BaseModel, ConfigDict, Field
+
+from tasks import artifacts, retries
+from tasks.data.store import latest
+from tasks.data.tables import observations
+from tasks.metrics import metric
+from tasks.settings import Settings
+from tasks.simulation.backtest import advice, page
+from tasks.simulation.backtest.alarming import alarm_of
+from tasks.simulation.backtest.drifting import drifted_share
+from tasks.simulation.backtest.fits import matrix, model_row
+from tasks.simulation.backtest.judging import NEVER, OWN, Bench, Verdict, verdicts
+from tasks.simulation.backtest.matrix import Plan, Role
+from tasks.simulation.backtest.planning import BacktestSpan, plan_for
+from tasks.simulation.backtest.simulation import BacktestGate, History
+from tasks.triggers.moment import Policy
+from tasks.triggers.published_policies import Cara, Upf
+from tasks.triggers.regret import RegretPolicy
+from tasks.triggers.simple_policies import (
+    AtAge,
+    EveryWindows,
+    EvidentlyPreset,
+    LossAboveFirst,
+    Never,
+    PerformanceDrop,
+    calibrated_alarm,
+)
+from tasks.usecases import use_case
+
+if TYPE_CHECKING:
+    from prefect.task_runners import TaskRunner
+
+ROLES: tuple[Role, ...] = ("scout", "champion")
+
+
+class BacktestPolicies(BaseModel):
+    """The numbers of the policies that are compared; never and the calibrated alarm have none here."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    clocks: tuple[int, ...] = Field(description="Periods, in windows, at which retraining by the clock is compared")
+    age: AtAge
+    drop: PerformanceDrop
+    above_first: LossAboveFirst
+    evidently: EvidentlyPreset
+    cara: Cara
+    upf: Upf
+    regret: RegretPolicy
+
+    def by_name(self) -> dict[str, Policy]:
+        """Return the policies by the names under which they are told."""
+        clocks = {f"every {n} windows" if n > 1 else "every window": EveryWindows(windows=n) for n in self.clocks}
+        return {
+            NEVER: Never(),
+            **clocks,
+            f"at age {self.age.windows}": self.age,
+            "performance drop": self.drop,
+            "loss above first": self.above_first,
+            "Evidently preset": self.evidently,
+            "calibrated alarm": calibrated_alarm,
+            "CARA": self.cara,
+            "UPF": self.upf,
+            OWN: self.regret,
+        }
+
+
+def runner_for(workers: str) -> "TaskRunner[Any]":
+    """Return what trains models side by side: "threads", "processes", or the address of a Dask scheduler.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
+
+    if workers == "threads":
+        return ThreadPoolTaskRunner(max_workers=2)
+    if workers == "processes":
+        return ProcessPoolTaskRunner(max_workers=2)
+    if "://" not in workers:
+        raise ValueError(f"expected threads, processes or an address such as tcp://host:8786, found {workers!r}")
+    from prefect_dask import DaskTaskRunner
+
+    return DaskTaskRunner(address=workers)
+
+
+@task(cache_policy=NO_CACHE)
+def planned(usecase: str, as_of: datetime, span: BacktestSpan, candidate: str) -> Plan:
+    """Return the plan of a backtest on what is stored now; the newest version of the observations is fixed in it.
+
+    Raises:
+        ValueError: nothing is stored, or too little.
+    """
+    problem = use_case(usecase)
+    newest = latest(observations(problem).read(columns=[problem.event_time])[problem.event_time])
+    if newest is None:
+        raise ValueError(f"expected stored rows of {usecase}, found none: run collect/{usecase} first")
+    return plan_for(problem, min(as_of, newest), span, candidate or None, observations(problem).version())
+
+
+@task(**retries.RETRIED, task_run_name="{role} {at}")
+def train_row(plan: Plan, role: Role, at: int) -> float:
+    """Train one model of the matrix unless its row is kept already; return the seconds of its fit."""
+    return model_row(plan, role, at)
+
+
+@task(cache_policy=NO_CACHE)
+def tell_backtest(plan: Plan, gate: BacktestGate, policies: BacktestPolicies, price: float | None) -> str:
+    """Play every policy on the trained matrix, show the page in Prefect and MLflow, and return the advice."""
+    problem = use_case(plan.usecase)
+    bench = bench_of(plan, gate)
+    found = verdicts(policies.by_name(), bench, price)
+    text = advice.sentence(advice.chosen(found, bench, price), found, bench, problem.metric)
+    whole = page.page(problem, found, bench, price)
+    path = Settings().reports / plan.usecase / "backtest.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(whole, encoding="utf-8")
+    address = f"{Settings().reports_url}/{plan.usecase}/backtest.html"
+    artifacts.show_table(f"{plan.usecase} backtest", page.table_rows(found), f"{text} [The page]({address})")
+    _log(plan, found, whole, text)
+    return text
+
+
+def bench_of(plan: Plan, gate: BacktestGate) -> Bench:
+    """Return the history of a plan, all of whose rows are kept, to play policies on."""
+    problem = use_case(plan.usecase)
+    history = History(
+        plan=plan,
+        models=matrix(plan, "champion"),
+        scouts=matrix(plan, "scout"),
+        greater_is_better=metric(problem.metric).greater_is_better,
+        drifted=drifted_share(plan),
+        alarm=alarm_of(plan),
+    )
+    return Bench(history, gate)
+
+
+def _log(plan: Plan, found: list[Verdict], whole: str, text: str) -> None:
+    """Keep the page and the figures as an MLflow run of the use case."""
+    import mlflow
+
+    mlflow.set_experiment(plan.usecase)
+    name = f"backtest to {plan.windows[-1].end:%Y-%m-%d}"
+    with mlflow.start_run(run_name=name, tags={"evergreen.backtest": text[:4_000]}):
+        mlflow.log_params(plan.model_dump(include={"candidate", "dataset_version", "first"}))
+        mlflow.log_metrics({_metric_name(one.policy): one.score for one in found})
+        mlflow.log_dict({"verdicts": [one.model_dump(mode="json") for one in found]}, "backtest.json")
+        mlflow.log_text(whole, "backtest.html")
+
+
+def _metric_name(policy: str) -> str:
+    return "mean." + "".join(letter if letter.isalnum() else "_" for letter in policy)

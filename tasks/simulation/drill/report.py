@@ -1,0 +1,41 @@
+"""Show what a drill found, and fail where something slipped through."""
+
+import json
+from pathlib import Path
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks import artifacts
+from tasks.settings import Settings
+from tasks.simulation.drill import DrillFailedError, DrillPolicy, Report, as_rows, failures, summary
+
+
+def drill_name() -> str:
+    """Name the present drill after its use case."""
+    from prefect.runtime import flow_run
+
+    return f"{flow_run.parameters['usecase']} drill"
+
+
+def report_file(usecase: str) -> Path:
+    """Return where the newest drill of a use case is kept, as JSON."""
+    return Settings().state.absolute() / "drills" / f"{usecase}.json"
+
+
+@task(cache_policy=NO_CACHE)
+def tell_drill(report: Report, policy: DrillPolicy) -> str:
+    """Show the drill's table and keep it; return its summary.
+
+    Raises:
+        DrillFailedError: a sabotage slipped through, luck was promoted too often, or a real improvement was refused.
+    """
+    failed = failures(report, policy)
+    told = summary(report, failed)
+    file = report_file(report.usecase)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(report.model_dump(mode="json"), indent=1))
+    artifacts.show_table(f"{report.usecase} drill", as_rows(report, policy), told)
+    if failed:
+        raise DrillFailedError(told)
+    return told

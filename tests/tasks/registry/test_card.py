@@ -1,0 +1,105 @@
+"""What does a model's card tell, and from which facts?"""
+
+from dataclasses import replace
+
+import pytest
+
+from tasks.registry.card import LONGEST_DESCRIPTION, card, estimate_told, gain_told, gates_table, shortened
+
+PASSED = {"gate": "better_than_champion", "number": 0.125, "limit": 0.0, "reason": None, "note": "web: 3 rows"}
+FACTS = {
+    "metric": "roc_auc",
+    "rows": 120,
+    "challenger": 0.75,
+    "baseline": 0.5,
+    "simple_model": 0.625,
+    "champion_version": "3",
+    "compared_rows": 40,
+    "challenger_beside_champion": 0.7,
+    "champion": 0.6,
+    "gain_over_champion": {"value": 0.1, "error": 0.01, "freedom": 10},
+    "slices": [
+        {"name": "channel=web", "rows": 25, "gain": {"value": -0.1, "error": 0.0, "freedom": 3}},
+        {"name": "channel=store", "rows": 15, "gain": None},
+    ],
+    "gates": [PASSED],
+    "dataset_version": 12,
+    "window": "[2024-01-01 00:00, 2024-01-08 00:00)",
+    "rows_trained_on": 56,
+    "candidate": "tree",
+    "asked_because": "3 of 4 features drifted",
+    "mlflow_run": "http://mlflow/run",
+}
+
+
+def told(problem, **changes):
+    return card(problem, FACTS | changes, "abc123", ["numpy==2.4.6", "scikit-learn==1.9.1"])
+
+
+def test_the_intended_use_is_in_the_use_case_s_own_words(stall):
+    assert "For the demonstration only." in told(replace(stall, intended_use="For the demonstration only."))
+    assert "The use case does not say" in told(replace(stall, intended_use=""))
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        "# stall: Will this sale come back?",
+        "| source | shelf |",
+        "| dataset version | 12 |",
+        "| event times | [2024-01-01 00:00, 2024-01-08 00:00) |",
+        "| labelled rows | 56 |",
+        "| target | returned, known at told_at |",
+        "| this recipe | 0.7500 | 120 |",
+        "| trivial baseline | 0.5000 | 120 |",
+        "| linear model of the same features | 0.6250 | 120 |",
+        "| this recipe, on rows that the champion had not seen | 0.7000 | 40 |",
+        "| champion version 3, on the same | 0.6000 | 40 |",
+        "| better_than_champion | 0.1250 | 0.0000 | passed | web: 3 rows |",
+        "| channel=web | 25 | -0.1000, 95 % interval -0.1000 to -0.1000 |",
+        "| channel=store | 15 | not defined |",
+        "Numbers: price, weight, items",
+        "Categories: channel",
+        "| code version | abc123 |",
+        "| dependencies | numpy==2.4.6, scikit-learn==1.9.1 |",
+        "| asked for because | 3 of 4 features drifted |",
+    ],
+)
+def test_the_card_tells(stall, fact):
+    assert fact in told(stall)
+
+
+def test_a_gain_is_told_with_its_interval():
+    # two-sided 95 % of Student's t with 10 degrees of freedom: 2.2281
+    assert estimate_told({"value": 0.1, "error": 0.01, "freedom": 10}) == ("+0.1000, 95 % interval +0.0777 to +0.1223")
+    assert gain_told(FACTS).startswith("Gain over champion version 3: +0.1000, 95 %")
+
+
+def test_a_first_model_had_nothing_to_be_compared_with(stall):
+    first = dict.fromkeys(("champion_version", "champion", "challenger_beside_champion"))
+
+    text = told(stall, **first, slices=[])
+
+    assert "There was no champion to compare with." in text
+    assert "Declared: channel. None was compared with a champion." in text
+    assert "on the same" not in text
+
+
+def test_evidence_without_an_interval_or_slices_says_so(stall):
+    older = {name: value for name, value in FACTS.items() if name not in ("gain_over_champion", "slices")}
+
+    assert "Gain over champion version 3: no interval was computed." in card(stall, older, "abc123", [])
+
+
+def test_a_gate_that_refused_tells_its_reason_and_a_bar_does_not_break_the_table():
+    table = gates_table([PASSED | {"number": None, "reason": "a | b"}])
+
+    assert table.splitlines()[-1] == "| better_than_champion |  | 0.0000 | refused: a \\| b | web: 3 rows |"
+
+
+@pytest.mark.parametrize(("length", "is_cut"), [(LONGEST_DESCRIPTION, False), (LONGEST_DESCRIPTION + 1, True)])
+def test_a_text_too_long_for_the_registry_is_cut_and_says_where_the_whole_lies(length, is_cut):
+    kept = shortened("x" * length, "runs:/1/card.md")
+
+    assert kept.endswith("The whole card: runs:/1/card.md") is is_cut
+    assert len(kept) == LONGEST_DESCRIPTION

@@ -1,0 +1,155 @@
+"""What was a policy worth, beside never, the best and chance?"""
+
+import numpy as np
+import pytest
+
+from tasks.simulation.backtest.advice import check, chosen, flips, sentence, staleness
+from tasks.simulation.backtest.judging import Bench, block_interval, judged, verdicts
+from tasks.simulation.backtest.schedules import Cheapest
+from tasks.simulation.backtest.simulation import BacktestGate
+from tasks.triggers.simple_policies import EveryWindows, Never
+
+GATE = BacktestGate(blocks=1, min_gain=0.0)
+
+
+def turned(model, window):
+    """From window 4 on, models from before lose two tenths."""
+    return 0.6 if model < 4 <= window else 0.8
+
+
+def at_five(seen):
+    return "now" if seen.now == 5 else None
+
+
+@pytest.fixture
+def bench(history):
+    """Ten windows that the models 0 to 8 serve; what they predict turns in the fourth."""
+    return Bench(history(11, turned), GATE)
+
+
+def test_a_verdict_counts_what_was_asked_for_and_what_went_live(bench):
+    one = judged("every window", EveryWindows(windows=1), bench)
+
+    assert (one.asked, one.promoted) == (9, 1)
+    assert one.outcome.live == (5,)
+
+
+def test_a_verdict_stands_beside_never_and_the_best_known_afterwards(bench):
+    """Windows 1 to 3 score .8 under any; model 5 serves 6 to 10; the best model, that of 4, serves 5 to 10."""
+    one = judged("at five", at_five, bench)
+
+    assert one.score == pytest.approx((3 * 0.8 + 2 * 0.6 + 5 * 0.8) / 10)
+    assert one.regret_to_never == pytest.approx(-0.5 * 0.2)
+    assert one.regret_to_best == pytest.approx(0.1 * 0.2)
+    assert one.share == pytest.approx(5 / 6)
+
+
+def test_a_verdict_stands_among_random_schedules_with_as_many_retrains(bench):
+    """Of nine moments only the fourth does better, and that one is as good as itself."""
+    one = judged("at five", at_five, bench)
+
+    assert one.percentile == pytest.approx(100 * (7 + 0.5) / 9, abs=5)
+
+
+def test_never_gains_nothing_and_has_no_share(bench):
+    one = judged("never", Never(), bench)
+
+    assert (one.asked, one.share, one.regret_to_never, one.cost_area) == (0, None, 0.0, 0.0)
+    assert (one.low, one.high) == (0.0, 0.0)
+
+
+def test_a_cost_area_is_a_share_of_what_the_best_gains(bench):
+    """One retrain gains 1.0; prices go from 0 to 1.2, what the best gains: 1.0 - 0.6 on average, of 1.2."""
+    assert bench.prices[-1] == pytest.approx(1.2)
+    assert judged("at five", at_five, bench).cost_area == pytest.approx((0.6 - 1.0) / 1.2)
+
+
+def test_a_policy_that_uses_the_price_is_played_at_each(bench):
+    """It retrains at the seventeen prices 0, .06, ... .96, each time for a gain of 1."""
+
+    class Frugal:
+        uses_price = True
+
+        def __call__(self, seen):
+            return "cheap" if seen.now == 5 and seen.price is not None and seen.price < 0.99 else None
+
+    area = judged("frugal", Frugal(), bench).cost_area
+
+    assert area == pytest.approx((sum(price - 1 for price in bench.prices[:17]) + 1 / 2) / 20 / 1.2)
+    assert area < judged("at five", at_five, bench).cost_area
+
+
+def test_an_interval_holds_the_mean_and_narrows_with_more_values():
+    values = np.random.default_rng(0).uniform(size=400).tolist()
+    few, many = block_interval(values[:10]), block_interval(values)
+
+    assert few[0] < sum(values[:10]) / 10 < few[1]
+    assert many[0] < sum(values) / 400 < many[1]
+    assert many[1] - many[0] < few[1] - few[0]
+    assert block_interval([0.25] * 8) == (0.25, 0.25)
+
+
+def test_neighbours_that_resemble_each_other_widen_an_interval():
+    """The same hundred values, mixed and in two runs: a bootstrap of single values could not tell them apart."""
+    mixed, runs = block_interval([0.0, 1.0] * 50), block_interval([0.0] * 50 + [1.0] * 50)
+
+    assert runs[1] - runs[0] > 1.5 * (mixed[1] - mixed[0])
+
+
+def test_without_a_price_the_rarest_of_those_as_good_as_the_best_is_advised(bench):
+    found = verdicts({"never": Never(), "at five": at_five, "every window": EveryWindows(windows=1)}, bench)
+
+    pick = chosen(found, bench)
+
+    assert pick.verdict.policy == "at five"
+    assert pick.alike == ("every window",)
+
+
+@pytest.mark.parametrize(("price", "policy"), [(0.0, "at five"), (0.99, "at five"), (1.01, "never")])
+def test_at_a_price_the_cheapest_is_advised(bench, price, policy):
+    found = verdicts({"never": Never(), "at five": at_five, "every window": EveryWindows(windows=1)}, bench)
+
+    assert chosen(found, bench, price).verdict.policy == policy
+
+
+def test_the_advice_says_what_retraining_always_would_buy(bench):
+    found = verdicts({"never": Never(), "at five": at_five, "every window": EveryWindows(windows=1)}, bench)
+
+    told = sentence(chosen(found, bench), found, bench, "roc_auc")
+
+    assert told.startswith(
+        "Retrain by this rule: at five. Mean roc_auc 0.76 with 1 retrain over 10 windows of 7 days, "
+    )
+    assert told.endswith("8 retrains more (every window) would gain 0 (0 to 0): nothing that can be told from noise.")
+
+
+def test_where_nothing_can_be_told_apart_the_advice_says_so(bench):
+    found = verdicts({"never": Never(), "also never": Never()}, bench)
+
+    told = sentence(chosen(found, bench), found, bench, "roc_auc")
+
+    assert told == (
+        "Keep the first model (never): mean roc_auc 0.66 over 10 windows of 7 days. This history is too short or too "
+        "noisy to tell any other policy apart from it by what it gains."
+    )
+
+
+def test_the_choice_flips_where_a_retrain_costs_what_it_gains(bench):
+    found = verdicts({"never": Never(), "at five": at_five, "every window": EveryWindows(windows=1)}, bench)
+
+    assert flips(found, bench) == [Cheapest(0.0, "at five"), Cheapest(pytest.approx(1.0), "never")]
+
+
+def test_a_choice_made_on_the_first_half_is_checked_on_the_second(bench):
+    """In windows 1 to 5 a retrain gains nothing yet, in 6 to 10 it gains two tenths."""
+    found = verdicts({"never": Never(), "at five": at_five}, bench)
+
+    assert check(found, bench, price=0.1) == ("never", "at five", pytest.approx(0.6), pytest.approx(0.8))
+
+
+def test_staleness_is_what_an_age_loses_against_the_freshest(history):
+    ageing = Bench(history(8, lambda model, window: 0.9 - (window - model) / 100), GATE)
+
+    found = staleness(ageing)
+
+    assert [(one.windows, one.loss) for one in found] == [(n, pytest.approx(n / 100)) for n in (1, 2, 3, 4)]
