@@ -42,5 +42,5 @@ def backtest(
 @flow(flow_run_name="{plan.usecase} models")
 def train_models(plan: Plan) -> int:
     """Train every model of the matrix, as many at once as the task runner has workers; return how many there are."""
-    futures = [train_row.map(unmapped(plan), unmapped(role), list(plan.trained_at)) for role in ROLES]
+    futures = [train_row.task.map(unmapped(plan), unmapped(role), list(plan.trained_at)) for role in ROLES]
     return sum(len(each.result()) for each in futures)

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from prefect.cache_policies import NO_CACHE
-
 
 def is_outage(error: BaseException) -> bool:
     """Say whether a server or a source did not answer, so that another try may succeed."""
@@ -23,7 +21,6 @@ def worth_another_try(_task: Any, _run: Any, state: Any) -> bool:
 
 
 RETRIED: dict[str, Any] = {
-    "cache_policy": NO_CACHE,
     "retries": 3,
     "retry_delay_seconds": [2.0, 10.0, 30.0],
     "retry_condition_fn": worth_another_try,

@@ -3,15 +3,13 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from tasks import artifacts, runs
 from tasks.data import ledger
 from tasks.data.quarantine import still_aside
 from tasks.data.store import latest
 from tasks.data.tables import checks, observations
 from tasks.status_page import CheckTold, Status, Stored, page, summary
+from tasks.steps import step
 from tasks.usecases import UseCase, use_case
 
 if TYPE_CHECKING:
@@ -78,7 +76,7 @@ def stored_told(problem: UseCase, as_of: datetime) -> Stored:
     )
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def tell_status(usecase: str, as_of: datetime) -> str:
     """Show how a use case stands as a page; return it in a line."""
     found = standing(usecase, as_of)

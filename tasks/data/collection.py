@@ -5,8 +5,6 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
 from tasks import artifacts, retries
@@ -15,6 +13,7 @@ from tasks.data.store import Written, latest
 from tasks.data.validation import BatchPolicy
 from tasks.errors import BatchRefusedError
 from tasks.labels import as_known
+from tasks.steps import step
 from tasks.usecases import UseCase, use_case
 from tasks.windows import Window, on_grid, periods
 
@@ -79,7 +78,7 @@ def held(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
     return rows[list(problem.columns)].astype(problem.dtypes)
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def list_windows(usecase: str, as_of: datetime) -> list[Window]:
     """Return the periods that a collection at `as_of` has to read."""
     problem = use_case(usecase)
@@ -87,7 +86,7 @@ def list_windows(usecase: str, as_of: datetime) -> list[Window]:
     return windows_to_collect(problem, latest(stored[problem.event_time]), as_of)
 
 
-@task(**retries.RETRIED, task_run_name="{window}")
+@step(**retries.RETRIED, task_run_name="{window}")
 def collect_window(usecase: str, window: Window, as_of: datetime, policy: BatchPolicy) -> Collected:
     """Read one period, set bad rows aside, and store the good ones.
 
@@ -154,7 +153,7 @@ def _stored(good: "pd.DataFrame", problem: UseCase, as_of: datetime) -> Written:
     return table.append_new(good) if known_later.any() else table.upsert(good)
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def tell_collected(usecase: str, collected: list[Collected]) -> None:
     """Show what became of the rows of each period."""
     totals = {name: sum(getattr(one, name) for one in collected) for name in ("inserted", "updated", "quarantined")}

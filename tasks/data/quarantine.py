@@ -4,8 +4,6 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
 from tasks import artifacts, retries
@@ -15,6 +13,7 @@ from tasks.data.sources.frames import plain_frame, table_of
 from tasks.data.sources.layout import UNPARSED, Layout
 from tasks.data.store import differences
 from tasks.data.tables import observations, quarantine
+from tasks.steps import step
 from tasks.usecases import UseCase, use_case
 from tasks.windows import Window
 
@@ -95,7 +94,7 @@ def merged(stored: "pd.DataFrame", good: "pd.DataFrame", problem: UseCase) -> "t
     return new, other[completes & other[problem.target].notna().to_numpy()]
 
 
-@task(**retries.RETRIED)
+@step(**retries.RETRIED)
 def readmit_rows(usecase: str, over: Window | None, because: str, as_of: datetime) -> Readmission:
     """Store the quarantined rows that are good now, each once, and keep which they were.
 
@@ -127,7 +126,7 @@ def readmit_rows(usecase: str, over: Window | None, because: str, as_of: datetim
     )
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def tell_readmission(usecase: str, found: Readmission) -> str:
     """Show what was readmitted and why the rest stays; return it in a sentence."""
     told = f"{usecase}: {found.readmitted} of {found.looked_at} quarantined rows readmitted, {found.inserted} of them "

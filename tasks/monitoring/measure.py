@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from prefect import task
-
 from tasks import retries
 from tasks.data import ledger
 from tasks.data.tables import observations, rows_at
@@ -19,6 +17,7 @@ from tasks.registry import models, tracking
 from tasks.registry.models import Champion
 from tasks.scoring.scoring import live_predictions
 from tasks.settings import Settings
+from tasks.steps import step
 from tasks.training import estimators, folds
 from tasks.triggers.age_cost import told_scouts
 from tasks.triggers.policy import RetrainPolicy
@@ -76,7 +75,7 @@ def check_records(check: Check, evidently_run: str) -> list[dict[str, Any]]:
     return [common | one for one in found]
 
 
-@task(**retries.RETRIED)
+@step(**retries.RETRIED)
 def measure(usecase: str, live: Champion, as_of: datetime, policy: DriftPolicy, retraining: RetrainPolicy) -> Check:
     """Look at the window before `as_of` beside the champion's limits; keep looks, report, snapshot and numbers.
 
@@ -166,7 +165,7 @@ def _replaced_run(problem: UseCase, window: Window) -> str:
     return "" if same.empty else str(same["evidently_run"].iloc[0])
 
 
-@task(**retries.RETRIED)
+@step(**retries.RETRIED)
 def log_numbers(check: Check, live: Champion) -> None:
     """Keep the check's numbers beside the champion's own in MLflow, dated by the end of the window."""
     tracking.log_check(live.run_id, drawing(check).numbers, check.window.end)

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from prefect import task
-
 from tasks import artifacts, predictions, retries
 from tasks.data import ledger
 from tasks.data.ledger import Decision
@@ -15,6 +13,7 @@ from tasks.monitoring.history import broken_windows
 from tasks.monitoring.signals.health import FaultPolicy
 from tasks.predictions import IN_TRAINING, MODEL_VERSION, PREDICTION
 from tasks.registry.rollback import CannotRollBackError, Target, restored, working_version
+from tasks.steps import step
 from tasks.training import estimators
 from tasks.training.comparison import Estimate, gain_estimate, time_pieces
 from tasks.usecases import UseCase, use_case
@@ -62,7 +61,7 @@ def worse_reason(found: Estimate, trial: Trial, metric: str, rows: int) -> str |
     )
 
 
-@task(**retries.RETRIED)
+@step(**retries.RETRIED)
 def judge_probation(usecase: str, as_of: datetime, faults: FaultPolicy) -> str | None:
     """Look at a champion on probation once a window, and take it back where it is worse; return what was found.
 

@@ -3,8 +3,6 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.runtime import flow_run
@@ -15,6 +13,7 @@ from tasks.data import ledger
 from tasks.data.ledger import Decision
 from tasks.registry import card, tracking
 from tasks.registry.tracking import Request
+from tasks.steps import step
 
 
 class Approval(RunInput):
@@ -79,7 +78,7 @@ def waiting_request(usecase: str) -> Request | None:
     return Request.model_validate(mine[-1].facts["request"]) if mine else None
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def waiting_elsewhere(request: Request) -> str | None:
     """Say that another flow run waits for a person's answer to this request, or None."""
     for asked in open_approvals(ledger.decisions(request.usecase)):

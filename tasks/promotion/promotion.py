@@ -8,8 +8,6 @@ import json
 from datetime import datetime
 from typing import Any, Literal
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
 from tasks import artifacts, events, retries
@@ -27,6 +25,7 @@ from tasks.registry.champion import ChampionMovedError
 from tasks.registry.models import ModelFacts
 from tasks.registry.tracking import Request
 from tasks.scoring.shadow import ProbationPolicy
+from tasks.steps import step
 from tasks.training import folds
 from tasks.training.evidence import Evidence
 from tasks.usecases import use_case
@@ -51,7 +50,7 @@ class PromotionPolicy(BaseModel):
     )
 
 
-@task(**retries.RETRIED)
+@step(**retries.RETRIED)
 def settle(usecase: str, clock: datetime) -> None:
     """Leave nothing half done: alias, artifact and run say what the ledger says; what nobody approved is refused."""
     champion.live(usecase)
@@ -65,7 +64,7 @@ def settle(usecase: str, clock: datetime) -> None:
             _show(newest)
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def ask_for_approval(
     request: Request, trained: Trained, judged: tuple[Verdict, ...], hours: float, clock: datetime
 ) -> Decision:
@@ -75,7 +74,7 @@ def ask_for_approval(
     return promotion_approval.asked(promotion_approval.approval_request(request, reason, facts, hours, clock))
 
 
-@task(**retries.RETRIED)
+@step(**retries.RETRIED)
 def promote(
     request: Request,
     trained: Trained,
@@ -109,13 +108,13 @@ def promote(
     return _shown(kept)
 
 
-@task(**retries.RETRIED)
+@step(**retries.RETRIED)
 def refuse(request: Request, trained: Trained, judged: tuple[Verdict, ...], reason: str) -> str:
     """Keep the refusal and its reason in the ledger and MLflow; return what was decided."""
     return _refused(request, trained, judged, reason)
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def nothing_to_train(request: Request, lack: str) -> str:
     """Say that there is nothing to do yet; a request in the ledger is answered so that it is not asked for again."""
     if request.decision:

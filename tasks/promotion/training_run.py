@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
 from tasks import predictions, retries
@@ -14,6 +12,7 @@ from tasks.predictions import PREDICTION
 from tasks.promotion import challenger as promotion_challenger
 from tasks.registry import tracking
 from tasks.registry.tracking import Request
+from tasks.steps import step
 from tasks.training import estimators, evaluation, plots
 from tasks.training import folds as training_folds
 from tasks.training.evidence import Evidence
@@ -44,7 +43,7 @@ class Trained(BaseModel):
     evidence: Evidence
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def understood(usecase: str, as_of: datetime, decision: str, reason: str) -> Request:
     """Return what this retrain is for: a decision in the ledger knows its own moment and reason."""
     if not decision:
@@ -53,14 +52,14 @@ def understood(usecase: str, as_of: datetime, decision: str, reason: str) -> Req
     return Request(usecase=usecase, as_of=asked.as_of, reason=asked.reason, decision=decision)
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def past_answer(request: Request) -> str | None:
     """Return what this request was answered with, if it was, so that nothing is decided twice."""
     known = ledger.answer_to(request.id)
     return None if known is None else f"{known.kind} before: {known.reason}"
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def data_lacking(request: Request, policy: TrainPolicy) -> str | None:
     """Say what is missing before a model can be trained, or None."""
     problem = use_case(request.usecase)
@@ -70,7 +69,7 @@ def data_lacking(request: Request, policy: TrainPolicy) -> str | None:
     return training_folds.lacking(rows, problem, request.as_of, policy)
 
 
-@task(**retries.RETRIED)
+@step(**retries.RETRIED)
 def train(request: Request, policy: TrainPolicy) -> Trained:
     """Compare the candidates, fit the best on all that is known, and log everything to one MLflow run.
 

@@ -2,19 +2,18 @@
 
 from typing import TYPE_CHECKING, Any
 
-from prefect import task
-
 from tasks import artifacts, retries
 from tasks.gates import GatePolicy, Verdict, error_allowed
 from tasks.promotion.training_run import Trained
 from tasks.registry import tracking
+from tasks.steps import step
 from tasks.training.evidence import Evidence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@task(**retries.RETRIED)
+@step(**retries.RETRIED)
 def show_verdicts(usecase: str, trained: Trained, judged: tuple[Verdict, ...], gates: GatePolicy) -> None:
     """List each gate with its number, its limit and its verdict; both places hold the same table."""
     rows = as_rows(judged)

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
 from tasks import artifacts, retries
@@ -11,6 +9,7 @@ from tasks.data.tables import rows_at
 from tasks.metrics import relative_difference
 from tasks.registry import champion, models, tracking
 from tasks.registry.models import Champion
+from tasks.steps import step
 from tasks.training import estimators, folds
 from tasks.usecases import UseCase, use_case
 from tasks.windows import Window
@@ -104,7 +103,7 @@ def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
 
 
-@task(**retries.RETRIED)
+@step(**retries.RETRIED)
 def cited_model(usecase: str, version: str) -> Champion:
     """Return the named version, or the live one where none is named.
 
@@ -119,13 +118,13 @@ def cited_model(usecase: str, version: str) -> Champion:
     return live
 
 
-@task(**retries.RETRIED)
+@step(**retries.RETRIED)
 def refitted(model: Champion, max_difference: float) -> Reproduction:
     """Fit a version again on the data that it cites, and compare the two."""
     return reproduced(model.name, model.run_id, max_difference)
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def tell_reproduction(model: Champion, found: Reproduction, max_difference: float) -> str:
     """Show what a new fit has shown, and return it in a sentence.
 

@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
 from tasks import artifacts, events, retries
@@ -13,6 +11,7 @@ from tasks.data.ledger import Decision
 from tasks.data.tables import rows_at
 from tasks.registry import champion, models, tracking
 from tasks.registry.models import Champion
+from tasks.steps import step
 from tasks.training import estimators
 from tasks.usecases import UseCase, use_case
 from tasks.windows import window_before
@@ -74,7 +73,7 @@ def serving_fault(predicted: "np.ndarray", problem: UseCase) -> str | None:
     return None
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def target(usecase: str, version: str) -> Target:
     """Return what is to be rolled back to; a flow run that is repeated after its death goes back no further.
 
@@ -89,13 +88,13 @@ def target(usecase: str, version: str) -> Target:
     return rollback_target(history, usecase, live, version)
 
 
-@task(**retries.RETRIED)
+@step(**retries.RETRIED)
 def serving(usecase: str, version: str, as_of: datetime) -> Champion:
     """Return a version that was loaded and has predicted the newest rows (see `working_version`)."""
     return working_version(usecase, version, as_of)
 
 
-@task(**retries.RETRIED)
+@step(**retries.RETRIED)
 def take_back(target: Target, model: Champion, reason: str, as_of: datetime) -> str:
     """Make an earlier version live again and keep why; return what was decided.
 

@@ -4,9 +4,6 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from tasks import artifacts, predictions, retries
 from tasks.data import validation
 from tasks.data.tables import observations, predicted, quarantine
@@ -16,6 +13,7 @@ from tasks.registry import champion, models
 from tasks.registry.models import Champion
 from tasks.scoring.attribution import attribution
 from tasks.scoring.explanation_page import SetAside, Story, Told, page, summary
+from tasks.steps import step
 from tasks.training import estimators, folds
 from tasks.usecases import UseCase, use_case
 
@@ -75,7 +73,7 @@ def _bears(row: dict[str, Any], key: dict[str, Any]) -> bool:
     return all(row.get(name) == value or str(row.get(name)) == str(value) for name, value in key.items())
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def row_story(usecase: str, key: str, as_of: datetime) -> Story:
     """Return what is stored, set aside and predicted of the row that bears a key, as known at a moment.
 
@@ -102,7 +100,7 @@ def row_story(usecase: str, key: str, as_of: datetime) -> Story:
     )
 
 
-@task(**retries.RETRIED)
+@step(**retries.RETRIED)
 def attributed(story: Story) -> Story:
     """Add what each feature contributed to the prediction by the model that made it, or would by the live one."""
     problem = use_case(story.usecase)
@@ -124,7 +122,7 @@ def attributed(story: Story) -> Story:
     return story.model_copy(update={"attribution": found, "explained_version": model.version, "output": output})
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def tell_row(story: Story) -> str:
     """Show the row's story, and return it in a sentence."""
     told = summary(story)

@@ -3,8 +3,6 @@
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
 from tasks import artifacts, predictions, retries
@@ -12,6 +10,7 @@ from tasks.data.tables import predicted, rows_at
 from tasks.predictions import IN_TRAINING, MODEL_VERSION, PREDICTION, SCORED_AT
 from tasks.registry import champion, models
 from tasks.registry.models import Champion
+from tasks.steps import step
 from tasks.training import estimators
 from tasks.usecases import UseCase, use_case
 from tasks.windows import Window
@@ -85,13 +84,13 @@ def without_prediction(rows: "pd.DataFrame", known: "pd.DataFrame", problem: Use
     return rows[~pd.MultiIndex.from_frame(rows[names]).isin(have)]
 
 
-@task(**retries.RETRIED)
+@step(**retries.RETRIED)
 def live_model(usecase: str) -> Champion | None:
     """Return the live version, its alias put right where a promotion was cut off; None while there is none."""
     return champion.live(usecase)
 
 
-@task(**retries.RETRIED)
+@step(**retries.RETRIED)
 def score_new_rows(usecase: str, live: Champion, as_of: datetime) -> Scored:
     """Store the champion's predictions for all rows since the first model went live that have none."""
     problem = use_case(usecase)
@@ -114,7 +113,7 @@ def _first_scored(problem: UseCase, live: Champion) -> datetime:
     return min(first.trained_until, live.trained_until)
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def tell_no_champion(usecase: str) -> None:
     """Say that nothing is live yet, and what to do."""
     artifacts.show_markdown(

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from prefect import task
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tasks import artifacts, retries
@@ -12,6 +11,7 @@ from tasks.data.ledger import Decision
 from tasks.registry import models
 from tasks.registry.rollback import CannotRollBackError, working_version
 from tasks.scoring.scoring import scored_rows, without_prediction
+from tasks.steps import step
 from tasks.training import estimators
 from tasks.usecases import UseCase, use_case
 from tasks.windows import Window
@@ -75,7 +75,7 @@ def on_probation(history: list[Decision]) -> Trial | None:
     )
 
 
-@task(**retries.RETRIED)
+@step(**retries.RETRIED)
 def score_in_shadow(usecase: str, as_of: datetime) -> int:
     """Store the predecessor's predictions of the rows that a champion on probation has predicted; return how many.
 

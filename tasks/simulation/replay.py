@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tasks import artifacts, predictions
@@ -20,6 +18,7 @@ from tasks.predictions import IN_TRAINING, MODEL_VERSION, PREDICTION
 from tasks.promotion.promotion import PromotionPolicy
 from tasks.registry import models
 from tasks.scoring.scoring import Scored, live_predictions
+from tasks.steps import step
 from tasks.training import estimators
 from tasks.training.folds import TrainPolicy
 from tasks.triggers.policy import RetrainPolicy
@@ -106,7 +105,7 @@ def replay_name() -> str:
     return f"{flow_run.parameters['usecase']} {over.start:%Y-%m-%d} to {over.end:%Y-%m-%d}"
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def moments_to_play(usecase: str, start: datetime, end: datetime, step: timedelta) -> list[datetime]:
     """Return the moments of a replay that were not played yet.
 
@@ -124,7 +123,7 @@ def moments_to_play(usecase: str, start: datetime, end: datetime, step: timedelt
     return left
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def keep_step(
     usecase: str, as_of: datetime, collected: list[Collected], scored: Scored | None, retrain: str, verdict: str
 ) -> Step:
@@ -155,7 +154,7 @@ def faults_told(past: Sequence[ledger.Decision], as_of: datetime) -> str:
     return "; ".join(one.reason for one in past if one.kind in ledger.FAULTS and one.as_of == as_of)
 
 
-@task(cache_policy=NO_CACHE, task_run_name="wait for {decision}")
+@step(task_run_name="wait for {decision}")
 def answer(usecase: str, decision: str, patience: timedelta) -> tuple[str, str]:
     """Wait until the retrain that the automation starts has answered a request; return why it began and its verdict.
 
@@ -226,7 +225,7 @@ def _scores(live: "pd.DataFrame | None", problem: UseCase, first: models.Champio
     }
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def tell_replay(usecase: str, as_of: datetime) -> str:
     """Show the whole replay as one table, and return it as text."""
     problem = use_case(usecase)

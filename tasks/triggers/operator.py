@@ -2,19 +2,17 @@
 
 from datetime import datetime
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from tasks import artifacts
 from tasks.data import ledger
 from tasks.data.ledger import Decision
 from tasks.monitoring.accepted import acceptance
 from tasks.monitoring.history import newest_look
+from tasks.steps import step
 from tasks.triggers import episodes
 from tasks.usecases import use_case
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def mute_episode(usecase: str, until: datetime, reason: str, now: datetime) -> str:
     """Keep that the open episode asks for no retrain until a date; return that in a sentence.
 
@@ -25,7 +23,7 @@ def mute_episode(usecase: str, until: datetime, reason: str, now: datetime) -> s
     return _kept(decision, f"muted until {until:%Y-%m-%d %H:%M}: {reason}")
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def accept_faults(usecase: str, column: str, reason: str, now: datetime) -> str:
     """Keep that the newest window's faults are how the world is now; return that in a sentence.
 

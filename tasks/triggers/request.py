@@ -3,9 +3,6 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from tasks import artifacts, events
 from tasks.data import ledger
 from tasks.data.ledger import Decision
@@ -15,6 +12,7 @@ from tasks.monitoring.check import Check
 from tasks.monitoring.measure import column_records
 from tasks.monitoring.signals import models
 from tasks.registry.models import Champion
+from tasks.steps import step
 from tasks.triggers import episodes
 from tasks.triggers.history import History, known_history
 from tasks.triggers.policy import RetrainPolicy, harmless_reason, holding_reason, wanted_reason
@@ -24,7 +22,7 @@ from tasks.windows import Window
 EVENTS: Mapping[ledger.Kind, events.Kind] = {"fault": "data.fault", "drift found": "drift.found"}
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def history(usecase: str, live: Champion, as_of: datetime) -> History:
     """Return what bears on the next retrain: when the last was, how many labels are new, what is unanswered."""
     problem = use_case(usecase)
@@ -39,7 +37,7 @@ def history(usecase: str, live: Champion, as_of: datetime) -> History:
     return known_history(past, labelled_since, live.trained_until, as_of)
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def keep_findings(check: Check, past: History) -> None:
     """Keep in the ledger, and tell the automations, that a fault is new, that a drift begins, or that it is over."""
     for one in findings(check, past):
@@ -68,7 +66,7 @@ def findings(check: Check, past: History) -> list[Decision]:
     return found
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def show_check(check: Check, reason: str | None, past: History, policy: RetrainPolicy) -> None:
     """Show the check's numbers as a table, and its links and outcome as a page."""
     rows = [one.model_dump() for one in check.signals if one.exceeded] or column_records(check)
@@ -114,7 +112,7 @@ def estimate_told(check: Check) -> str:
     )
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def ask_for_retrain(check: Check, reason: str, past: History) -> str:
     """Keep the request in the ledger and tell the automations; one that is unanswered is told again.
 

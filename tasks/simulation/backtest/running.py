@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
 from tasks import artifacts, retries
@@ -20,6 +18,7 @@ from tasks.simulation.backtest.judging import NEVER, OWN, Bench, Verdict, verdic
 from tasks.simulation.backtest.matrix import Plan, Role
 from tasks.simulation.backtest.planning import BacktestSpan, plan_for
 from tasks.simulation.backtest.simulation import BacktestGate, History
+from tasks.steps import step
 from tasks.triggers.moment import Policy
 from tasks.triggers.published_policies import Cara, Upf
 from tasks.triggers.regret import RegretPolicy
@@ -90,7 +89,7 @@ def runner_for(workers: str) -> "TaskRunner[Any]":
     return DaskTaskRunner(address=workers)
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def planned(usecase: str, as_of: datetime, span: BacktestSpan, candidate: str) -> Plan:
     """Return the plan of a backtest on what is stored now; the newest version of the observations is fixed in it.
 
@@ -104,13 +103,13 @@ def planned(usecase: str, as_of: datetime, span: BacktestSpan, candidate: str) -
     return plan_for(problem, min(as_of, newest), span, candidate or None, observations(problem).version())
 
 
-@task(**retries.RETRIED, task_run_name="{role} {at}")
+@step(**retries.RETRIED, task_run_name="{role} {at}")
 def train_row(plan: Plan, role: Role, at: int) -> float:
     """Train one model of the matrix unless its row is kept already; return the seconds of its fit."""
     return model_row(plan, role, at)
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def tell_backtest(plan: Plan, gate: BacktestGate, policies: BacktestPolicies, price: float | None) -> str:
     """Play every policy on the trained matrix, show the page in Prefect and MLflow, and return the advice."""
     problem = use_case(plan.usecase)

@@ -3,12 +3,10 @@
 import json
 from pathlib import Path
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from tasks import artifacts
 from tasks.settings import Settings
 from tasks.simulation.drill import DrillFailedError, DrillPolicy, Report, as_rows, failures, summary
+from tasks.steps import step
 
 
 def drill_name() -> str:
@@ -23,7 +21,7 @@ def report_file(usecase: str) -> Path:
     return Settings().state.absolute() / "drills" / f"{usecase}.json"
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def tell_drill(report: Report, policy: DrillPolicy) -> str:
     """Show the drill's table and keep it; return its summary.
 
