@@ -40,6 +40,9 @@ definitions:
   # As a share of the largest prediction: a fit of the same rows by the same code differs by rounding only.
   max_difference: &max_difference 0.000001
 
+  # A version that a registered model cites is never deleted, however old; keep_days is for all others.
+  maintenance: &maintenance {{delete_files: true, keep_days: 30}}
+
   # {units}
   gates: &gates
     min_gain_over_baseline: {baseline:g}
@@ -99,6 +102,8 @@ definitions:
   # The fallback; drift asks for a retrain by itself.
   renew: &renew
     - {{slug: {renew}, cron: "{renew_cron}", timezone: UTC, active: false}}
+  sundays: &sundays
+    - {{slug: sundays, cron: "0 3 * * 0", timezone: UTC, active: false}}
 
   one_at_a_time: &one_at_a_time
     limit: 1
@@ -165,6 +170,8 @@ def deployments_text(told: Description) -> str:
          f"{{usecase: {name}}}"),
         ("reproduce", "Make a model again from the data that it cites; fail where the new one predicts otherwise.", "",
          f"{{usecase: {name}, max_difference: *max_difference}}"),
+        ("maintain", "Join small files of the tables, and delete old ones that no row of today and no model needs.",
+         "sundays", f"{{usecase: {name}, maintenance: *maintenance}}"),
         ("explain", "Follow one row by its key through every step, to what each feature contributed.", "",
          f"{{usecase: {name}}}"),
         ("drill", "Sabotage retrains on purpose, in a namespace of its own, and say whether the gates caught it.", "",

@@ -1,6 +1,7 @@
 """Keep rows in Delta tables, each row once; the only module that knows Delta."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
 
 LOCK = "evergreen.write"
 MONTH = "_month"
+RETENTION = {
+    "delta.logRetentionDuration": "interval 36500 days",
+    "delta.deletedFileRetentionDuration": "interval 36500 days",
+}
+"""Delta forgets a version after 30 days, models cite theirs while registered: nothing expires by age."""
+
+
+class LostVersionError(LookupError):
+    """A version of a table cannot be read any more: its log or its files are gone."""
 
 
 class Written(BaseModel):
@@ -55,33 +65,51 @@ class Dataset:
     def read(
         self, window: Window | None = None, columns: Iterable[str] | None = None, version: int | None = None
     ) -> "pd.DataFrame":
-        """Return the rows with time in `window`, or all; an empty frame of the same columns where there are none."""
+        """Return the rows with time in `window`, or all; an empty frame of the same columns where there are none.
+
+        Raises:
+            LostVersionError: `version` is given and is gone.
+        """
         names = list(columns) if columns is not None else self.schema.names
-        if not self.exists():
+        if version is None and not self.exists():
             return _frame(self._selected(names).empty_table())
-        found = self._table(version).to_pyarrow_dataset().to_table(names, filter=self._within(window))
+        with _readable(self.path, version):
+            found = self._table(version).to_pyarrow_dataset().to_table(names, filter=self._within(window))
         return _frame(found.cast(self._selected(names)))
 
     def find(self, key: dict[str, Any], version: int | None = None) -> "pd.DataFrame":
-        """Return the row that bears a key, its columns given by name, or an empty frame of the same columns."""
+        """Return the row that bears a key, its columns given by name, or an empty frame of the same columns.
+
+        Raises:
+            LostVersionError: `version` is given and is gone.
+        """
         import pyarrow as pa
 
-        if not self.exists():
+        if version is None and not self.exists():
             return _frame(self._selected(self.schema.names).empty_table())
         sought = pa.Table.from_pylist([key], schema=self._selected(list(self.key)))
-        return _frame(self._bearing(self._table(version), sought))
+        with _readable(self.path, version):
+            return _frame(self._bearing(self._table(version), sought))
 
     def first_with(self, key: dict[str, Any]) -> int | None:
-        """Return the oldest version in which a row bears a key; None where there is none or the oldest are gone.
+        """Return the oldest version in which a row bears a key; None where there is none or a version asked is gone.
 
-        No row is ever taken out, so the versions are halved until two neighbours differ.
+        No row is ever taken out. So ever longer steps are taken back from the newest version, of which the last ones
+        are always there, until the row is missing, and the versions between are halved until two neighbours differ.
         """
         newest = self.version()
         if newest is None or self.find(key).empty:
             return None
-        if not any(entry["version"] == 0 for entry in self._table().history()):
+        try:
+            return self._first_between(key, newest)
+        except LostVersionError:
             return None
-        before, since = -1, newest
+
+    def _first_between(self, key: dict[str, Any], newest: int) -> int:
+        before, since, step = newest - 1, newest, 1
+        while before >= 0 and not self.find(key, before).empty:
+            since, step = before, 2 * step
+            before = max(before - step, -1)
         while since - before > 1:
             middle = (before + since) // 2
             before, since = (middle, since) if self.find(key, middle).empty else (before, middle)
@@ -106,28 +134,15 @@ class Dataset:
 
         Asking and storing are one act: where another writer comes between them, it is asked again.
         """
-        return self._insisting(self._append_unless, rows, refusal)
+        return _insisting(self._append_unless, rows, refusal)
 
     def compact(self, most_files: int) -> None:
         """Join small files once there are more than `most_files`; the rows stay the same."""
-        if self.exists() and len((table := self._table()).file_uris()) > most_files:
-            table.optimize.compact()
+        if self.exists() and file_count(self.path) > most_files:
+            compact(self.path)
 
     def _write(self, rows: "pd.DataFrame", *, update: bool) -> Written:
-        return self._insisting(self._write_once, rows, update=update)
-
-    def _insisting(self, write: Callable, *given: Any, **named: Any) -> Any:
-        """Do a write again each time that another writer was faster."""
-        from deltalake.exceptions import CommitFailedError
-        from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random
-
-        losing_a_race = retry(
-            retry=retry_if_exception_type(CommitFailedError),
-            wait=wait_random(0, 0.5),
-            stop=stop_after_attempt(50),
-            reraise=True,
-        )
-        return losing_a_race(write)(*given, **named)
+        return _insisting(self._write_once, rows, update=update)
 
     def _write_once(self, rows: "pd.DataFrame", *, update: bool) -> Written:
         import pandas as pd
@@ -221,8 +236,10 @@ class Dataset:
         if not self.exists():
             schema = self.schema if self.time is None else self.schema.append(pa.field(MONTH, pa.string()))
             partition = None if self.time is None else [MONTH]
-            DeltaTable.create(str(self.path), schema=schema, partition_by=partition, mode="ignore")
-        return self._table()
+            DeltaTable.create(
+                str(self.path), schema=schema, partition_by=partition, mode="ignore", configuration=RETENTION
+            )
+        return _lasting(self.path)
 
     def _arrow(self, rows: "pd.DataFrame") -> "pa.Table":
         import pyarrow as pa
@@ -232,6 +249,126 @@ class Dataset:
         if self.time is None:
             return table
         return table.append_column(MONTH, pc.strftime(table[self.time], format="%Y-%m"))
+
+
+class Vacuumed(BaseModel):
+    """Which files a vacuum has deleted, or would delete."""
+
+    model_config = ConfigDict(frozen=True)
+
+    files: int = 0
+    bytes: int = 0
+
+
+def stored_tables(folder: Path) -> list[Path]:
+    """Return the folders of the tables that lie directly in `folder`, by name."""
+    return sorted(log.parent for log in folder.glob("*/_delta_log"))
+
+
+def file_count(path: Path) -> int:
+    """Return how many files the newest version of the table at `path` consists of."""
+    from deltalake import DeltaTable
+
+    return len(DeltaTable(str(path)).file_uris())
+
+
+def compact(path: Path) -> None:
+    """Join the small files of the table at `path`; the rows stay the same, and older versions readable."""
+    _insisting(_compact_once, path)
+
+
+def vacuum(path: Path, cited: Iterable[int], days: int, *, delete: bool) -> Vacuumed:
+    """Delete the files of the table at `path` that left it more than `days` days ago, and tell what that freed.
+
+    The files of the newest version and of the `cited` ones stay, whatever their age. Files that a killed writer left
+    behind go at the same age. With `delete` off, nothing changes, and what would be deleted is told. Delta notes a
+    vacuum in two versions without rows; none is made where there is nothing to delete.
+
+    Raises:
+        LostVersionError: a cited version is gone already; then nothing is deleted.
+    """
+    keep = sorted(set(cited))
+    for version in keep:
+        _require(path, version)
+    sizes = _deletable(path, keep, days)
+    if not delete or not sizes:
+        return Vacuumed(files=len(sizes), bytes=sum(sizes.values()))
+    _insisting(_lasting, path)
+    _vacuum(path, keep, days, dry_run=False)
+    gone = [size for file, size in sizes.items() if not file.exists()]
+    return Vacuumed(files=len(gone), bytes=sum(gone))
+
+
+def _deletable(path: Path, keep: list[int], days: int) -> dict[Path, int]:
+    """Return the bytes of each file that a vacuum would delete; Delta names again what it deleted before."""
+    files = {path / name for name in _vacuum(path, keep, days, dry_run=True)}
+    return {file: file.stat().st_size for file in files if file.exists()}
+
+
+def _vacuum(path: Path, keep: list[int], days: int, *, dry_run: bool) -> list[str]:
+    """Let Delta vacuum. Its own lower limit is off: by that, nothing here would ever be old enough."""
+    from deltalake import DeltaTable
+
+    return DeltaTable(str(path)).vacuum(
+        24 * days, dry_run, enforce_retention_duration=False, full=True, keep_versions=keep or None
+    )
+
+
+def _require(path: Path, version: int) -> None:
+    from deltalake import DeltaTable
+
+    with _readable(path, version):
+        DeltaTable(str(path), version=version)
+
+
+@contextmanager
+def _readable(path: Path, version: int | None) -> Iterator[None]:
+    """Say what it means that an old version cannot be read, and what to do."""
+    from deltalake.exceptions import DeltaError
+
+    try:
+        yield
+    except (DeltaError, FileNotFoundError) as error:
+        if version is None:
+            raise
+        raise LostVersionError(
+            f"version {version} of the table {path.parent.name}/{path.name} cannot be read any more: its log or its "
+            f"files were deleted ({type(error).__name__}). A model that cites it can be neither compared with its "
+            f"training rows nor made again. Restore {path} from a backup; or run `retrain`, and once its model is "
+            f"live, delete the model versions that cite version {version} in MLflow"
+        ) from error
+
+
+def _lasting(path: Path) -> "DeltaTable":
+    """Return the newest version of the table at `path`, whose versions no clean-up takes from here on.
+
+    A table from before versions were kept gets the properties in a version without rows, which one writer can make.
+    """
+    from deltalake import DeltaTable
+
+    table = DeltaTable(str(path))
+    if RETENTION.items() <= table.metadata().configuration.items():
+        return table
+    table.alter.set_table_properties(RETENTION, commit_properties=_alone(table))
+    return DeltaTable(str(path))
+
+
+def _compact_once(path: Path) -> None:
+    _lasting(path).optimize.compact()
+
+
+def _insisting(write: Callable, *given: Any, **named: Any) -> Any:
+    """Do a write again each time that another writer was faster."""
+    from deltalake.exceptions import CommitFailedError
+    from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random
+
+    losing_a_race = retry(
+        retry=retry_if_exception_type(CommitFailedError),
+        wait=wait_random(0, 0.5),
+        stop=stop_after_attempt(50),
+        reraise=True,
+    )
+    return losing_a_race(write)(*given, **named)
 
 
 def differences(

@@ -100,6 +100,21 @@ def first_version(usecase: str) -> Champion:
     return _described(min(found, key=lambda one: int(one.version)))
 
 
+def cited_versions(usecase: str) -> dict[str, int]:
+    """Return the version of the observations that each registered version was trained on, whether live or not.
+
+    Raises:
+        ValueError: a registered version does not say which.
+    """
+    tags = {str(version.version): version.tags.get("dataset_version", "") for version in _versions(usecase)}
+    if silent := sorted(version for version, cited in tags.items() if not cited.isdigit()):
+        raise ValueError(
+            f"expected the tag dataset_version on every registered version of {usecase}, found none on "
+            f"{', '.join(silent)}: set it to the version of the observations that it learned from, or delete it"
+        )
+    return {version: int(cited) for version, cited in tags.items()}
+
+
 def registered_version(usecase: str, run_id: str) -> str | None:
     """Return the version that was registered from a run, or None."""
     found = client().search_model_versions(f"name = '{usecase}' and run_id = '{run_id}'")
@@ -190,7 +205,13 @@ def _loaded(uri: str, _run_id: str) -> "Pipeline":
 
 
 def _versions(usecase: str) -> "list[ModelVersion]":
-    return list(client().search_model_versions(f"name = '{usecase}'"))
+    query = f"name = '{usecase}'"
+    page = client().search_model_versions(query)
+    versions = list(page)
+    while page.token:
+        page = client().search_model_versions(query, page_token=page.token)
+        versions += page
+    return versions
 
 
 def _by_alias(usecase: str, alias: str) -> "ModelVersion | None":
