@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
 from tasks import artifacts, retries
@@ -14,6 +12,7 @@ from tasks.data.tables import observations
 from tasks.promotion.approval import open_approvals
 from tasks.registry import models as registry_models
 from tasks.settings import Settings
+from tasks.steps import step
 from tasks.usecases import use_case
 
 LEDGER = "ledger"
@@ -92,13 +91,13 @@ def summary(usecase: str, upkeep: Sequence[Upkeep], citations: Cited, policy: Ma
     )
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def compacted_tables(usecase: str) -> list[Upkeep]:
     """Join the small files of each table of a use case, and of the ledger; return how many there were and are."""
     return [_compacted(table) for table in _tables(usecase)]
 
 
-@task(**retries.RETRIED)
+@step(**retries.RETRIED)
 def cited_versions(usecase: str) -> Cited:
     """Return what may not be deleted; where the registry does not answer, this fails, and nothing is.
 
@@ -112,7 +111,7 @@ def cited_versions(usecase: str) -> Cited:
     return cited(registry_models.cited_versions(usecase), history)
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def vacuumed_tables(usecase: str, upkeep: list[Upkeep], citations: Cited, policy: MaintenancePolicy) -> list[Upkeep]:
     """Delete old files of each table, or count them; models cite versions of the observations only.
 
@@ -125,7 +124,7 @@ def vacuumed_tables(usecase: str, upkeep: list[Upkeep], citations: Cited, policy
     ]
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def tell_maintenance(usecase: str, upkeep: list[Upkeep], citations: Cited, policy: MaintenancePolicy) -> str:
     """Show what was done to each table, and return it in a sentence."""
     sentence = summary(usecase, upkeep, citations, policy)
