@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from tasks import artifacts, retries
-from tasks.data import ledger, store
+from tasks.data import delta, ledger
 from tasks.data.ledger import Decision
 from tasks.data.tables import observations
 from tasks.promotion.approval import open_approvals
@@ -147,8 +147,8 @@ def tell_maintenance(usecase: str, upkeep: list[Upkeep], citations: Cited, polic
 def _tables(usecase: str) -> list[str]:
     """Return the tables of a use case and the ledger, by their folders below that of all tables."""
     root = Settings().tables
-    shared = [path for path in store.stored_tables(root) if path.name == LEDGER]
-    return [str(path.relative_to(root)) for path in [*store.stored_tables(root / usecase), *shared]]
+    shared = [path for path in delta.stored_tables(root) if path.name == LEDGER]
+    return [str(path.relative_to(root)) for path in [*delta.stored_tables(root / usecase), *shared]]
 
 
 def _path(table: str) -> Path:
@@ -156,11 +156,11 @@ def _path(table: str) -> Path:
 
 
 def _compacted(table: str) -> Upkeep:
-    before = store.file_count(_path(table))
-    store.compact(_path(table))
-    return Upkeep(table=table, files_before=before, files_after=store.file_count(_path(table)))
+    before = delta.file_count(_path(table))
+    delta.compact(_path(table))
+    return Upkeep(table=table, files_before=before, files_after=delta.file_count(_path(table)))
 
 
 def _vacuumed(upkeep: Upkeep, cited: tuple[int, ...], policy: MaintenancePolicy) -> Upkeep:
-    gone = store.vacuum(_path(upkeep.table), cited, policy.keep_days, delete=policy.delete_files)
+    gone = delta.vacuum(_path(upkeep.table), cited, policy.keep_days, delete=policy.delete_files)
     return upkeep.model_copy(update={"protected": len(cited), "deleted": gone.files, "deleted_bytes": gone.bytes})
