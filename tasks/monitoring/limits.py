@@ -1,6 +1,7 @@
 """Learn from a version's training rows what is ordinary for it: its limits."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, get_args
 
@@ -13,7 +14,7 @@ from tasks.monitoring.signals.estimation import (
     EstimationPolicy,
     confidence,
 )
-from tasks.monitoring.signals.health import FaultPolicy, Healthy, healthy
+from tasks.monitoring.signals.health import HOLDING_NOTHING, Fault, FaultPolicy, Healthy, healthy
 from tasks.monitoring.signals.models import AlarmPolicy, Family, Kind, Limits
 from tasks.training import estimators, folds
 from tasks.training.folds import TARGET
@@ -21,6 +22,7 @@ from tasks.usecases import UseCase
 
 if TYPE_CHECKING:
     import pandas as pd
+from tasks.monitoring.look import Look, _name
 from tasks.predictions import PREDICTION
 
 LABELLED: tuple[Family, ...] = ("target", "performance", "concept")
@@ -131,6 +133,17 @@ def watched_kinds(problem: UseCase, *, predicted: bool = True) -> dict[str, Kind
         found[PREDICTION] = "categorical" if problem.classes else "numeric"
     found[TARGET] = "categorical" if problem.kind == "classification" else "numeric"
     return found
+
+
+def beside(look: Look, others: Sequence[Fault]) -> tuple[Fault, ...]:
+    """Return the look's faults beside those."""
+    names = {_name(one) for one in others}
+    return tuple(one for one in look.faults if _name(one) not in names)
+
+
+def warnings(look: Look) -> tuple[Fault, ...]:
+    """Return what is unusual about the look's data, and makes no row wrong."""
+    return tuple(one for one in look.faults if one.kind in HOLDING_NOTHING)
 
 
 def _likeliest(shown, problem: UseCase) -> "pd.Series":
