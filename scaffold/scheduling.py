@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from scaffold.describing import Description
 from scaffold.pacing import FEWEST_MOMENTS
 from scaffold.writing import metric_of
+from tasks.durations import in_words
 
 PREFECT_VERSION = "3.8.8"
 HEADER = """\
@@ -219,7 +220,7 @@ def _numbers(told: Description) -> dict[str, object]:
     if pace.min_volume_share == 0:
         volume = "Off: this history has empty or nearly empty batches"
     return {
-        "volume": f"{volume}; a batch is {_told(pace.period)}.",
+        "volume": f"{volume}; a batch is {in_words(pace.period)}.",
         "min_volume_share": pace.min_volume_share,
         "window_rows": pace.window_rows,
         "origins": 2 if is_fine else 1,
@@ -280,8 +281,3 @@ def replay_stretch(told: Description) -> tuple[datetime, datetime, timedelta]:
     # Not a whole window more: a batch that the history does not fill would be refused for its few rows.
     end = pace.history_start + math.floor((pace.history_end - pace.history_start) / HOUR + 1) * HOUR
     return start, max(end, start + HOUR), pace.window
-
-
-def _told(length: timedelta) -> str:
-    days = length / timedelta(days=1)
-    return f"{days:g} days" if days >= 1 else f"{length / timedelta(hours=1):g} hours"
