@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from deployments.answers import answers
+from deployments.password import password
 from deployments.processes import work_pool_url, worker_command
 from deployments.sweep import sweep
 from tasks.settings import Settings
@@ -24,7 +25,7 @@ WITHIN = 600.0
 def main() -> None:
     """Wait for the pool that `up` creates, sweep, run the worker, and begin again while it dies seldom enough."""
     settings = Settings()
-    while not answers(work_pool_url(settings)):
+    while not answers(work_pool_url(settings), password(settings)):
         time.sleep(0.5)
     sys.exit(kept_alive(worker_command(), lambda: told_sweep(settings), time.monotonic))
 
