@@ -22,7 +22,7 @@ from typing import Any
 
 import yaml
 
-from deployments.environment import environment
+from deployments.environment import join
 from deployments.running import stop
 from deployments.startup import PREFECT_FILE, ready_system
 from tasks.settings import ROOT, Settings
@@ -43,7 +43,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(state=Path(folder) / "servers", **free_ports())
         ready_system(settings)
-        os.environ.update(environment(settings))
+        join(settings)
         try:
             found = measured(Path(folder), options.rounds, timedelta(days=options.step_days))
         finally:
