@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from tasks.data import ledger
 from tasks.data.ledger import Decision
-from tasks.data.store import LostVersionError
 from tasks.data.tables import observations, quarantine
+from tasks.errors import LostVersionError
 from tasks.registry.maintenance import (
     Cited,
     MaintenancePolicy,

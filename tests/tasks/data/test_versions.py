@@ -11,16 +11,9 @@ import pandas as pd
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from tasks.data.store import (
-    RETENTION,
-    Dataset,
-    LostVersionError,
-    Vacuumed,
-    arrow_schema,
-    compact,
-    stored_tables,
-    vacuum,
-)
+from tasks.data.delta import RETENTION, Vacuumed, compact, stored_tables, vacuum
+from tasks.data.store import Dataset, arrow_schema
+from tasks.errors import LostVersionError
 
 DAY = 86_400
 COLUMNS = {"id": "str", "time": "datetime64[us, UTC]", "amount": "float64"}
