@@ -233,7 +233,7 @@ def challenger(stored: UseCase, mlflow_server: None) -> Callable[..., tuple]:
     The evidence is made up, and good enough. A tree whose leaves must hold more rows than there are is a constant.
     """
     from tasks.data.tables import observations
-    from tasks.promotion.training_run import TRAINED, Trained
+    from tasks.promotion.training_run import Trained
     from tasks.registry.tracking import Request, fresh_run, log_model, mark_complete, run_url
     from tasks.training.estimators import features, fitted, pipeline, predictions
     from tasks.training.evidence import Evidence
