@@ -47,14 +47,14 @@ def main() -> None:
             list(pool.map(model_row, *zip(*jobs, strict=True)))
         trained, busy_trained = time.perf_counter() - began, cpu_seconds() - busy
         bench = Bench(history(plan, problem), GATE)
-        found = verdicts({name: policies(bench.prices[-1] / 8)[name] for name in PLAYED}, bench)
+        results = verdicts({name: policies(bench.prices[-1] / 8)[name] for name in PLAYED}, bench)
         whole, busy_whole = time.perf_counter() - began, cpu_seconds() - busy
     figures = {
         "command": f"python -m benchmarks.backtest_time --rows {options.rows} --cores {options.cores}",
         "rows": options.rows,
         "features": len(problem.features),
         "windows": bench.windows + bench.first + 1,
-        "policies": len(found),
+        "policies": len(results),
         "models": len(jobs),
         "seconds_to_train": round(trained, 1),
         "seconds": round(whole, 1),
@@ -82,7 +82,7 @@ def wide(rows: int) -> pd.DataFrame:
 def cpu_seconds() -> float:
     """Return the processor time that this process and its ended children have used."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
 if __name__ == "__main__":

@@ -45,14 +45,14 @@ def main() -> None:
         ready_system(settings)
         os.environ.update(environment(settings))
         try:
-            found = measured(Path(folder), options.rounds, timedelta(days=options.step_days))
+            figures = measured(Path(folder), options.rounds, timedelta(days=options.step_days))
         finally:
             stop(settings)
-    found["import_seconds_of_flows"] = import_seconds("flows.replay", options.rounds)
-    found["command"] = f"make bench (rounds {options.rounds}, step {options.step_days} days)"
+    figures["import_seconds_of_flows"] = import_seconds("flows.replay", options.rounds)
+    figures["command"] = f"make bench (rounds {options.rounds}, step {options.step_days} days)"
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(found, indent=2) + "\n")
-    print(json.dumps(found, indent=2))
+    RESULTS.write_text(json.dumps(figures, indent=2) + "\n")
+    print(json.dumps(figures, indent=2))
 
 
 def measured(folder: Path, rounds: int, step: timedelta) -> dict[str, Any]:
@@ -126,7 +126,11 @@ def policies() -> dict[str, Any]:
     from tasks.simulation.replay import Policies
 
     deployments = yaml.safe_load(PREFECT_FILE.read_text())["deployments"]
-    (replay,) = [one for one in deployments if one["name"] == USECASE and one["entrypoint"].endswith(":replay")]
+    (replay,) = [
+        deployment
+        for deployment in deployments
+        if deployment["name"] == USECASE and deployment["entrypoint"].endswith(":replay")
+    ]
     return dict(Policies.model_validate(replay["parameters"]["policies"]))
 
 

@@ -49,8 +49,8 @@ def drafted(name: str, words: dict[str, str], package: Path) -> UseCase:
         return use_case(name)
     if words["TIME"] == "rows":
         words = words | {"TIME": MADE_UP, "DATA": str(_with_clock(Path(words["DATA"]), package))}
-    told = described(answers_from([f"NAME={name}", *(f"{word}={text}" for word, text in words.items())]))
-    (package / f"{name}.py").write_text(use_case_text(told))
+    description = described(answers_from([f"NAME={name}", *(f"{word}={text}" for word, text in words.items())]))
+    (package / f"{name}.py").write_text(use_case_text(description))
     return use_case(name)
 
 
@@ -63,8 +63,8 @@ def store(problem: UseCase) -> datetime:
     rows = pd.concat([validation.settled(chunk, problem) for chunk in chunks], ignore_index=True)
     good = rows[validation.row_faults(rows, problem) == ""].astype(problem.dtypes)
     late = good[problem.event_time] + problem.window
-    known = good[problem.label_time].where(good[problem.label_time] >= late, late)
-    table.append_new(good.assign(**{problem.label_time: known})[list(problem.columns)])
+    label_times = good[problem.label_time].where(good[problem.label_time] >= late, late)
+    table.append_new(good.assign(**{problem.label_time: label_times})[list(problem.columns)])
     return _end(good[problem.event_time])
 
 

@@ -24,7 +24,7 @@ class Rule(Protocol):
         ...
 
 
-class Ours:
+class EvergreenAlarm:
     """Limits calibrated on the reference at the policy's rate; persistence over the last checks."""
 
     name = "evergreen"
@@ -55,10 +55,10 @@ class Ours:
     def rings(self, places: np.ndarray) -> bool:
         """Say whether it rings at a check of these rows of its stream."""
         if self.coded is None:
-            seen = signals(self.limits, self.stream.rows.iloc[places])
+            window_signals = signals(self.limits, self.stream.rows.iloc[places])
         else:
-            seen = judged(self.limits, self.coded.only(places))
-        self.past.append(seen)
+            window_signals = judged(self.limits, self.coded.only(places))
+        self.past.append(window_signals)
         self.alarm = alarm(tuple(self.past), self.policy)
         return self.alarm is not None
 
@@ -79,11 +79,13 @@ class Tests:
     def rings(self, places: np.ndarray) -> bool:
         """Say whether it rings at a check of these rows of its stream."""
         window = self.stream.rows.iloc[places]
-        found = np.array([p_value(self.reference[name], window[name], kind) for name, kind in _features(self.stream)])
+        p_values = np.array(
+            [p_value(self.reference[name], window[name], kind) for name, kind in _features(self.stream)]
+        )
         if not self.adjusted:
-            return int((found < 0.05).sum()) >= 2
-        ranks = np.arange(1, len(found) + 1)
-        return bool((np.sort(found) <= 0.05 * ranks / len(found)).any())
+            return int((p_values < 0.05).sum()) >= 2
+        ranks = np.arange(1, len(p_values) + 1)
+        return bool((np.sort(p_values) <= 0.05 * ranks / len(p_values)).any())
 
 
 class Preset:
@@ -120,9 +122,9 @@ class Preset:
             for side in (self.stream.rows.iloc[places], self.reference)
         )
         [count] = [
-            one["value"]
-            for one in Report([DataDriftPreset()]).run(current, reference).dict()["metrics"]
-            if "DriftedColumnsCount" in one["config"]["type"]
+            metric["value"]
+            for metric in Report([DataDriftPreset()]).run(current, reference).dict()["metrics"]
+            if "DriftedColumnsCount" in metric["config"]["type"]
         ]
         self.any_column = count["count"] > 0
         return count["share"] >= 0.5

@@ -19,18 +19,18 @@ class Verdict(BaseModel):
     """What was passed over, and what the numbers mean."""
 
 
-def at_most(gate: str, number: float | None, limit: float, told: str, note: str = "") -> Verdict:
-    """Pass a number up to the limit; `told` says what it is. A number that is not known refuses."""
+def at_most(gate: str, number: float | None, limit: float, description: str, note: str = "") -> Verdict:
+    """Pass a number up to the limit; `description` says what it is. A number that is not known refuses."""
     if number is None:
-        return unknown(gate, limit, told)
+        return unknown(gate, limit, description)
     refused = not number <= limit
-    reason = f"{told}: {number:.4g} found, at most {limit:.4g} allowed" if refused else None
+    reason = f"{description}: {number:.4g} found, at most {limit:.4g} allowed" if refused else None
     return Verdict(gate=gate, number=finite_or_none(number), limit=limit, reason=reason, note=note)
 
 
-def unknown(gate: str, limit: float | None, told: str) -> Verdict:
+def unknown(gate: str, limit: float | None, description: str) -> Verdict:
     """Refuse because a number could not be computed."""
-    return Verdict(gate=gate, number=None, limit=limit, reason=f"{told}: could not be computed")
+    return Verdict(gate=gate, number=None, limit=limit, reason=f"{description}: could not be computed")
 
 
 def passed_over(gate: str, limit: float | None, why: str) -> Verdict:

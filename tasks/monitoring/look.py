@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from tasks import predictions
 from tasks.metrics import score
 from tasks.monitoring.signals.alarm import alarm
-from tasks.monitoring.signals.estimation import Estimate, EstimationPolicy, Landed, distrust_reason
+from tasks.monitoring.signals.estimation import EstimationPolicy, Landed, PerformanceEstimate, distrust_reason
 from tasks.monitoring.signals.health import OF_THE_WORLD, Fault, FaultPolicy
 from tasks.monitoring.signals.models import Alarm, Family, Signal
 from tasks.training import estimators
@@ -41,7 +41,7 @@ class Look(BaseModel):
     faults: tuple[Fault, ...] = ()
     measured: float | None = None
     """The metric over predictions by this version of rows that it had not seen, as far as labels have come."""
-    estimate: Estimate | None = None
+    estimate: PerformanceEstimate | None = None
 
 
 def looked(

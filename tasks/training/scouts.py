@@ -27,9 +27,9 @@ def scout(problem: UseCase) -> Any:
     return small(max_iter=40, learning_rate=0.15, max_leaf_nodes=15, early_stopping=False, random_state=0)
 
 
-def scout_rows(known: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
+def scout_rows(labelled_rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
     """Return the labelled rows that a scout is fitted on: the same ones in the same order, however they were stored."""
-    ordered = known.sort_values([problem.event_time, *problem.key], kind="stable", ignore_index=True)
+    ordered = labelled_rows.sort_values([problem.event_time, *problem.key], kind="stable", ignore_index=True)
     return ordered.sample(SCOUT_ROWS, random_state=0).sort_index() if len(ordered) > SCOUT_ROWS else ordered
 
 

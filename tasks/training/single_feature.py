@@ -29,7 +29,7 @@ class Single:
 def single_scores(frame: pd.DataFrame, answers: "pd.Series[Any]", kind: str) -> list[Single]:
     """Return how well each column alone predicts, best first; learned on the past, scored on the block after it."""
     cuts = np.linspace(0, len(frame), BLOCKS + 1).astype(int)
-    found = []
+    scores_by_column = []
     for name in frame.columns:
         scores = [
             score
@@ -38,8 +38,8 @@ def single_scores(frame: pd.DataFrame, answers: "pd.Series[Any]", kind: str) -> 
         ]
         if scores:
             mean = float(np.mean(scores))
-            found.append(Single(name, mean, mean if kind == "regression" else 2 * mean - 1))
-    return sorted(found, key=lambda one: -one.skill)
+            scores_by_column.append(Single(name, mean, mean if kind == "regression" else 2 * mean - 1))
+    return sorted(scores_by_column, key=lambda single: -single.skill)
 
 
 def _block_score(values: "pd.Series[Any]", answers: "pd.Series[Any]", past: int, end: int, kind: str) -> float | None:
@@ -51,10 +51,10 @@ def _block_score(values: "pd.Series[Any]", answers: "pd.Series[Any]", past: int,
     if kind == "regression":
         before, after = _coded(values, learned, past, end)
         return float(r2_score(asked, _fitted(before, learned, regression=True).predict(after)))
-    classes = [1.0] if kind == "binary" else [one for one in asked.unique() if one in set(learned)]
+    classes = [1.0] if kind == "binary" else [label for label in asked.unique() if label in set(learned)]
     scores = []
-    for one in classes:
-        is_it, was_it = asked == one, (learned == one).astype(float)
+    for label in classes:
+        is_it, was_it = asked == label, (learned == label).astype(float)
         if is_it.nunique() == 2 and was_it.nunique() == 2:
             before, after = _coded(values, was_it, past, end)
             chances = _fitted(before, was_it, regression=False).predict_proba(after)[:, 1]

@@ -8,12 +8,12 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-Policy = Callable[["Moment"], str | None]
+Policy = Callable[["DecisionMoment"], str | None]
 """Says why the live model must be retrained now, with the numbers, or None while it may stay."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Moment:
+class DecisionMoment:
     """The end of window `now`. Models and windows go by number; a model has the number of the window it ends with.
 
     Arrays have a row for each model and a column for each window of the whole history; NaN where the model was never
@@ -47,14 +47,14 @@ class Moment:
     """The champion's loss on each row of the known windows that it served, oldest window first."""
 
     @property
-    def known(self) -> list[int]:
+    def settled(self) -> list[int]:
         """The windows whose metric is known, oldest first."""
         return [number for number in range(self.now + 1) if self.rows[number] > 0]
 
     @property
     def served(self) -> list[int]:
         """The known windows that came after the champion's training."""
-        return [number for number in self.known if number > self.champion]
+        return [number for number in self.settled if number > self.champion]
 
     def gain(self, new: float, old: float) -> float:
         """Return by how much `new` is better than `old`; negative where it is worse."""

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from tasks.gates import GatePolicy, refusal_reason, verdicts
-from tasks.training.comparison import Estimate
+from tasks.training.comparison import BootstrapEstimate
 from tasks.training.evidence import Evidence, GroupGap, Serving, SliceGain
 
 POLICY = GatePolicy(
@@ -35,7 +35,7 @@ EVERY_GATE = [
     *("finite", "in_range", "not_constant", "calibrated", "unbiased", "no_feature_too_good", "no_row_learned"),
     *("no_copies", "learned_from_the_past", "known_at_the_event", "serves", "serves_fast", "fits", "reproducible"),
 ]
-SURE = Estimate(value=0.25, error=0, freedom=10)
+SURE = BootstrapEstimate(value=0.25, error=0, freedom=10)
 """A gain without doubt."""
 
 
@@ -126,7 +126,7 @@ def test_without_any_verdict_nothing_is_promoted():
 
 
 def test_all_gates_are_computed_even_when_the_first_refuses_and_all_reasons_are_told():
-    nothing = Estimate(value=0, error=0, freedom=9)
+    nothing = BootstrapEstimate(value=0, error=0, freedom=9)
     judged = verdicts(evidence(challenger=0.5, gain_over_baseline=nothing, finite_share=0.5), POLICY)
 
     assert [one.gate for one in judged] == EVERY_GATE
@@ -233,12 +233,12 @@ def test_a_champion_with_less_error_than_the_limit_does_not_tighten_it():
 
 @pytest.mark.parametrize(("gained", "refused"), [(0.124, ["beats_baseline"]), (0.125, []), (0.126, [])])
 def test_the_lower_bound_of_the_gain_over_the_trivial_baseline_must_reach_the_minimum(gained, refused):
-    assert refusing(evidence(gain_over_baseline=Estimate(value=gained, error=0, freedom=9))) == refused
+    assert refusing(evidence(gain_over_baseline=BootstrapEstimate(value=gained, error=0, freedom=9))) == refused
 
 
 def test_a_gain_over_the_trivial_baseline_that_may_be_luck_is_refused():
     # t of 10 degrees of freedom, one-sided 10 %: 1.372
-    found = the("beats_baseline", evidence(gain_over_baseline=Estimate(value=0.25, error=0.125, freedom=10)))
+    found = the("beats_baseline", evidence(gain_over_baseline=BootstrapEstimate(value=0.25, error=0.125, freedom=10)))
 
     assert found.number == pytest.approx(0.25 - 0.125 * 1.372, abs=1e-4)
     assert found.reason is not None
@@ -270,20 +270,20 @@ def test_a_champion_that_is_worse_than_a_linear_model_must_only_be_bettered(simp
 
 @pytest.mark.parametrize(("low", "refused"), [(0.0624, ["beats_champion"]), (0.0625, ["beats_champion"]), (0.0626, [])])
 def test_the_lower_bound_of_the_gain_must_exceed_the_minimum_and_a_tie_keeps_the_champion(low, refused):
-    found = beside_a_champion(gain_over_champion=Estimate(value=low, error=0, freedom=9))
+    found = beside_a_champion(gain_over_champion=BootstrapEstimate(value=low, error=0, freedom=9))
 
     assert refusing(found) == refused
 
 
 def test_a_tie_keeps_the_champion_even_where_no_gain_is_asked_for():
-    found = beside_a_champion(gain_over_champion=Estimate(value=0, error=0, freedom=9))
+    found = beside_a_champion(gain_over_champion=BootstrapEstimate(value=0, error=0, freedom=9))
 
     assert refusing(found, min_gain_over_champion=0.0) == ["beats_champion"]
 
 
 @pytest.mark.parametrize(("low", "refused"), [(-0.03, []), (-0.03125, []), (-0.032, ["beats_champion"])])
 def test_where_the_policy_says_so_a_challenger_need_only_not_be_worse_by_more_than_a_margin(low, refused):
-    found = beside_a_champion(gain_over_champion=Estimate(value=low, error=0, freedom=9))
+    found = beside_a_champion(gain_over_champion=BootstrapEstimate(value=low, error=0, freedom=9))
 
     assert refusing(found, must_beat_champion=False, max_loss_to_champion=0.03125) == refused
 
@@ -293,14 +293,14 @@ def test_where_the_policy_says_so_a_challenger_need_only_not_be_worse_by_more_th
     ("share", "candidates", "t"), [(1.0, 1.0, 1.372), (0.5, 1.0, 1.812), (0.25, 1.0, 2.228), (0.5, 2.0, 2.228)]
 )
 def test_the_confidence_asked_for_rises_with_the_tries_and_with_the_candidates(share, candidates, t):
-    gained = Estimate(value=0.25, error=0.0625, freedom=10)
+    gained = BootstrapEstimate(value=0.25, error=0.0625, freedom=10)
     found = beside_a_champion(gain_over_champion=gained, error_share=share, candidates=candidates)
 
     assert the("beats_champion", found).number == pytest.approx(0.25 - 0.0625 * t, abs=1e-4)
 
 
 def test_a_gain_that_is_not_sure_is_refused_with_its_numbers():
-    gained = Estimate(value=0.25, error=0.125, freedom=10)
+    gained = BootstrapEstimate(value=0.25, error=0.125, freedom=10)
 
     assert the("beats_champion", beside_a_champion(gain_over_champion=gained, error_share=0.5)).reason == (
         "roc_auc 0.7500 against 0.5000 of champion version 3 on 200 rows: gain +0.2500, with 95.00% confidence "
@@ -337,7 +337,7 @@ def test_too_few_rows_are_told_with_those_left_out_and_when_there_will_be_enough
 
 def worse_by(value, name="shop=web", rows=100):
     """Return a slice on which the challenger loses, with t = -value of 10 degrees of freedom."""
-    return SliceGain(name=name, rows=rows, gain=Estimate(value=-value, error=1, freedom=10))
+    return SliceGain(name=name, rows=rows, gain=BootstrapEstimate(value=-value, error=1, freedom=10))
 
 
 @pytest.mark.parametrize(("loss", "refused"), [(1.3, []), (1.4, ["no_slice_worse"])])

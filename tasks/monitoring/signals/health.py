@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.monitoring.signals.clock import HOURS, Day, by_hour, clock_distances, hour_of
 from tasks.monitoring.signals.coding import codes_of, numeric
-from tasks.monitoring.signals.models import Column, Kind
+from tasks.monitoring.signals.models import Kind, ReferenceColumn
 from tasks.monitoring.signals.sampling import sampled_places
 from tasks.monitoring.signals.summaries import PREDICTION, TARGET, learned
 from tasks.windows import Window
@@ -89,7 +89,7 @@ class Filling(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    column: Column
+    column: ReferenceColumn
     missing: float
     most_missing: float
     """Largest share in a piece."""
@@ -259,7 +259,7 @@ def _rolling(times: Array, length: float, most: int) -> tuple[tuple[float, ...],
 def _filling(
     values: "pd.Series",
     newest: "pd.Series",
-    column: Column,
+    column: ReferenceColumn,
     times: Array,
     window: float,
     pieces: int,
@@ -317,7 +317,7 @@ def _most_new(codes: Array, times: Array, window: float, policy: FaultPolicy) ->
     return float((new[newer][enough] / size[newer][enough]).max()) if enough.any() else 0.0
 
 
-def _spread(values: "pd.Series", column: Column, times: Array, length: float, policy: FaultPolicy) -> float:
+def _spread(values: "pd.Series", column: ReferenceColumn, times: Array, length: float, policy: FaultPolicy) -> float:
     """Return the largest distance of a stretch of that many seconds from the whole."""
     if column.kind == "categorical" or not column.knots:
         return 0.0

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Kind = Literal["numeric", "categorical"]
 Family = Literal["features", "missing", "joint", "prediction", "target", "performance", "concept"]
-Target = Literal["number", "binary", "other"]
+TargetKind = Literal["number", "binary", "other"]
 """What can be compared with a prediction: a number, a class 0 or 1, nothing."""
 Basis = Literal["windows", "shorter blocks", "assumed"]
 """Where the limits' between-window variation was learned."""
@@ -62,7 +62,7 @@ class AlarmPolicy(BaseModel):
         return self
 
 
-class Column(BaseModel):
+class ReferenceColumn(BaseModel):
     """What a reference knows of one column, enough to reduce a window of it to numbers."""
 
     model_config = ConfigDict(frozen=True)
@@ -121,11 +121,11 @@ class Limits(BaseModel):
     rows_per_block: float
     window_days: float
     checks_per_year: float
-    columns: tuple[Column, ...]
+    columns: tuple[ReferenceColumn, ...]
     pairs: tuple[tuple[str, str], ...]
     error_cap: float | None
     """Regression: absolute errors are capped here. None: the target is a class, 0 or 1, or unknown."""
-    target: Target
+    target: TargetKind
     sizes: tuple[int, ...]
     """Rows of a window at which limits were computed."""
     statistics: tuple[Statistic, ...]
@@ -165,7 +165,7 @@ class Alarm(BaseModel):
     @property
     def families(self) -> tuple[Family, ...]:
         """What kinds of signals ring, in order and once each."""
-        return tuple(dict.fromkeys(one.family for one in self.signals))
+        return tuple(dict.fromkeys(signal.family for signal in self.signals))
 
 
 def severity(alarm: Alarm | None) -> float:

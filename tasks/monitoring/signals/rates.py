@@ -52,9 +52,13 @@ def rings(beyond: Array, persistence: int, memory: int) -> Array:
 def _counted(grid: Array, persistence: int, memory: int) -> Array:
     """Return the log rate for independent checks: the sum over all patterns in which the rule begins to hold."""
     log_in, log_out = log_ndtr(-grid), log_ndtr(grid)
-    patterns = [np.array(one) for one in product([False, True], repeat=memory + 1)]
-    begins = [one for one in patterns if rings(one, persistence, memory)[-1] and not _rang_before(one, persistence)]
-    terms = [one.sum() * log_in + (~one).sum() * log_out for one in begins]
+    patterns = [np.array(pattern) for pattern in product([False, True], repeat=memory + 1)]
+    begins = [
+        pattern
+        for pattern in patterns
+        if rings(pattern, persistence, memory)[-1] and not _rang_before(pattern, persistence)
+    ]
+    terms = [pattern.sum() * log_in + (~pattern).sum() * log_out for pattern in begins]
     return np.logaddexp.reduce(terms, axis=0)
 
 
@@ -69,11 +73,11 @@ def _simulated(grid: Array, persistence: int, memory: int, overlap: int) -> Arra
     series = (sums[overlap:] - sums[:-overlap]) / np.sqrt(overlap)
     coarse = np.arange(0, 4.01, 0.1)
     onsets = np.array([_onsets(series > limit, persistence, memory) for limit in coarse])
-    told = onsets >= FEWEST_ONSETS
-    tail = told & (coarse >= min(1.0, coarse[told][-1] - 1.0))
+    countable = onsets >= FEWEST_ONSETS
+    tail = countable & (coarse >= min(1.0, coarse[countable][-1] - 1.0))
     bend = np.polyfit(coarse[tail], np.log(onsets[tail] / len(series)), 2, w=np.sqrt(onsets[tail]))
-    inside = np.interp(grid, coarse[told], np.log(onsets[told] / len(series)))
-    return np.where(grid <= coarse[told][-1], inside, np.polyval(bend, grid))
+    inside = np.interp(grid, coarse[countable], np.log(onsets[countable] / len(series)))
+    return np.where(grid <= coarse[countable][-1], inside, np.polyval(bend, grid))
 
 
 def _onsets(beyond: Array, persistence: int, memory: int) -> int:

@@ -18,6 +18,6 @@ def sampled_places(chosen: np.ndarray, most: int) -> np.ndarray:
     places = np.flatnonzero(chosen)
     if len(places) <= most:
         return chosen
-    kept = np.zeros(len(chosen), dtype=bool)
-    kept[np.random.default_rng(0).choice(places, most, replace=False)] = True
-    return kept
+    mask = np.zeros(len(chosen), dtype=bool)
+    mask[np.random.default_rng(0).choice(places, most, replace=False)] = True
+    return mask

@@ -16,10 +16,10 @@ from tasks.simulation.backtest import advice, page
 from tasks.simulation.backtest.alarming import alarm_of
 from tasks.simulation.backtest.drifting import drifted_share
 from tasks.simulation.backtest.fits import matrix, model_row
-from tasks.simulation.backtest.judging import NEVER, OWN, Bench, Verdict, verdicts
+from tasks.simulation.backtest.judging import NEVER, OWN, Bench, PolicyVerdict, verdicts
 from tasks.simulation.backtest.matrix import Plan, Role
 from tasks.simulation.backtest.planning import BacktestSpan, plan_for
-from tasks.simulation.backtest.simulation import BacktestGate, History
+from tasks.simulation.backtest.simulation import BacktestGate, BacktestHistory
 from tasks.triggers.moment import Policy
 from tasks.triggers.published_policies import Cara, Upf
 from tasks.triggers.regret import RegretPolicy
@@ -115,22 +115,22 @@ def tell_backtest(plan: Plan, gate: BacktestGate, policies: BacktestPolicies, pr
     """Play every policy on the trained matrix, show the page in Prefect and MLflow, and return the advice."""
     problem = use_case(plan.usecase)
     bench = bench_of(plan, gate)
-    found = verdicts(policies.by_name(), bench, price)
-    text = advice.sentence(advice.chosen(found, bench, price), found, bench, problem.metric)
-    whole = page.page(problem, found, bench, price)
+    results = verdicts(policies.by_name(), bench, price)
+    text = advice.sentence(advice.chosen(results, bench, price), results, bench, problem.metric)
+    whole = page.page(problem, results, bench, price)
     path = Settings().reports / plan.usecase / "backtest.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(whole, encoding="utf-8")
     address = f"{Settings().reports_url}/{plan.usecase}/backtest.html"
-    artifacts.show_table(f"{plan.usecase} backtest", page.table_rows(found), f"{text} [The page]({address})")
-    _log(plan, found, whole, text)
+    artifacts.show_table(f"{plan.usecase} backtest", page.table_rows(results), f"{text} [The page]({address})")
+    _log(plan, results, whole, text)
     return text
 
 
 def bench_of(plan: Plan, gate: BacktestGate) -> Bench:
     """Return the history of a plan, all of whose rows are kept, to play policies on."""
     problem = use_case(plan.usecase)
-    history = History(
+    history = BacktestHistory(
         plan=plan,
         models=matrix(plan, "champion"),
         scouts=matrix(plan, "scout"),
@@ -141,7 +141,7 @@ def bench_of(plan: Plan, gate: BacktestGate) -> Bench:
     return Bench(history, gate)
 
 
-def _log(plan: Plan, found: list[Verdict], whole: str, text: str) -> None:
+def _log(plan: Plan, results: list[PolicyVerdict], whole: str, text: str) -> None:
     """Keep the page and the figures as an MLflow run of the use case."""
     import mlflow
 
@@ -149,8 +149,8 @@ def _log(plan: Plan, found: list[Verdict], whole: str, text: str) -> None:
     name = f"backtest to {plan.windows[-1].end:%Y-%m-%d}"
     with mlflow.start_run(run_name=name, tags={"evergreen.backtest": text[:4_000]}):
         mlflow.log_params(plan.model_dump(include={"candidate", "dataset_version", "first"}))
-        mlflow.log_metrics({_metric_name(one.policy): one.score for one in found})
-        mlflow.log_dict({"verdicts": [one.model_dump(mode="json") for one in found]}, "backtest.json")
+        mlflow.log_metrics({_metric_name(result.policy): result.score for result in results})
+        mlflow.log_dict({"verdicts": [result.model_dump(mode="json") for result in results]}, "backtest.json")
         mlflow.log_text(whole, "backtest.html")
 
 

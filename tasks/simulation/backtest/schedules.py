@@ -66,7 +66,7 @@ def best_schedules(scores: "np.ndarray", first: int, most: int, *, greater_is_be
     served = np.full(count, -np.inf)
     served[first] = 0.0
     froms: list[np.ndarray] = []
-    found = [_best(scores, first, served, sums, froms)]
+    schedules = [_best(scores, first, served, sums, froms)]
     for _ in range(min(most, last - 1 - first)):
         extended = served[:, None] + sums
         later = np.arange(count)[None, :] > np.arange(count)[:, None]
@@ -74,14 +74,14 @@ def best_schedules(scores: "np.ndarray", first: int, most: int, *, greater_is_be
         extended[:, last] = -np.inf
         froms.append(extended.argmax(axis=0))
         served = extended.max(axis=0)
-        found.append(_best(scores, first, served, sums, froms))
-    return found
+        schedules.append(_best(scores, first, served, sums, froms))
+    return schedules
 
 
-def best_at_most(found: Sequence[Best], retrains: int, *, greater_is_better: bool) -> Best:
-    """Return the best of the schedules with up to `retrains` retrains; `found` as of `best_schedules`."""
+def best_at_most(schedules: Sequence[Best], retrains: int, *, greater_is_better: bool) -> Best:
+    """Return the best of the schedules with up to `retrains` retrains; `schedules` as of `best_schedules`."""
     pick = max if greater_is_better else min
-    return pick(found[: retrains + 1], key=lambda one: one.score)
+    return pick(schedules[: retrains + 1], key=lambda schedule: schedule.score)
 
 
 def random_schedules(moments: Sequence[int], retrains: int, count: int, seed: int) -> list[Schedule]:
@@ -110,9 +110,9 @@ def total_cost(score: float, retrains: int, windows: int, price: float, *, great
     return (-score if greater_is_better else score) * windows + price * retrains
 
 
-def highest_price(found: Sequence[Best], windows: int, *, greater_is_better: bool) -> float:
+def highest_price(schedules: Sequence[Best], windows: int, *, greater_is_better: bool) -> float:
     """Return the price of a retrain from which even the best schedule known afterwards makes none; at least 0."""
-    costs = [total_cost(one.score, 0, windows, 0.0, greater_is_better=greater_is_better) for one in found]
+    costs = [total_cost(schedule.score, 0, windows, 0.0, greater_is_better=greater_is_better) for schedule in schedules]
     return max([0.0, *((costs[0] - cost) / retrains for retrains, cost in enumerate(costs) if retrains)])
 
 
@@ -135,16 +135,16 @@ def cheapest_by_price(lines: Mapping[str, tuple[float, int]], highest: float) ->
     the same the one with fewer retrains is named.
     """
     price, chosen = 0.0, min(lines, key=lambda name: (lines[name][0], lines[name][1]))
-    found = [Cheapest(price, chosen)]
+    ranges = [Cheapest(price, chosen)]
     while True:
         cost, retrains = lines[chosen]
         crossings = {
             name: (other - cost) / (retrains - fewer) for name, (other, fewer) in lines.items() if fewer < retrains
         }
         if not crossings or (price := min(crossings.values())) > highest:
-            return found
+            return ranges
         chosen = min((name for name in crossings if crossings[name] == price), key=lambda name: lines[name][1])
-        found.append(Cheapest(price, chosen))
+        ranges.append(Cheapest(price, chosen))
 
 
 def _counted(gains: "np.ndarray") -> "np.ndarray":

@@ -31,11 +31,11 @@ def tell_drill(report: Report, policy: DrillPolicy) -> str:
         DrillFailedError: a sabotage slipped through, luck was promoted too often, or a real improvement was refused.
     """
     failed = failures(report, policy)
-    told = summary(report, failed)
+    summary_text = summary(report, failed)
     file = report_file(report.usecase)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(report.model_dump(mode="json"), indent=1))
-    artifacts.show_table(f"{report.usecase} drill", as_rows(report, policy), told)
+    artifacts.show_table(f"{report.usecase} drill", as_rows(report, policy), summary_text)
     if failed:
-        raise DrillFailedError(told)
-    return told
+        raise DrillFailedError(summary_text)
+    return summary_text

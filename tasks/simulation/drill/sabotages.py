@@ -53,15 +53,27 @@ def sabotages() -> list[Sabotage]:
         Sabotage("evaluated rows are copied into training", "no_copies", lambda stage: _rows(stage, copied)),
         Sabotage("evaluated rows are trained on", "no_row_learned", peeking),
         Sabotage("trained on stale data", "beats_champion", stale),
-        Sabotage("worse on one slice only", "no_slice_worse", worse_on_a_slice, fits=lambda one: bool(one.slices)),
-        Sabotage("constant predictions", "not_constant", lambda stage: _told(stage, lambda told: 0 * told + 0.5)),
-        Sabotage("NaN predictions", "finite", lambda stage: _told(stage, _with_a_gap)),
-        Sabotage("predictions out of range", "in_range", lambda stage: _told(stage, lambda told: 10 * told)),
-        Sabotage("10 points too high", "calibrated", lambda stage: _told(stage, raised), fits=has_classes),
+        Sabotage(
+            "worse on one slice only", "no_slice_worse", worse_on_a_slice, fits=lambda problem: bool(problem.slices)
+        ),
+        Sabotage(
+            "constant predictions",
+            "not_constant",
+            lambda stage: _predictions_changed(stage, lambda predicted: 0 * predicted + 0.5),
+        ),
+        Sabotage("NaN predictions", "finite", lambda stage: _predictions_changed(stage, _with_a_gap)),
+        Sabotage(
+            "predictions out of range",
+            "in_range",
+            lambda stage: _predictions_changed(stage, lambda predicted: 10 * predicted),
+        ),
+        Sabotage(
+            "10 points too high", "calibrated", lambda stage: _predictions_changed(stage, raised), fits=has_classes
+        ),
         Sabotage(
             "a standard deviation too high",
             "unbiased",
-            lambda stage: _told(stage, lambda told: told + 10 * SHIFT * told.std()),
+            lambda stage: _predictions_changed(stage, lambda predicted: predicted + 10 * SHIFT * predicted.std()),
             fits=lambda problem: not has_classes(problem),
         ),
         Sabotage("two columns swapped at serving", "serves", swapped_at_serving, fits=has_numbers),
@@ -87,9 +99,9 @@ def _rows(stage: Stage, change: "Callable[[pd.DataFrame, UseCase], pd.DataFrame]
 
 def shuffled(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
     """Return the rows with the known labels in another order."""
-    known = rows[problem.target].notna()
-    labels = rows.loc[known, problem.target].sample(frac=1, random_state=0).to_numpy()
-    return rows.assign(**{problem.target: rows[problem.target].mask(known, _as_column(labels, known, rows))})
+    labelled = rows[problem.target].notna()
+    labels = rows.loc[labelled, problem.target].sample(frac=1, random_state=0).to_numpy()
+    return rows.assign(**{problem.target: rows[problem.target].mask(labelled, _as_column(labels, labelled, rows))})
 
 
 def _as_column(values: "np.ndarray", where: "pd.Series", rows: "pd.DataFrame") -> "pd.Series":
@@ -140,9 +152,9 @@ def stale(stage: Stage) -> AbstractContextManager[Any]:
     honest, until = folds.labelled, stage.first - (stage.first - stage.problem.history_start) / 2
 
     def aged(rows: "pd.DataFrame", problem: UseCase, _until: Any) -> "pd.DataFrame":
-        known = honest(rows, problem, _until)
-        cut = max(until, known[problem.event_time].min() + problem.window)
-        return known[known[problem.event_time] < cut]
+        labelled_rows = honest(rows, problem, _until)
+        cut = max(until, labelled_rows[problem.event_time].min() + problem.window)
+        return labelled_rows[labelled_rows[problem.event_time] < cut]
 
     return put(folds, "labelled", aged)
 
@@ -165,36 +177,36 @@ def worse_on_a_slice(stage: Stage) -> AbstractContextManager[Any]:
     return put(folds, "fitted", spoilt)
 
 
-def _told(stage: Stage, change: "Callable[[np.ndarray], np.ndarray]") -> AbstractContextManager[Any]:
+def _predictions_changed(stage: Stage, change: "Callable[[np.ndarray], np.ndarray]") -> AbstractContextManager[Any]:
     """Change what the candidates predict."""
     honest = folds.rolling_predictions
 
     def changed(rows: "pd.DataFrame", problem: UseCase, *given: Any) -> "pd.DataFrame":
-        found = honest(rows, problem, *given)
+        columns = honest(rows, problem, *given)
         for name in problem.candidates:
-            told = change(predictions.from_columns(found, name, problem))
-            found = found.assign(**predictions.as_columns(name, problem, told))
-        return found
+            predicted = change(predictions.from_columns(columns, name, problem))
+            columns = columns.assign(**predictions.as_columns(name, problem, predicted))
+        return columns
 
     return put(folds, "rolling_predictions", changed)
 
 
-def _with_a_gap(told: "np.ndarray") -> "np.ndarray":
+def _with_a_gap(predicted: "np.ndarray") -> "np.ndarray":
     import numpy as np
 
-    gone = np.arange(len(told)) == len(told) // 2
-    return np.where(gone if told.ndim == 1 else gone[:, None], np.nan, told)
+    gone = np.arange(len(predicted)) == len(predicted) // 2
+    return np.where(gone if predicted.ndim == 1 else gone[:, None], np.nan, predicted)
 
 
-def raised(told: "np.ndarray") -> "np.ndarray":
+def raised(predicted: "np.ndarray") -> "np.ndarray":
     """Return chances 10 points higher; of several classes, those of the likeliest."""
     import numpy as np
 
-    if told.ndim == 1:
-        return np.minimum(told + SHIFT, 1.0)
-    likeliest = np.arange(told.shape[1]) == told.argmax(axis=1)[:, None]
-    higher = np.where(likeliest, np.minimum(told + SHIFT, 1.0), 0.0)
-    rest = np.where(likeliest, 0.0, told)
+    if predicted.ndim == 1:
+        return np.minimum(predicted + SHIFT, 1.0)
+    likeliest = np.arange(predicted.shape[1]) == predicted.argmax(axis=1)[:, None]
+    higher = np.where(likeliest, np.minimum(predicted + SHIFT, 1.0), 0.0)
+    rest = np.where(likeliest, 0.0, predicted)
     left = (1 - higher.sum(axis=1, keepdims=True)) / np.maximum(rest.sum(axis=1, keepdims=True), 1e-12)
     return higher + rest * left
 
@@ -202,10 +214,10 @@ def raised(told: "np.ndarray") -> "np.ndarray":
 def swapped_at_serving(stage: Stage) -> AbstractContextManager[Any]:
     """Store a model that takes two columns for one another."""
     honest = challenger.store
-    one, other = stage.problem.numeric[:2]
+    first, second = stage.problem.numeric[:2]
 
     def swapped(model: Any, sample: "pd.DataFrame", problem: UseCase, name: str) -> Any:
-        turned = sample.assign(**{one: sample[other], other: sample[one]})
+        turned = sample.assign(**{first: sample[second], second: sample[first]})
         return honest(estimators.fitted(model, turned, problem), sample, problem, name)
 
     return put(challenger, "store", swapped)
@@ -240,20 +252,20 @@ def only_here(stage: Stage) -> Iterator[None]:
     module = ModuleType("only_here")
     sys.modules["only_here"] = module
 
-    def known_here(final: Any, _problem: UseCase) -> Any:
+    def local_copy(final: Any, _problem: UseCase) -> Any:
         made = type("OnlyHere", (type(final),), {"__module__": "only_here"})
         module.OnlyHere = made  # type: ignore[attr-defined]
         return made(**final.get_params())
 
     types = frozenset({*models.TRUSTED_TYPES, "only_here.OnlyHere"})
     try:
-        with _candidates(stage, known_here), put(models, "TRUSTED_TYPES", types):
+        with _candidates(stage, local_copy), put(models, "TRUSTED_TYPES", types):
             yield
     finally:
         del sys.modules["only_here"]
 
 
-class Bomb:
+class PickleBomb:
     """Its pickle leaves a file behind when it is loaded."""
 
     def __init__(self, mark: Path) -> None:
@@ -276,7 +288,7 @@ def pickled(stage: Stage) -> AbstractContextManager[Any]:
 
     def stored(model: Any, sample: "pd.DataFrame", problem: UseCase, name: str) -> Any:
         uri, fault = honest(model, sample, problem, name)
-        file_of(uri, stage).write_bytes(pickle.dumps(Bomb(stage.folder / "exploded")))
+        file_of(uri, stage).write_bytes(pickle.dumps(PickleBomb(stage.folder / "exploded")))
         return uri, fault
 
     return put(challenger, "store", stored)
@@ -284,8 +296,8 @@ def pickled(stage: Stage) -> AbstractContextManager[Any]:
 
 def file_of(model_uri: str, stage: Stage) -> Path:
     """Return the file of a logged model in the drill's namespace."""
-    (found,) = (stage.folder / "artifacts").glob(f"**/{model_uri.removeprefix('models:/')}/**/*.skops")
-    return found
+    (model_file,) = (stage.folder / "artifacts").glob(f"**/{model_uri.removeprefix('models:/')}/**/*.skops")
+    return model_file
 
 
 @contextmanager

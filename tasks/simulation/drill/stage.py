@@ -148,15 +148,15 @@ def synthetic_rows(seed: int, days: int = DAYS, a_day: int = ROWS_A_DAY) -> "pd.
     odds = 1.2 * level + 0.8 * pull + np.where(at >= CHANGED, 1.8, 0.0) * season + luck
     chance = 1 / (1 + np.exp(-odds))
     happened = pd.Series(pd.Timestamp(STARTED) + pd.to_timedelta(at, unit="D")).astype(TIME)
-    known = happened + 2 * DAY
+    label_times = happened + 2 * DAY
     came = (random.uniform(size=count) < chance).astype(float)
-    is_known = known < happened.max()
+    has_landed = label_times < happened.max()
     return pd.DataFrame(
         {
             "row": np.arange(count),
             "happened_at": happened,
-            "known_at": known.where(is_known),
-            "came": np.where(is_known, came, np.nan),
+            "known_at": label_times.where(has_landed),
+            "came": np.where(has_landed, came, np.nan),
             "level": level,
             "pull": 100 * pull,
             "season": season,

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import log_loss, mean_absolute_error, roc_auc_score, root_mean_squared_error
 
 from tasks.training.comparison import (
-    Estimate,
+    BootstrapEstimate,
     Try,
     affordable_share,
     concordances,
@@ -166,14 +166,14 @@ def test_a_ranking_of_one_class_has_no_gain():
 
 
 def test_an_interval_of_few_pieces_is_wide_as_students_t_says():
-    found = Estimate(value=1.0, error=0.5, freedom=5)
+    found = BootstrapEstimate(value=1.0, error=0.5, freedom=5)
 
     # the table's t of 5 degrees of freedom, one-sided 2.5 %: 2.571
     assert (found.low(0.025), found.high(0.025)) == pytest.approx((1 - 0.5 * 2.571, 1 + 0.5 * 2.571), abs=1e-3)
 
 
 def test_the_chance_of_a_value_so_low_is_that_of_students_t():
-    assert Estimate(value=-2.571, error=1.0, freedom=5).chance_of_more() == pytest.approx(0.025, abs=1e-4)
+    assert BootstrapEstimate(value=-2.571, error=1.0, freedom=5).chance_of_more() == pytest.approx(0.025, abs=1e-4)
 
 
 def test_of_two_equal_models_the_newer_seems_better_as_often_as_stated():

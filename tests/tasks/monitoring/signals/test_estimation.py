@@ -6,9 +6,9 @@ import pytest
 
 from tasks.monitoring.signals.estimation import (
     Confidence,
-    Estimate,
     EstimationPolicy,
     Landed,
+    PerformanceEstimate,
     confidence,
     distrust_reason,
     estimated,
@@ -70,7 +70,9 @@ def test_of_a_regression_nothing_is_estimated():
 def landed(*pairs):
     return [
         Landed(
-            estimate=Estimate(metric="roc_auc", value=value, low=value - 0.01, high=value + 0.01, rows=1_000),
+            estimate=PerformanceEstimate(
+                metric="roc_auc", value=value, low=value - 0.01, high=value + 0.01, rows=1_000
+            ),
             measured=measured,
         )
         for value, measured in pairs

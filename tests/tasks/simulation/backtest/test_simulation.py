@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tasks.simulation.backtest.simulation import Asked, BacktestGate, gate_refusal, moment_at, played
+from tasks.simulation.backtest.simulation import BacktestGate, RequestedRetrain, gate_refusal, moment_at, played
 
 GATE = BacktestGate(blocks=1, min_gain=0.0)
 
@@ -94,7 +94,7 @@ def test_a_model_that_could_not_be_trained_cannot_go_live(history):
 def test_a_policy_sees_no_window_whose_labels_have_not_come(history):
     seen = moment_at(history(8, fresher_is_better, late=2), 4, 0, [])
 
-    assert seen.known == [0, 1, 2]
+    assert seen.settled == [0, 1, 2]
     assert np.isnan(seen.scores[:, 3:]).all()
     assert np.isnan(seen.scouts[:, 3:]).all()
     assert np.isnan(seen.scout_parts[:, 3:]).all()
@@ -102,7 +102,7 @@ def test_a_policy_sees_no_window_whose_labels_have_not_come(history):
 
 
 def test_a_policy_sees_no_model_that_was_never_trained(history):
-    asked = [Asked(window=3, reason="", refusal="no")]
+    asked = [RequestedRetrain(window=3, reason="", refusal="no")]
 
     seen = moment_at(history(8, fresher_is_better, first=1), 5, 1, asked)
 
