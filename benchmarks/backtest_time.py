@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.policies import GATE, RESULTS, SPAN, history, policies
-from benchmarks.streams import drafted, store, workshop
+from benchmarks.streams import drafted_use_case, store, workshop
 from tasks.simulation.backtest.fits import model_row
-from tasks.simulation.backtest.judging import Bench, verdicts
+from tasks.simulation.backtest.judging import Bench, policy_verdicts
 from tasks.simulation.backtest.planning import plan_for
 
 PLAYED = ("never", "every window", "every 3 windows", "every 5 windows", "at age 4", "performance drop", "CARA-T",
@@ -38,7 +38,9 @@ def main() -> None:
     with workshop(None) as package:
         path = package / "wide.parquet"
         wide(options.rows).to_parquet(path)
-        problem = drafted("wide", {"DATA": str(path), "TIME": "time", "TARGET": "target", "KEY": "row"}, package)
+        problem = drafted_use_case(
+            "wide", {"DATA": str(path), "TIME": "time", "TARGET": "target", "KEY": "row"}, package
+        )
         end = store(problem)
         began, busy = time.perf_counter(), cpu_seconds()
         plan = plan_for(problem, end, SPAN)
@@ -47,7 +49,7 @@ def main() -> None:
             list(pool.map(model_row, *zip(*jobs, strict=True)))
         trained, busy_trained = time.perf_counter() - began, cpu_seconds() - busy
         bench = Bench(history(plan, problem), GATE)
-        results = verdicts({name: policies(bench.prices[-1] / 8)[name] for name in PLAYED}, bench)
+        results = policy_verdicts({name: policies(bench.prices[-1] / 8)[name] for name in PLAYED}, bench)
         whole, busy_whole = time.perf_counter() - began, cpu_seconds() - busy
     figures = {
         "command": f"python -m benchmarks.backtest_time --rows {options.rows} --cores {options.cores}",

@@ -18,13 +18,13 @@ class Goal(NamedTuple):
 
 def pays(verdicts: Sequence[Mapping[str, Any]]) -> bool:
     """Say whether retraining pays on a stream: doing it every window gains over never, with 90 % certainty."""
-    return bool(_of(verdicts, EAGER)["low"] > 0)
+    return bool(_policy_row(verdicts, EAGER)["low"] > 0)
 
 
 def goals(streams: Streams, policy: str) -> list[Goal]:
     """Return each goal of a policy with what it reached on the streams."""
-    paying = {name: _of(stream["verdicts"], policy) for name, stream in streams.items() if stream["pays"]}
-    idle = {name: _of(stream["verdicts"], policy) for name, stream in streams.items() if not stream["pays"]}
+    paying = {name: _policy_row(stream["verdicts"], policy) for name, stream in streams.items() if stream["pays"]}
+    idle = {name: _policy_row(stream["verdicts"], policy) for name, stream in streams.items() if not stream["pays"]}
     requests = {name: row["asked"] / streams[name]["windows"] for name, row in paying.items()}
     return [
         _share({name: row["share"] or 0.0 for name, row in paying.items()}),
@@ -36,12 +36,12 @@ def goals(streams: Streams, policy: str) -> list[Goal]:
         _above_chance({name: row["percentile"] for name, row in paying.items()}),
         Goal(
             f"where it does not pay: at most {MOST_IDLE} requests",
-            _listed({name: str(row["asked"]) for name, row in idle.items()}),
+            _list_text({name: str(row["asked"]) for name, row in idle.items()}),
             tuple(f"{name} {row['asked']}" for name, row in idle.items() if row["asked"] > MOST_IDLE),
         ),
         Goal(
             "where it does not pay: no worse than never, within noise",
-            _listed({name: f"{row['low']:+.3g} to {row['high']:+.3g}" for name, row in idle.items()}),
+            _list_text({name: f"{row['low']:+.3g} to {row['high']:+.3g}" for name, row in idle.items()}),
             tuple(name for name, row in idle.items() if row["high"] < 0),
         ),
         _cheapest(streams, policy),
@@ -64,7 +64,9 @@ def dearer_by(streams: Streams, policy: str, peer: str) -> tuple[float, float, f
     import numpy as np
     from scipy.stats import t
 
-    pairs = [(_of(stream["verdicts"], policy), _of(stream["verdicts"], peer)) for stream in streams.values()]
+    pairs = [
+        (_policy_row(stream["verdicts"], policy), _policy_row(stream["verdicts"], peer)) for stream in streams.values()
+    ]
     differences = np.array([mine["cost_area"] - other["cost_area"] for mine, other in pairs])
     middle, count = float(differences.mean()), len(differences)
     if count < 2:
@@ -76,7 +78,7 @@ def dearer_by(streams: Streams, policy: str, peer: str) -> tuple[float, float, f
 def _share(shares: Mapping[str, float]) -> Goal:
     mean = sum(shares.values()) / len(shares) if shares else 0.0
     low = tuple(f"{name} {share:.2f}" for name, share in shares.items() if share < SHARE) if mean < SHARE else ()
-    reached = f"{mean:.2f} ({_listed({name: f'{share:.2f}' for name, share in shares.items()})})"
+    reached = f"{mean:.2f} ({_list_text({name: f'{share:.2f}' for name, share in shares.items()})})"
     return Goal(f"where it pays: at least {SHARE:.0%} of the achievable gain on average", reached, low)
 
 
@@ -91,7 +93,7 @@ def _above_chance(percentiles: Mapping[str, float]) -> Goal:
 def _cheapest(streams: Streams, policy: str) -> Goal:
     names = [row["policy"] for row in next(iter(streams.values()))["verdicts"]]
     areas = {
-        name: sum(_of(stream["verdicts"], name)["cost_area"] for stream in streams.values()) / len(streams)
+        name: sum(_policy_row(stream["verdicts"], name)["cost_area"] for stream in streams.values()) / len(streams)
         for name in names
     }
     ranked = sorted(areas, key=lambda name: areas[name])
@@ -106,9 +108,9 @@ def _cheapest(streams: Streams, policy: str) -> Goal:
     )
 
 
-def _of(verdicts: Sequence[Mapping[str, Any]], policy: str) -> Mapping[str, Any]:
+def _policy_row(verdicts: Sequence[Mapping[str, Any]], policy: str) -> Mapping[str, Any]:
     return next(row for row in verdicts if row["policy"] == policy)
 
 
-def _listed(values: Mapping[str, str]) -> str:
+def _list_text(values: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {text}" for name, text in values.items()) or "none"

@@ -36,7 +36,7 @@ def main() -> None:
         ready_system(settings, say=console.print)
         deploy_all(settings, console.print)
         os.environ.update(environment(settings))
-        rows = [played(name, console) for name in names]
+        rows = [played_row(name, console) for name in names]
     except (CannotStart, CannotPlay) as refusal:
         sys.exit(str(refusal))
     text = page(rows, f"python -m benchmarks.live {' '.join(names)}", (time.monotonic() - began) / 60)
@@ -45,7 +45,7 @@ def main() -> None:
     console.print(text)
 
 
-def played(name: str, console: Console) -> dict[str, Any]:
+def played_row(name: str, console: Console) -> dict[str, Any]:
     """Return a problem's row of the table, having played what was not played yet.
 
     Raises:

@@ -32,12 +32,12 @@ def main() -> None:
     if problem.mature is None:
         parser.error(f"{problem.name} declares no `mature`: its labels are trusted as soon as they are known")
     rows = _rows(problem)
-    scores_by_way = measured(problem, rows)
+    scores_by_way = scores_by_training(problem, rows)
     for way, scores in scores_by_way.items():
         print(f"{way:<24}" + "".join(f"{name} {value:.4f}   " for name, value in scores.items()))
 
 
-def measured(problem: UseCase, rows: "pd.DataFrame") -> dict[str, dict[str, float]]:
+def scores_by_training(problem: UseCase, rows: "pd.DataFrame") -> dict[str, dict[str, float]]:
     """Return the mean metrics of each way to train."""
     from tasks.metrics import score
     from tasks.simulation.replay import moments

@@ -45,7 +45,7 @@ def main() -> None:
         ready_system(settings)
         os.environ.update(environment(settings))
         try:
-            figures = measured(Path(folder), options.rounds, timedelta(days=options.step_days))
+            figures = overhead_figures(Path(folder), options.rounds, timedelta(days=options.step_days))
         finally:
             stop(settings)
     figures["import_seconds_of_flows"] = import_seconds("flows.replay", options.rounds)
@@ -55,7 +55,7 @@ def main() -> None:
     print(json.dumps(figures, indent=2))
 
 
-def measured(folder: Path, rounds: int, step: timedelta) -> dict[str, Any]:
+def overhead_figures(folder: Path, rounds: int, step: timedelta) -> dict[str, Any]:
     """Return the medians of both ways, their ratio, and the seconds that Prefect adds to a flow run."""
     numbers = policies()
     as_flows, bare = flow_play(numbers), bare_play(numbers)
@@ -68,7 +68,7 @@ def measured(folder: Path, rounds: int, step: timedelta) -> dict[str, Any]:
     for number in range(rounds):
         for way, play in (("flows", as_flows), ("bare", bare)):
             in_state(folder / f"{way}{number}")
-            seconds[way].append(timed(play, moments))
+            seconds[way].append(played_seconds(play, moments))
     flows, functions = (statistics.median(seconds[way]) for way in ("flows", "bare"))
     return {
         "flow_runs": 2 * len(moments),
@@ -79,7 +79,7 @@ def measured(folder: Path, rounds: int, step: timedelta) -> dict[str, Any]:
     }
 
 
-def timed(play: Play, moments: list[datetime]) -> float:
+def played_seconds(play: Play, moments: list[datetime]) -> float:
     """Return the seconds that it takes to play all moments."""
     began = time.perf_counter()
     for now in moments:

@@ -64,7 +64,7 @@ class RetrainOpt(BaseModel):
     def __call__(self, moment: DecisionMoment) -> str | None:
         from retrainopt import DecisionAction
 
-        policy = _learned(moment, self.price if moment.price is None else moment.price)
+        policy = _learned_policy(moment, self.price if moment.price is None else moment.price)
         state = _state(_losses(own_scores(moment), moment.greater_is_better), moment.now, moment.now - moment.champion)
         if policy is None or state is None:
             return None
@@ -72,17 +72,17 @@ class RetrainOpt(BaseModel):
         return "as in the rehearsal's optimal plan" if decision.action == DecisionAction.RETRAIN else None
 
 
-def _learned(moment: DecisionMoment, price: float) -> Any:
+def _learned_policy(moment: DecisionMoment, price: float) -> Any:
     """Return the policy fitted to the rehearsal's optimal plan; None where the rehearsal is too short."""
     import numpy as np
 
     size = moment.first + 1
     rehearsed = np.ascontiguousarray(moment.scores[:size, :size], dtype=float)
-    return _fitted(rehearsed.tobytes(), size, price, moment.greater_is_better)
+    return _fitted_policy(rehearsed.tobytes(), size, price, moment.greater_is_better)
 
 
 @lru_cache(maxsize=256)
-def _fitted(rehearsed: bytes, size: int, price: float, greater: bool) -> Any:
+def _fitted_policy(rehearsed: bytes, size: int, price: float, greater: bool) -> Any:
     """Return the policy fitted to the bytes of a rehearsal's scores: every moment asks for the same one again."""
     import numpy as np
     from retrainopt import Decision, DecisionAction, LearnedOnlinePolicy

@@ -22,13 +22,13 @@ from typing import Any
 from benchmarks import synthetic
 from benchmarks.goals import goals_text, pays
 from benchmarks.peers import RetrainOpt, River
-from benchmarks.streams import drafted, store, weekly, workshop
+from benchmarks.streams import drafted_use_case, store, weekly, workshop
 from tasks.metrics import metric
 from tasks.settings import ROOT
 from tasks.simulation.backtest.alarming import alarm_of
 from tasks.simulation.backtest.drifting import drifted_share
 from tasks.simulation.backtest.fits import matrix, model_row
-from tasks.simulation.backtest.judging import Bench, PolicyVerdict, verdicts
+from tasks.simulation.backtest.judging import Bench, PolicyVerdict, policy_verdicts
 from tasks.simulation.backtest.matrix import Plan
 from tasks.simulation.backtest.planning import BacktestSpan, plan_for
 from tasks.simulation.backtest.simulation import BacktestGate, BacktestHistory
@@ -85,7 +85,7 @@ def streams(tables: list[dict[str, str]], package: Path, *, own: bool) -> dict[s
     described = {
         _name(words): {"KEY": "row"} | {word: text for word, text in words.items() if word != "PAYS"} for words in given
     }
-    problems = {name: drafted(name, words, package) for name, words in described.items()}
+    problems = {name: drafted_use_case(name, words, package) for name, words in described.items()}
     return problems | {name: weekly(name, package) for name in ("weather", "flights") if own}
 
 
@@ -124,7 +124,7 @@ def played_stream(problem: UseCase, stated_to_pay: bool | None) -> dict[str, Any
             model_row(plan, role, at)
     bench = Bench(history(plan, problem), GATE)
     fitted = time.perf_counter() - began
-    results = verdicts(policies(bench.prices[-1] * TABLE_PRICE), bench)
+    results = policy_verdicts(policies(bench.prices[-1] * TABLE_PRICE), bench)
     full = bench.best_with(len(bench.moments))
     verdict_rows = [result.model_dump(exclude={"outcome"}) | _moments(result) for result in results]
     return {

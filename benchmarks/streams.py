@@ -39,7 +39,7 @@ def workshop(state: Path | None) -> Iterator[Path]:
             sys.path.remove(str(package.parent))
 
 
-def drafted(name: str, words: dict[str, str], package: Path) -> UseCase:
+def drafted_use_case(name: str, words: dict[str, str], package: Path) -> UseCase:
     """Write the use case that `make new` would draft for a table into a package, and return it.
 
     Rows in order of time but without one get a made-up clock, an hour a row: say `TIME=rows`. What an earlier run on

@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.goals import pays
 from benchmarks.policies import GATE, RESULTS, TABLE_PRICE, policies
 from tasks.metrics import score
-from tasks.simulation.backtest.judging import Bench, PolicyVerdict, judged
+from tasks.simulation.backtest.judging import Bench, PolicyVerdict, policy_verdict
 from tasks.simulation.backtest.matrix import Matrix, Plan
 from tasks.simulation.backtest.simulation import BacktestHistory
 from tasks.training.scouts import PARTS
@@ -56,11 +56,11 @@ def main() -> None:
     paying: dict[str, bool] = {}
     for seed, kind, task in product(options.seeds, DRIFTS, ("class", "number")):
         name = f"{kind} {task} {seed}"
-        bench = bench_of(made(kind, task, seed), task, linear=seed % 2 == 1)
-        eager = judged("every window", EveryWindows(windows=1), bench)
+        bench = bench_of(made_stream(kind, task, seed), task, linear=seed % 2 == 1)
+        eager = policy_verdict("every window", EveryWindows(windows=1), bench)
         paying[name] = pays([eager.model_dump()])
         asked = {peer: policies(bench.prices[-1] * TABLE_PRICE)[peer] for peer in PEERS} | dict(SETTINGS)
-        results[name] = {each: judged(each, policy, bench) for each, policy in asked.items()}
+        results[name] = {each: policy_verdict(each, policy, bench) for each, policy in asked.items()}
         print(name, "pays" if paying[name] else "does not pay", flush=True)
     command = f"python -m benchmarks.tuning --seeds {' '.join(map(str, options.seeds))} --out {options.out}"
     text = f"# Settings of the default policy on made streams\n\nMade by `{command}`.\n\n{table(results, paying)}\n"
@@ -91,7 +91,7 @@ def table(results: Mapping[str, Mapping[str, PolicyVerdict]], paying: Mapping[st
     return f"{len(results)} streams; retraining pays on {sum(paying.values())}.\n\n" + "\n".join(lines)
 
 
-def made(kind: str, task: Task, seed: int) -> TuningStream:
+def made_stream(kind: str, task: Task, seed: int) -> TuningStream:
     """Return a stream of six features whose weights turn as the kind of drift says."""
     chance = np.random.default_rng([list(DRIFTS).index(kind), task == "number", seed])
     windows, rows = int(chance.integers(24, 38)), int(chance.integers(120, 360))

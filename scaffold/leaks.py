@@ -15,7 +15,7 @@ from scaffold.profiling import Finding, Target
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-from tasks.training.single_feature import Single, single_scores
+from tasks.training.single_feature import SingleScore, single_scores
 
 NEARLY_PERFECT = 0.98
 """AUC, or share of the variance explained, from which one column alone gives the answer away."""
@@ -153,7 +153,7 @@ def unknown_with_the_target(frame: pd.DataFrame, target: Target, names: Sequence
     ]
 
 
-def _perfect(singles: Sequence[Single], target: Target) -> list[Finding]:
+def _perfect(singles: Sequence[SingleScore], target: Target) -> list[Finding]:
     return [
         Finding(one.column, SUSPECT, f"alone it predicts {target.values.name} with {_score(one, target)}", True)
         for one in singles
@@ -161,7 +161,7 @@ def _perfect(singles: Sequence[Single], target: Target) -> list[Finding]:
     ]
 
 
-def _other_models(singles: Sequence[Single], target: Target) -> list[Finding]:
+def _other_models(singles: Sequence[SingleScore], target: Target) -> list[Finding]:
     return [
         Finding(
             one.column,
@@ -174,7 +174,7 @@ def _other_models(singles: Sequence[Single], target: Target) -> list[Finding]:
     ]
 
 
-def _jump(singles: Sequence[Single], target: Target) -> list[Finding]:
+def _jump(singles: Sequence[SingleScore], target: Target) -> list[Finding]:
     """Say of the best column left if it leaves all others far behind: an honest one may, so it stays a feature."""
     honest = [one for one in singles if one.score < NEARLY_PERFECT]
     if len(honest) < 2 or honest[0].skill < max(JUMP_SKILL, JUMP_RATIO * honest[1].skill):
@@ -184,7 +184,7 @@ def _jump(singles: Sequence[Single], target: Target) -> list[Finding]:
     return [Finding(best.column, DOUBTFUL, f"{told}; make sure that it is known at the event")]
 
 
-def _score(one: Single, target: Target) -> str:
+def _score(one: SingleScore, target: Target) -> str:
     return f"{'R2' if target.kind == 'regression' else 'AUC'} {one.score:.3f} on later rows"
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.alarms.rules import EvergreenAlarm
-from benchmarks.alarms.streams import BLOCKS, START, WEEK, Stream, StreamTable, made
+from benchmarks.alarms.streams import BLOCKS, START, WEEK, Stream, StreamTable, made_stream
 from tasks.monitoring.signals.faults import Fault, faults
 from tasks.monitoring.signals.health import FaultKind, FaultPolicy, Healthy, healthy
 from tasks.windows import Window
@@ -24,13 +24,15 @@ WINDOWS = 3
 def broken_feeds(tables: list[StreamTable], trials: int) -> list[dict[str, Any]]:
     """Return what each breakage was taken for, on made streams with days and weeks and on each table as it came."""
     outcomes: dict[tuple[str, str], Counter[str]] = {}
-    streams = [("made, seasonal", made("seasonal", BLOCKS + WINDOWS, 2_000, 700 + seed)) for seed in range(trials)]
+    streams = [
+        ("made, seasonal", made_stream("seasonal", BLOCKS + WINDOWS, 2_000, 700 + seed)) for seed in range(trials)
+    ]
     streams += [(table.name, table.as_it_came(BLOCKS + WINDOWS)) for table in tables]
     for place, (name, stream) in enumerate(streams):
         print(f"faults: {name}", file=sys.stderr, flush=True)
         well, ours = _healthy(stream), EvergreenAlarm(stream)
         by_itself = _outcomes_of(well, ours, stream)
-        outcomes.setdefault((name, "nothing"), Counter())[_alone(by_itself)] += 1
+        outcomes.setdefault((name, "nothing"), Counter())[_unbroken_outcome(by_itself)] += 1
         for breakage, break_it in breakages().items():
             for column in _columns(stream, breakage, place):
                 changed = _after(stream, break_it, column, place)
@@ -66,9 +68,9 @@ def pair(name: str, clean: Stream, dirty: Stream) -> list[dict[str, Any]]:
 def breakages() -> Mapping[str, Break]:
     """Return what may happen to the rows from some moment on, by name."""
     return {
-        "missing in bursts": lambda rows, times, column, rng: (_gone(rows, column, _bursts(times, rng)), times),
+        "missing in bursts": lambda rows, times, column, rng: (_blanked_rows(rows, column, _bursts(times, rng)), times),
         "missing share jumps": lambda rows, times, column, rng: (
-            _gone(rows, column, rng.random(len(rows)) < 0.2),
+            _blanked_rows(rows, column, rng.random(len(rows)) < 0.2),
             times,
         ),
         "unknown categories in bursts": lambda rows, times, column, rng: (
@@ -81,14 +83,14 @@ def breakages() -> Mapping[str, Break]:
             times,
         ),
         "frozen column": lambda rows, times, column, _: (rows.assign(**{column: rows[column].iloc[0]}), times),
-        "duplicates": _doubled,
-        "half the volume": lambda rows, times, _, rng: _selected(rows, times, rng.random(len(rows)) < 0.5),
-        "stopped feed": lambda rows, times, _, __: _selected(rows, times, times < times.iloc[0] + WEEK / 7),
+        "duplicates": _doubled_rows,
+        "half the volume": lambda rows, times, _, rng: _selected_rows(rows, times, rng.random(len(rows)) < 0.5),
+        "stopped feed": lambda rows, times, _, __: _selected_rows(rows, times, times < times.iloc[0] + WEEK / 7),
         "clock five hours off": lambda rows, times, _, __: (rows, times + pd.Timedelta(hours=5)),
     }
 
 
-def _alone(outcome: "_FeedOutcome") -> str:
+def _unbroken_outcome(outcome: "_FeedOutcome") -> str:
     """Return what an unbroken stream is taken for."""
     return "fault" if any(outcome.faults) else "drift" if any(outcome.rings) else "neither"
 
@@ -107,7 +109,7 @@ def _columns(stream: Stream, breakage: str, place: int) -> list[str]:
     return [fitting[place * 5 % len(fitting)]] if fitting else []
 
 
-def _gone(rows: pd.DataFrame, column: str, where: np.ndarray) -> pd.DataFrame:
+def _blanked_rows(rows: pd.DataFrame, column: str, where: np.ndarray) -> pd.DataFrame:
     return rows.assign(**{column: rows[column].mask(where)})
 
 
@@ -117,12 +119,14 @@ def _bursts(times: pd.Series, rng: np.random.Generator) -> np.ndarray:
     return ((days % 2 == 0) & (rng.random(len(times)) < 0.9)).to_numpy()
 
 
-def _doubled(rows: pd.DataFrame, times: pd.Series, _: str, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.Series]:
+def _doubled_rows(
+    rows: pd.DataFrame, times: pd.Series, _: str, rng: np.random.Generator
+) -> tuple[pd.DataFrame, pd.Series]:
     places = np.sort(np.concatenate([np.arange(len(rows)), np.flatnonzero(rng.random(len(rows)) < 0.3)]))
     return rows.iloc[places], times.iloc[places]
 
 
-def _selected(rows: pd.DataFrame, times: pd.Series, which: Any) -> tuple[pd.DataFrame, pd.Series]:
+def _selected_rows(rows: pd.DataFrame, times: pd.Series, which: Any) -> tuple[pd.DataFrame, pd.Series]:
     return rows[np.asarray(which)], times[np.asarray(which)]
 
 

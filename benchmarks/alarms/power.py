@@ -15,7 +15,7 @@ from benchmarks.alarms.streams import (
     SHIFTED_CATEGORY,
     SHIFTED_NUMBER,
     Stream,
-    made,
+    made_stream,
     probability,
 )
 from tasks.monitoring.signals.summaries import PREDICTION, TARGET
@@ -34,7 +34,7 @@ def power(trials: int) -> list[dict[str, Any]]:
     for size in SIZES:
         for trial in range(trials):
             print(f"power: {size} rows, trial {trial + 1} of {trials}", file=sys.stderr, flush=True)
-            stream = made("independent", BLOCKS + WINDOWS, size, 9_000 + trial)
+            stream = made_stream("independent", BLOCKS + WINDOWS, size, 9_000 + trial)
             rules: list[EvergreenAlarm | Tests] = [EvergreenAlarm(stream)]
             if trial < PEER_TRIALS:
                 rules += [Tests(stream, adjusted=False), Tests(stream, adjusted=True)]
@@ -56,9 +56,9 @@ def changes() -> Mapping[str, Change]:
     """Return what happens to the windows after the reference, by name; `no change` shows what chance gives."""
     return {
         "no change": lambda rows, _: rows,
-        "mean by .25 sd": lambda rows, _: _moved(rows, 0.25),
-        "mean by .5 sd": lambda rows, _: _moved(rows, 0.5),
-        "mean by 1 sd": lambda rows, _: _moved(rows, 1.0),
+        "mean by .25 sd": lambda rows, _: _shifted_rows(rows, 0.25),
+        "mean by .5 sd": lambda rows, _: _shifted_rows(rows, 0.5),
+        "mean by 1 sd": lambda rows, _: _shifted_rows(rows, 1.0),
         "share by 5 points": lambda rows, rng: _more_of_a_level(rows, 0.05, rng),
         "share by 10 points": lambda rows, rng: _more_of_a_level(rows, 0.10, rng),
         "share by 20 points": lambda rows, rng: _more_of_a_level(rows, 0.20, rng),
@@ -67,7 +67,7 @@ def changes() -> Mapping[str, Change]:
     }
 
 
-def _moved(rows: pd.DataFrame, sds: float) -> pd.DataFrame:
+def _shifted_rows(rows: pd.DataFrame, sds: float) -> pd.DataFrame:
     return rows.assign(**{SHIFTED_NUMBER: rows[SHIFTED_NUMBER] + sds})
 
 

@@ -8,10 +8,10 @@ import pandas as pd
 
 from benchmarks.alarms.streams import BLOCKS, CHECKS_PER_YEAR, WEEK, Stream
 from tasks.monitoring.signals.alarm import alarm, signals
-from tasks.monitoring.signals.calibration import calibrated
-from tasks.monitoring.signals.measuring import judged, known_of
+from tasks.monitoring.signals.calibration import calibrated_limits
+from tasks.monitoring.signals.measuring import coded_window_signals, coding_of
 from tasks.monitoring.signals.models import Alarm, AlarmPolicy, Signal
-from tasks.monitoring.signals.summaries import PREDICTION, TARGET, Coded, coded
+from tasks.monitoring.signals.summaries import PREDICTION, TARGET, CodedWindow, coded_window
 
 
 class Rule(Protocol):
@@ -34,7 +34,7 @@ class EvergreenAlarm:
     ):
         self.policy = policy or AlarmPolicy()
         reference = stream.window(0, BLOCKS * weeks)
-        self.limits = calibrated(
+        self.limits = calibrated_limits(
             stream.rows.iloc[reference],
             stream.times.iloc[reference],
             stream.kinds,
@@ -43,7 +43,7 @@ class EvergreenAlarm:
             policy=self.policy,
         )
         self.stream = stream
-        self.coded: Coded | None = coded(stream.rows, known_of(self.limits))
+        self.coded: CodedWindow | None = coded_window(stream.rows, coding_of(self.limits))
         self.past: deque[tuple[Signal, ...]] = deque(maxlen=self.policy.memory)
         self.alarm: Alarm | None = None
 
@@ -57,7 +57,7 @@ class EvergreenAlarm:
         if self.coded is None:
             window_signals = signals(self.limits, self.stream.rows.iloc[places])
         else:
-            window_signals = judged(self.limits, self.coded.only(places))
+            window_signals = coded_window_signals(self.limits, self.coded.only(places))
         self.past.append(window_signals)
         self.alarm = alarm(tuple(self.past), self.policy)
         return self.alarm is not None

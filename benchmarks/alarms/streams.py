@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.signal import lfilter
 
-from tasks.monitoring.signals.coding import texts
+from tasks.monitoring.signals.coding import text_values
 from tasks.monitoring.signals.models import Kind
 from tasks.monitoring.signals.summaries import PREDICTION, TARGET
 
@@ -44,7 +44,7 @@ def made_kinds() -> dict[str, Kind]:
     return kinds
 
 
-def made(condition: str, weeks: int, rows_a_week: int, seed: int) -> Stream:
+def made_stream(condition: str, weeks: int, rows_a_week: int, seed: int) -> Stream:
     """Return a stream without drift: `independent`, `seasonal` (daily and weekly, autocorrelated) or `unsteady`.
 
     In `unsteady` each week's numbers are shifted by a random .05 sd per column, and each category's commonest level by
@@ -164,7 +164,7 @@ def _plain(raw: pd.DataFrame, kinds: Mapping[str, Kind], answers: pd.Series, tar
     features = {name: kind for name, kind in kinds.items() if name not in (PREDICTION, TARGET)}
     plain = pd.DataFrame(
         {
-            name: raw[name].astype("float64") if kind == "numeric" else texts(raw[name])
+            name: raw[name].astype("float64") if kind == "numeric" else text_values(raw[name])
             for name, kind in features.items()
         }
     )

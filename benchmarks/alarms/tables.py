@@ -42,7 +42,7 @@ def _power(power_rows: list[dict[str, Any]]) -> str:
     by_place = {(row["change"], row["rows"], row["rule"]): row for row in power_rows}
     rows = []
     for change, size in dict.fromkeys((row["change"], row["rows"]) for row in power_rows):
-        rows.append([change, size, *(_detected(by_place[change, size, rule]) for rule in rules)])
+        rows.append([change, size, *(_detection_text(by_place[change, size, rule]) for rule in rules)])
     head = (
         "## Power: rings at the first window, within three, within six after the change\n\n"
         "One feature among twenty; independent rows. Evidently's preset: the first window of few trials, and how often "
@@ -51,7 +51,7 @@ def _power(power_rows: list[dict[str, Any]]) -> str:
     return head + _table(["change", "rows", *rules], rows)
 
 
-def _detected(row: dict[str, Any]) -> str:
+def _detection_text(row: dict[str, Any]) -> str:
     if "any_column" in row:
         return f"{row['at_first_window']:.0%}; any column {row['any_column']:.0%} ({row['trials']} trials)"
     shares = " / ".join(f"{row[name]:.0%}" for name in ("at_first_window", "within_three", "within_six"))

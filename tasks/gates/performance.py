@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from tasks.gates.policy import GatePolicy
-from tasks.gates.verdict import Verdict, at_most, finite_or_none, passed_over, unknown
+from tasks.gates.verdict import Verdict, at_most, finite_or_none, not_applicable, not_computable
 from tasks.metrics import change, figure, gain
 from tasks.training.evidence import Evidence, SliceGain
 
@@ -19,7 +19,7 @@ def beats_baseline(evidence: Evidence, policy: GatePolicy) -> Verdict:
     gate, limit, gain_over_baseline = "beats_baseline", policy.min_gain_over_baseline, evidence.gain_over_baseline
     if evidence.challenger is None or evidence.baseline is None or gain_over_baseline is None:
         rows = f"{evidence.metric} beside the trivial baseline on the {evidence.rows} rows of the evaluation blocks"
-        return unknown(gate, limit, rows)
+        return not_computable(gate, limit, rows)
     low = gain_over_baseline.low(policy.error_rate)
     comparison = (
         f"{evidence.metric} {figure(evidence.challenger)} against {figure(evidence.baseline)} of the trivial baseline: "
@@ -37,7 +37,7 @@ def beats_simple_model(evidence: Evidence, policy: GatePolicy) -> Verdict:
         limit, note = own, f"the champion's own, which is below {limit:.4g}"
     if evidence.challenger is None or evidence.simple_model is None:
         rows = f"{evidence.metric} beside a linear model on the {evidence.rows} rows of the evaluation blocks"
-        return unknown("beats_simple_model", limit, rows)
+        return not_computable("beats_simple_model", limit, rows)
     gained = gain(evidence.metric, evidence.challenger, evidence.simple_model)
     comparison = (
         f"{evidence.metric} {figure(evidence.challenger)} against {figure(evidence.simple_model)} of a linear model"
@@ -60,7 +60,7 @@ def enough_unseen_rows(evidence: Evidence, policy: GatePolicy) -> Verdict:
     assert policy.min_rows is not None
     gate, limit = "enough_unseen_rows", float(policy.min_rows)
     if evidence.champion_version is None:
-        return passed_over(gate, limit, NO_CHAMPION)
+        return not_applicable(gate, limit, NO_CHAMPION)
     compared_rows = evidence.compared_rows
     if compared_rows >= policy.min_rows:
         return Verdict(gate=gate, number=compared_rows, limit=limit, reason=None, note=_left_out(evidence))
@@ -98,9 +98,9 @@ def beats_champion(evidence: Evidence, policy: GatePolicy) -> Verdict:
     gate = "beats_champion"
     limit = policy.min_gain_over_champion if policy.must_beat_champion else -policy.max_loss_to_champion
     if evidence.champion_version is None:
-        return passed_over(gate, limit, NO_CHAMPION)
+        return not_applicable(gate, limit, NO_CHAMPION)
     if evidence.champion_fault is not None:
-        return unknown(gate, limit, f"champion version {evidence.champion_version} ({evidence.champion_fault})")
+        return not_computable(gate, limit, f"champion version {evidence.champion_version} ({evidence.champion_fault})")
     gain_over_champion, rate = evidence.gain_over_champion, error_allowed(evidence, policy)
     if evidence.error_share <= 0:
         spent = (
@@ -108,7 +108,9 @@ def beats_champion(evidence: Evidence, policy: GatePolicy) -> Verdict:
         )
         return Verdict(gate=gate, number=None, limit=limit, reason=spent)
     if gain_over_champion is None or evidence.challenger_beside_champion is None or evidence.champion is None:
-        return unknown(gate, limit, f"{evidence.metric} on the {evidence.compared_rows} rows that neither has seen")
+        return not_computable(
+            gate, limit, f"{evidence.metric} on the {evidence.compared_rows} rows that neither has seen"
+        )
     low = gain_over_champion.low(rate)
     comparison = (
         f"{evidence.metric} {figure(evidence.challenger_beside_champion)} against {figure(evidence.champion)} of "
@@ -129,7 +131,7 @@ def no_slice_worse(evidence: Evidence, policy: GatePolicy) -> Verdict:
     """
     gate = "no_slice_worse"
     if evidence.champion_version is None:
-        return passed_over(gate, policy.error_rate, NO_CHAMPION)
+        return not_applicable(gate, policy.error_rate, NO_CHAMPION)
     judged = [
         slice_gain
         for slice_gain in evidence.slices
@@ -138,7 +140,7 @@ def no_slice_worse(evidence: Evidence, policy: GatePolicy) -> Verdict:
     small = [slice_gain.name for slice_gain in evidence.slices if slice_gain not in judged]
     note = f"too small to tell: {', '.join(small)}" if small else ""
     if not judged:
-        return passed_over(gate, policy.error_rate, note or "no slice is declared")
+        return not_applicable(gate, policy.error_rate, note or "no slice is declared")
     chances = sorted((_chance(slice_gain, policy), slice_gain.name, slice_gain) for slice_gain in judged)
     adjusted = _holm([chance for chance, _, _ in chances])
     worse = [
@@ -173,13 +175,13 @@ def groups_alike(evidence: Evidence, policy: GatePolicy) -> Verdict:
     """Refuse a challenger that treats the groups of a protected column too differently."""
     gate, limit = "groups_alike", policy.max_group_gap
     if not evidence.group_gaps:
-        return passed_over(gate, limit, "no column is protected")
+        return not_applicable(gate, limit, "no column is protected")
     small = "; ".join(
         f"{group_gap.column}: {group_gap.passed_over}" for group_gap in evidence.group_gaps if group_gap.passed_over
     )
     unclear = [group_gap.column for group_gap in evidence.group_gaps if group_gap.gap is None]
     if unclear:
-        return unknown(gate, limit, f"the difference between groups of {', '.join(unclear)}")
+        return not_computable(gate, limit, f"the difference between groups of {', '.join(unclear)}")
     worst = max(evidence.group_gaps, key=lambda group_gap: group_gap.gap or 0.0)
     description = f"difference between groups of {worst.column} in {worst.measure}"
     return at_most(gate, worst.gap, limit, description, f"too small to tell: {small}" if small else "")

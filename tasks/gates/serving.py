@@ -1,7 +1,7 @@
 """Does the model that would go live work: elsewhere, as fast as before, and again?"""
 
 from tasks.gates.policy import GatePolicy
-from tasks.gates.verdict import Verdict, at_most, passed_over, unknown
+from tasks.gates.verdict import Verdict, at_most, not_applicable, not_computable
 from tasks.training.evidence import Evidence
 
 NOT_ASKED = "not asked for by the policy"
@@ -11,7 +11,7 @@ def serves(evidence: Evidence, policy: GatePolicy) -> Verdict:
     """Refuse a model that does not load in a clean process, or predicts something else there."""
     limit, serving = policy.max_serving_difference, evidence.serving
     if not policy.must_serve:
-        return passed_over("serves", limit, NOT_ASKED)
+        return not_applicable("serves", limit, NOT_ASKED)
     if serving is not None and serving.fault is not None:
         reason = f"in a clean process the model did not serve: {serving.fault}"
         return Verdict(gate="serves", number=None, limit=limit, reason=reason)
@@ -37,7 +37,7 @@ def reproducible(evidence: Evidence, policy: GatePolicy) -> Verdict:
     """Refuse a model that the cited data do not give again."""
     limit = policy.max_reproduction_difference
     if not policy.must_reproduce:
-        return passed_over("reproducible", limit, NOT_ASKED)
+        return not_applicable("reproducible", limit, NOT_ASKED)
     description = "largest difference between predictions of the model and of a second fit, as a share of the largest"
     return at_most("reproducible", evidence.largest_reproduction_difference, limit, description)
 
@@ -53,12 +53,12 @@ def _ratio(
 ) -> Verdict:
     new, old = pair
     if not policy.must_serve:
-        return passed_over(gate, limit, NOT_ASKED)
+        return not_applicable(gate, limit, NOT_ASKED)
     if new is None:
-        return unknown(gate, limit, what)
+        return not_computable(gate, limit, what)
     if evidence.champion_version is None:
-        return passed_over(gate, limit, f"there is no champion; {what}: {new:.4g} {unit}")
+        return not_applicable(gate, limit, f"there is no champion; {what}: {new:.4g} {unit}")
     if not old:
-        return unknown(gate, limit, f"{what}, as a multiple of the champion's")
+        return not_computable(gate, limit, f"{what}, as a multiple of the champion's")
     description = f"{what}, as a multiple of the champion's ({new:.4g} against {old:.4g} {unit})"
     return at_most(gate, new / old, limit, description, f"{new:.4g} against {old:.4g} {unit}")

@@ -1,7 +1,7 @@
 """Are the predictions possible, honest and not too good to be true?"""
 
 from tasks.gates.policy import GatePolicy
-from tasks.gates.verdict import Verdict, at_most, passed_over
+from tasks.gates.verdict import Verdict, at_most, not_applicable
 from tasks.training.evidence import Evidence
 
 ROUNDING = 1e-9
@@ -32,7 +32,7 @@ def calibrated(evidence: Evidence, policy: GatePolicy) -> Verdict:
     """Refuse probabilities that the labels contradict, unless the champion's are contradicted as much."""
     limit, note = _or_the_champions(policy.max_calibration_error, evidence.champion_calibration_error)
     if not evidence.is_classification:
-        return passed_over("calibrated", limit, "asked of a classification only")
+        return not_applicable("calibrated", limit, "asked of a classification only")
     description = "mean distance between predicted and seen shares, beyond chance"
     return at_most("calibrated", evidence.calibration_error, limit, description, note)
 
@@ -41,7 +41,7 @@ def unbiased(evidence: Evidence, policy: GatePolicy) -> Verdict:
     """Refuse values that are too high or too low on average, unless the champion's are as much."""
     limit, note = _or_the_champions(policy.max_bias, evidence.champion_bias)
     if evidence.is_classification:
-        return passed_over("unbiased", limit, "asked of a regression only")
+        return not_applicable("unbiased", limit, "asked of a regression only")
     description = "mean error beyond chance, as a share of the target's standard deviation"
     return at_most("unbiased", evidence.bias, limit, description, note)
 

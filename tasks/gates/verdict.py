@@ -22,18 +22,18 @@ class Verdict(BaseModel):
 def at_most(gate: str, number: float | None, limit: float, description: str, note: str = "") -> Verdict:
     """Pass a number up to the limit; `description` says what it is. A number that is not known refuses."""
     if number is None:
-        return unknown(gate, limit, description)
+        return not_computable(gate, limit, description)
     refused = not number <= limit
     reason = f"{description}: {number:.4g} found, at most {limit:.4g} allowed" if refused else None
     return Verdict(gate=gate, number=finite_or_none(number), limit=limit, reason=reason, note=note)
 
 
-def unknown(gate: str, limit: float | None, description: str) -> Verdict:
+def not_computable(gate: str, limit: float | None, description: str) -> Verdict:
     """Refuse because a number could not be computed."""
     return Verdict(gate=gate, number=None, limit=limit, reason=f"{description}: could not be computed")
 
 
-def passed_over(gate: str, limit: float | None, why: str) -> Verdict:
+def not_applicable(gate: str, limit: float | None, why: str) -> Verdict:
     """Pass because the gate does not apply; `why` says so."""
     return Verdict(gate=gate, number=None, limit=limit, reason=None, note=why)
 

@@ -58,7 +58,7 @@ def looked(
     Both are indexed alike. Targets are missing where they are not known and mature at `as_of`.
     """
     from tasks.monitoring.signals.alarm import signals
-    from tasks.monitoring.signals.estimation import estimated
+    from tasks.monitoring.signals.estimation import performance_estimate
     from tasks.monitoring.signals.faults import faults
 
     frame = watched(problem, rows, said)
@@ -68,7 +68,7 @@ def looked(
         found = faults(watch.healthy, frame[list(problem.features)], times, window, last_good)
     guess = None
     if watch.confidence is not None:
-        guess = estimated(problem.metric, frame[PREDICTION], watch.confidence, watch.policy.estimation)
+        guess = performance_estimate(problem.metric, frame[PREDICTION], watch.confidence, watch.policy.estimation)
     return Look(
         window=window,
         as_of=as_of,

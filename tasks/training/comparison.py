@@ -167,7 +167,7 @@ def resampled_gains(
     gains, weights, freedom = [], [], 0
     for block in sorted(set(blocks.tolist())):
         inside = blocks == block
-        numbers, count = _renumbered(pieces[inside])
+        numbers, count = _renumbered_pieces(pieces[inside])
         if count < 2:
             continue
         drawn = draws(count, DRAWS, chance)
@@ -266,7 +266,7 @@ def concordances(target: "np.ndarray", prediction: "np.ndarray", pieces: "np.nda
     return pairs
 
 
-def _renumbered(pieces: "np.ndarray") -> "tuple[np.ndarray, int]":
+def _renumbered_pieces(pieces: "np.ndarray") -> "tuple[np.ndarray, int]":
     """Return the pieces numbered from 0 without gaps, and how many there are."""
     import numpy as np
 

@@ -110,7 +110,9 @@ def evidence(
         rows_per_day=float((evaluated[BLOCK] == evaluated[BLOCK].max()).sum() / (folds[-1].block.length / DAY)),
         group_gaps=group_gaps(evaluated, rows, problem, challenger),
     )
-    parts = plausible(evaluated, problem, challenger, pieces, rows) | honest(rows, problem, folds, as_of)
+    parts = sanity_evidence(evaluated, problem, challenger, pieces, rows) | leakage_evidence(
+        rows, problem, folds, as_of
+    )
     if version is not None and training_window is not None:
         parts |= beside_champion(evaluated, problem, challenger, version, training_window, rows=rows, past=past)
     return base.model_copy(update=parts)
@@ -155,7 +157,7 @@ def beside_champion(
     }
 
 
-def plausible(
+def sanity_evidence(
     evaluated: "pd.DataFrame", problem: UseCase, challenger: str, pieces: "np.ndarray", rows: "pd.DataFrame"
 ) -> dict[str, Any]:
     """Return the evidence on whether the challenger's predictions are possible, various, calibrated and unbiased."""
@@ -171,7 +173,7 @@ def plausible(
     }
 
 
-def honest(rows: "pd.DataFrame", problem: UseCase, folds: Sequence[Fold], as_of: datetime) -> dict[str, Any]:
+def leakage_evidence(rows: "pd.DataFrame", problem: UseCase, folds: Sequence[Fold], as_of: datetime) -> dict[str, Any]:
     """Return the evidence on whether the comparison is too good to be true."""
     single = leakage.best_single_feature(labelled(rows, problem, as_of), problem)
     late, share = leakage.filled_later(rows, problem)

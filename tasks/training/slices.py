@@ -85,12 +85,12 @@ def _measures(problem: UseCase, target: "np.ndarray", predicted: "np.ndarray"):
     answers = (predicted > cut).astype(int)
     return (
         "the rate of rightly or wrongly called ones",
-        {"tpr": partial(_called, 1), "fpr": partial(_called, 0)},
+        {"tpr": partial(_called_share, 1), "fpr": partial(_called_share, 0)},
         answers,
     )
 
 
-def _called(label: int, actual: "np.ndarray", called: "np.ndarray") -> float:
+def _called_share(label: int, actual: "np.ndarray", called: "np.ndarray") -> float:
     """Return the share of the rows of a class that are called 1."""
     import numpy as np
 

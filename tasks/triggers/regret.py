@@ -99,7 +99,7 @@ def regret(moment: DecisionMoment) -> Regret | None:
     costs, within = regrets(moment, moment.champion)
     if not len(costs):
         return None
-    variances = np.maximum(_smoothed(within, regrets(moment, moment.first)[1]), variance_between(moment))
+    variances = np.maximum(_smoothed_variances(within, regrets(moment, moment.first)[1]), variance_between(moment))
     totals = np.cumsum(costs[::-1])
     certainties = totals / np.sqrt(np.cumsum(variances[::-1]) + 1e-18)
     best = int(certainties.argmax())
@@ -137,7 +137,7 @@ def is_spent(moment: DecisionMoment, most_share: float) -> bool:
     return len(moment.asked) > most_share * (moment.now - moment.first)
 
 
-def _smoothed(within: "np.ndarray", all_within: "np.ndarray") -> "np.ndarray":
+def _smoothed_variances(within: "np.ndarray", all_within: "np.ndarray") -> "np.ndarray":
     """Return each window's own variance, drawn halfway towards the median of all: four pieces tell little."""
     import numpy as np
 

@@ -133,14 +133,16 @@ def last_ask(moment: DecisionMoment) -> int:
 
 def own_scores(moment: DecisionMoment) -> list[float]:
     """Return the live model's metric on the known windows that it served, oldest first."""
-    return defined(moment.scores[moment.champion, moment.served])
+    return defined_scores(moment.scores[moment.champion, moment.served])
 
 
 def rehearsed_scores(moment: DecisionMoment) -> list[float]:
     """Return the metric of each model of the rehearsal on the window after its training, oldest first."""
-    return defined([moment.scores[number - 1, number] for number in moment.settled if 0 < number <= moment.first])
+    return defined_scores(
+        [moment.scores[number - 1, number] for number in moment.settled if 0 < number <= moment.first]
+    )
 
 
-def defined(values: "np.ndarray | list[float]") -> list[float]:
+def defined_scores(values: "np.ndarray | list[float]") -> list[float]:
     """Return the values that are no NaN."""
     return [float(value) for value in values if value == value]

@@ -32,7 +32,7 @@ def test_a_share_is_short_on_average_and_the_streams_below_are_named():
     found = {"a": stream(GOOD), "b": stream(GOOD | {"share": 0.7})}
 
     assert short(found)[0] == ("b 0.70",)
-    assert goals(found, "own")[0].found == "0.80 (a 0.90, b 0.70)"
+    assert goals(found, "own")[0].reached == "0.80 (a 0.90, b 0.70)"
 
 
 def test_asking_for_nothing_where_it_pays_gains_nothing():

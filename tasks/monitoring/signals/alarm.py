@@ -16,10 +16,10 @@ def signals(limits: Limits, window: "pd.DataFrame", only: Collection[Family] | N
     labels only of rows that are mature, or the early ones stand for all. `only` keeps some families, where features and
     labels are looked at in different windows.
     """
-    from tasks.monitoring.signals.measuring import measured
+    from tasks.monitoring.signals.measuring import window_signals
 
-    window_signals = measured(limits, window)
-    return tuple(signal for signal in window_signals if only is None or signal.family in only)
+    every_signal = window_signals(limits, window)
+    return tuple(signal for signal in every_signal if only is None or signal.family in only)
 
 
 def alarm(checks: Sequence[Sequence[Signal]], policy: AlarmPolicy) -> Alarm | None:

@@ -13,11 +13,20 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from tasks.monitoring.signals.coding import unit
+from tasks.monitoring.signals.coding import column_named
 from tasks.monitoring.signals.models import SHARES_OF_RATE, AlarmPolicy, Basis, Family, Kind, Limits, Statistic
 from tasks.monitoring.signals.rates import OnsetRate, onset_rate
 from tasks.monitoring.signals.sampling import sampled_places
-from tasks.monitoring.signals.summaries import UNLIKE, UNSEEN, Coded, Numbers, ReferenceCoding, coded, learned, reduced
+from tasks.monitoring.signals.summaries import (
+    UNLIKE,
+    UNSEEN,
+    CodedWindow,
+    Numbers,
+    ReferenceCoding,
+    coded_window,
+    learned_coding,
+    window_numbers,
+)
 from tasks.monitoring.signals.variation import GRID, Variation, deviation, learned_variation
 
 if TYPE_CHECKING:
@@ -48,7 +57,7 @@ class Cut:
     """What is missing of the history that the policy asks for, 0 to 1."""
 
 
-def calibrated(
+def calibrated_limits(
     reference: "pd.DataFrame",
     event_times: "pd.Series",
     kinds: Mapping[str, Kind],
@@ -72,11 +81,11 @@ def calibrated(
     order = np.argsort(moments, kind="stable")
     cut = blocks_of(moments[order], window, policy)
     some = reference.iloc[order[sampled_places(cut.block < cut.count, REFERENCE_ROWS)]]
-    coding = learned(some, kinds, policy.max_pairs)
+    coding = learned_coding(some, kinds, policy.max_pairs)
     chosen = [sampled_places(cut.block == block, min(policy.max_rows, BLOCK_ROWS)) for block in range(cut.count)]
-    pieces = [coded(reference.iloc[order[places]], coding) for places in chosen]
-    whole = reduced(coded(some, coding), coding, moments=3)
-    each = _with_unseen([reduced(piece, coding) for piece in pieces], pieces, coding)
+    pieces = [coded_window(reference.iloc[order[places]], coding) for places in chosen]
+    whole = window_numbers(coded_window(some, coding), coding, moments=3)
+    each = _with_unseen([window_numbers(piece, coding) for piece in pieces], pieces, coding)
     statistics = _statistics(whole, each, cut, window, checks_per_year, policy)
     return Limits(
         policy=policy,
@@ -122,12 +131,12 @@ def sizes(policy: AlarmPolicy) -> tuple[int, ...]:
     return tuple(sorted({size for size in steps if policy.min_rows <= size <= policy.max_rows}))
 
 
-def _with_unseen(each: Sequence[Numbers], pieces: Sequence[Coded], coding: ReferenceCoding) -> list[Numbers]:
+def _with_unseen(each: Sequence[Numbers], pieces: Sequence[CodedWindow], coding: ReferenceCoding) -> list[Numbers]:
     """Return the blocks' numbers with the share of levels that are in no other block, as a new window has them."""
     means = np.stack([numbers.mean for numbers in each])
     for place, (_, name, statistic) in enumerate(each[0].names):
         if statistic == UNSEEN and len(pieces) > 1:
-            size = len(unit(name, coding.columns).known) + 1
+            size = len(column_named(name, coding.columns).known) + 1
             counts = np.stack([np.bincount(piece.codes[name] + 1, minlength=size + 1)[1:] for piece in pieces])
             alone = counts[:, (counts > 0).sum(axis=0) == 1].sum(axis=1)
             means[:, place] = alone / np.maximum(counts.sum(axis=1), 1)
@@ -139,7 +148,7 @@ def _statistics(
 ) -> tuple[Statistic, ...]:
     rows = np.stack([numbers.rows for numbers in each]).astype(float)
     means = np.where(rows >= policy.min_rows, np.stack([numbers.mean for numbers in each]), np.nan)
-    computable = ~np.isnan(means).all(axis=0) & ~np.isnan(whole.mean) & _varied(whole)
+    computable = ~np.isnan(means).all(axis=0) & ~np.isnan(whole.mean) & _varying_statistics(whole)
     names = [name for name, good in zip(whole.names, computable, strict=True) if good]
     rows, means, counted = rows[:, computable], means[:, computable], whole.counted[computable]
     middle, row_sd, skewness = _row_moments(whole, computable, rows, means)
@@ -175,7 +184,7 @@ def _statistics(
     )
 
 
-def _varied(whole: Numbers) -> Array:
+def _varying_statistics(whole: Numbers) -> Array:
     """Return which statistics differ from row to row: of one that never did, nothing says what is ordinary.
 
     Shares are always told: one that was never seen counts as half a row.
@@ -218,7 +227,7 @@ def _limits(
 ) -> list[Array]:
     """Return the limits by statistic and window size, in sds of a row: those of persistence, then those at once."""
     overlap = max(1, round(window / timedelta(days=DAYS_PER_YEAR / checks_per_year)))
-    allowed = _allowed(names) * policy.false_alarms_per_year / checks_per_year
+    allowed = _shares_of_rate(names) * policy.false_alarms_per_year / checks_per_year
     allowed = allowed / np.array([_sides(name) for _, _, name in names])
     single = onset_rate(1, 1, overlap)
     rules = [(1 - policy.share_at_once, onset_rate(policy.persistence, policy.memory, overlap))]
@@ -229,7 +238,7 @@ def _limits(
     ]
 
 
-def _allowed(names: Sequence[tuple[Family, str, str]]) -> Array:
+def _shares_of_rate(names: Sequence[tuple[Family, str, str]]) -> Array:
     """Return each statistic's share of the false alarms."""
     families = [family for family, _, _ in names]
     total = sum(SHARES_OF_RATE[family] for family in set(families))

@@ -34,13 +34,13 @@ def learned_column(values: "pd.Series", kind: Kind) -> ReferenceColumn:
 def codes_of(values: "pd.Series", column: ReferenceColumn) -> Array:
     """Return each row's code, as `Coded` describes them."""
     if column.kind == "numeric":
-        numbers, knots = numeric(values), np.array(column.knots)
+        numbers, knots = numeric_values(values), np.array(column.knots)
         places = np.searchsorted(knots, numbers, "left") + np.searchsorted(knots, numbers, "right")
         return np.where(np.isnan(numbers), -1, places)
     import pandas as pd
 
     levels = column.known or column.levels
-    places = pd.Index(levels, dtype="str").get_indexer(pd.Index(texts(values), dtype="str"))
+    places = pd.Index(levels, dtype="str").get_indexer(pd.Index(text_values(values), dtype="str"))
     return np.where(values.isna(), -1, np.where(places < 0, len(levels), places))
 
 
@@ -65,13 +65,13 @@ def legendre(count: int) -> Array:
     )
 
 
-def numeric(values: "pd.Series") -> Array:
+def numeric_values(values: "pd.Series") -> Array:
     """Return a column as float64, infinities as NaN."""
     numbers = values.to_numpy(dtype="float64", na_value=np.nan)
     return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
-def texts(values: "pd.Series") -> "pd.Series":
+def text_values(values: "pd.Series") -> "pd.Series":
     """Return a column as str, missing values kept as missing; a class 1 reads as 1.0, since with gaps it is a float."""
     if values.dtype.kind in "iu":
         return values.astype("float64").astype("str")
@@ -80,7 +80,7 @@ def texts(values: "pd.Series") -> "pd.Series":
     return values if values.dtype == "str" else values.astype("str").where(values.notna())
 
 
-def unit(name: str, columns: Sequence[ReferenceColumn]) -> ReferenceColumn:
+def column_named(name: str, columns: Sequence[ReferenceColumn]) -> ReferenceColumn:
     """Return the column of that name."""
     return next(column for column in columns if column.name == name)
 
@@ -93,7 +93,7 @@ def _score_by_code(column: ReferenceColumn) -> Array:
 
 
 def _number(values: "pd.Series") -> ReferenceColumn:
-    present = numeric(values)
+    present = numeric_values(values)
     present = np.sort(present[~np.isnan(present)])
     places = ((np.arange(KNOTS) + 0.5) / KNOTS * len(present)).astype(int)
     return ReferenceColumn(
@@ -102,7 +102,7 @@ def _number(values: "pd.Series") -> ReferenceColumn:
 
 
 def _category(values: "pd.Series") -> ReferenceColumn:
-    shares = texts(values).dropna().value_counts(normalize=True)
+    shares = text_values(values).dropna().value_counts(normalize=True)
     common = [str(level) for level, share in shares.head(MOST_LEVELS).items() if share >= LEAST_SHARE]
     watched = common[: 1 if len(shares) == 2 else None]
     all_levels = tuple(map(str, shares.index)) if len(shares) <= MOST_LISTED_LEVELS else ()

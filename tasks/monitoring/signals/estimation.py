@@ -86,7 +86,7 @@ def confidence(prediction: "pd.Series", target: "pd.Series") -> Confidence:
     )
 
 
-def estimated(
+def performance_estimate(
     metric: MetricName, prediction: "pd.Series", calibration: Confidence, policy: EstimationPolicy
 ) -> PerformanceEstimate:
     """Return the metric to be expected of these predictions if the world's rule is still the reference's."""

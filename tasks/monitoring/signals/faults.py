@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from scipy.special import bdtrc
 
 from tasks.monitoring.signals.clock import HOURS, clock_distances
-from tasks.monitoring.signals.coding import codes_of, numeric
+from tasks.monitoring.signals.coding import codes_of, numeric_values
 from tasks.monitoring.signals.health import (
     Fault,
     FaultKind,
@@ -208,7 +208,7 @@ def _units(well: Healthy, filling: Filling, values: "pd.Series", pieces: list[_P
     """
     if filling.column.kind == "categorical" or len(set(filling.column.knots)) < 5:
         return
-    found = numeric(values)
+    found = numeric_values(values)
     over = []
     for piece in pieces:
         some = found[piece.chosen & ~np.isnan(found)]

@@ -8,10 +8,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.monitoring.signals.clock import HOURS, Day, by_hour, clock_distances, hour_of
-from tasks.monitoring.signals.coding import codes_of, numeric
+from tasks.monitoring.signals.coding import codes_of, numeric_values
 from tasks.monitoring.signals.models import Kind, ReferenceColumn
 from tasks.monitoring.signals.sampling import sampled_places
-from tasks.monitoring.signals.summaries import PREDICTION, TARGET, learned
+from tasks.monitoring.signals.summaries import PREDICTION, TARGET, learned_coding
 from tasks.windows import Window
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def healthy(
     per_window = len(times) * min(1.0, window.total_seconds() / max(times[-1] - times[0], 1.0))
     pieces = next((one for one in PIECES if per_window / one >= policy.min_rows), 1)
     fewest, usual = _rolling(times, window.total_seconds() / pieces, pieces)
-    known = learned(rows, features, 0).columns
+    known = learned_coding(rows, features, 0).columns
     hours = hour_of(times)
     bare = Healthy(
         policy=policy,
@@ -321,7 +321,7 @@ def _spread(values: "pd.Series", column: ReferenceColumn, times: Array, length: 
     """Return the largest distance of a stretch of that many seconds from the whole."""
     if column.kind == "categorical" or not column.knots:
         return 0.0
-    found, knots = numeric(values), np.array(column.knots)
+    found, knots = numeric_values(values), np.array(column.knots)
     told = ~np.isnan(found)
     place = ((times[-1] - times) // length).astype(np.int64)[told]
     parts = [part for part in np.split(found[told], np.flatnonzero(np.diff(place)) + 1) if len(part) >= policy.min_rows]

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.monitoring.signals.coding import numeric, unit
+from tasks.monitoring.signals.coding import column_named, numeric_values
 from tasks.monitoring.signals.models import Limits, Signal
-from tasks.monitoring.signals.sampling import sampled
-from tasks.monitoring.signals.summaries import Coded, ReferenceCoding, coded, reduced
+from tasks.monitoring.signals.sampling import sampled_rows
+from tasks.monitoring.signals.summaries import CodedWindow, ReferenceCoding, coded_window, window_numbers
 from tasks.monitoring.signals.variation import deviation
 
 if TYPE_CHECKING:
@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 
-def measured(limits: Limits, window: "pd.DataFrame") -> tuple[Signal, ...]:
+def window_signals(limits: Limits, window: "pd.DataFrame") -> tuple[Signal, ...]:
     """Return each statistic of the limits as this window shows it."""
-    sample = sampled(window, limits.policy.max_rows)
-    window_signals = judged(limits, coded(sample, known_of(limits)))
-    return tuple(_explained(signal, window, limits) if signal.exceeded else signal for signal in window_signals)
+    sample = sampled_rows(window, limits.policy.max_rows)
+    judged_signals = coded_window_signals(limits, coded_window(sample, coding_of(limits)))
+    return tuple(
+        _signal_with_medians(signal, window, limits) if signal.exceeded else signal for signal in judged_signals
+    )
 
 
-def judged(limits: Limits, window: Coded) -> tuple[Signal, ...]:
+def coded_window_signals(limits: Limits, window: CodedWindow) -> tuple[Signal, ...]:
     """Return each statistic of the limits as a window of codes shows it."""
     means, rows = _in_order(limits, window)
     center, row_sd, skewness, counted = (
@@ -61,7 +63,7 @@ def judged(limits: Limits, window: Coded) -> tuple[Signal, ...]:
     )
 
 
-def known_of(limits: Limits) -> ReferenceCoding:
+def coding_of(limits: Limits) -> ReferenceCoding:
     """Return what the limits' reference fixed for reducing windows."""
     return ReferenceCoding(limits.columns, limits.pairs, limits.target, limits.error_cap)
 
@@ -76,9 +78,9 @@ def limit_at(limits: Array, sizes: tuple[int, ...], rows: Array) -> Array:
     return np.sqrt((1 - part) * limits[each, right - 1] ** 2 + part * limits[each, right] ** 2)
 
 
-def _in_order(limits: Limits, window: Coded) -> tuple[Array, Array]:
+def _in_order(limits: Limits, window: CodedWindow) -> tuple[Array, Array]:
     """Return means and rows in the order of the limits' statistics."""
-    numbers = reduced(window, known_of(limits))
+    numbers = window_numbers(window, coding_of(limits))
     places = {name: place for place, name in enumerate(numbers.names)}
     order = [places[(statistic.family, statistic.column, statistic.name)] for statistic in limits.statistics]
     return numbers.mean[order], numbers.rows[order].astype(float)
@@ -90,13 +92,13 @@ def _stretch(raw: Array, away: Array) -> Array:
     return np.where(same, np.abs(raw) / np.where(same, np.abs(away), 1), 1.0)
 
 
-def _explained(signal: Signal, window: "pd.DataFrame", limits: Limits) -> Signal:
+def _signal_with_medians(signal: Signal, window: "pd.DataFrame", limits: Limits) -> Signal:
     """Return a signal of a number's distribution with the medians that a person can check."""
     if signal.family not in ("features", "prediction", "target"):
         return signal
-    column = unit(signal.column, limits.columns)
+    column = column_named(signal.column, limits.columns)
     if column.kind != "numeric" or not column.knots:
         return signal
-    values = numeric(window[signal.column])
+    values = numeric_values(window[signal.column])
     now, before = float(np.nanmedian(values)), column.knots[len(column.knots) // 2]
     return signal.model_copy(update={"note": f"median {now:.4g}, {before:.4g} in the reference"})

@@ -38,7 +38,11 @@ def onset_rate(persistence: int, memory: int, overlap: int) -> OnsetRate:
     `overlap` is how many checks fall within one window's length; 1: windows do not overlap.
     """
     grid = np.arange(0, HIGHEST + STEP, STEP)
-    log_rate = _counted(grid, persistence, memory) if overlap == 1 else _simulated(grid, persistence, memory, overlap)
+    log_rate = (
+        _independent_log_rate(grid, persistence, memory)
+        if overlap == 1
+        else _overlapping_log_rate(grid, persistence, memory, overlap)
+    )
     return OnsetRate(np.minimum.accumulate(log_rate))
 
 
@@ -49,7 +53,7 @@ def rings(beyond: Array, persistence: int, memory: int) -> Array:
     return beyond & (within >= persistence)
 
 
-def _counted(grid: Array, persistence: int, memory: int) -> Array:
+def _independent_log_rate(grid: Array, persistence: int, memory: int) -> Array:
     """Return the log rate for independent checks: the sum over all patterns in which the rule begins to hold."""
     log_in, log_out = log_ndtr(-grid), log_ndtr(grid)
     patterns = [np.array(pattern) for pattern in product([False, True], repeat=memory + 1)]
@@ -66,7 +70,7 @@ def _rang_before(pattern: Array, persistence: int) -> bool:
     return bool(pattern[-2] and pattern[:-1].sum() >= persistence)
 
 
-def _simulated(grid: Array, persistence: int, memory: int, overlap: int) -> Array:
+def _overlapping_log_rate(grid: Array, persistence: int, memory: int, overlap: int) -> Array:
     """Return the log rate for overlapping checks; beyond what was simulated, by a parabola, as for a normal tail."""
     steps = np.random.default_rng(0).standard_normal(CHECKS + overlap)
     sums = np.concatenate([[0.0], np.cumsum(steps)])

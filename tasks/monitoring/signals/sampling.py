@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def sampled(rows: "pd.DataFrame", most: int) -> "pd.DataFrame":
+def sampled_rows(rows: "pd.DataFrame", most: int) -> "pd.DataFrame":
     """Return at most `most` of the rows, drawn with a fixed seed, in their order."""
     return rows if len(rows) <= most else rows[sampled_places(np.ones(len(rows), dtype=bool), most)]
 

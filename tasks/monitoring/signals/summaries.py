@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.monitoring.signals.coding import codes_of, learned_column, legendre, numeric, row_scores
+from tasks.monitoring.signals.coding import codes_of, learned_column, legendre, numeric_values, row_scores
 from tasks.monitoring.signals.models import Family, Kind, ReferenceColumn, TargetKind
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class ReferenceCoding:
 
 
 @dataclass(frozen=True)
-class Coded:
+class CodedWindow:
     """A window as whole numbers: what each row's value is to the reference, -1 where it is missing.
 
     A number's code is its rank among the knots, as twice their number below plus those equal; a category's its place
@@ -62,22 +62,22 @@ class Coded:
     """Target less prediction, NaN where either is missing; None where the two cannot be compared."""
     rows: int
 
-    def only(self, chosen: Array) -> "Coded":
+    def only(self, chosen: Array) -> "CodedWindow":
         """Return some of the rows."""
         error = None if self.error is None else self.error[chosen]
-        return Coded({name: codes[chosen] for name, codes in self.codes.items()}, error, int(chosen.sum()))
+        return CodedWindow({name: codes[chosen] for name, codes in self.codes.items()}, error, int(chosen.sum()))
 
 
-def learned(rows: "pd.DataFrame", kinds: Mapping[str, Kind], most_pairs: int) -> ReferenceCoding:
+def learned_coding(rows: "pd.DataFrame", kinds: Mapping[str, Kind], most_pairs: int) -> ReferenceCoding:
     """Return what the reference fixes; `rows` has the columns of `kinds` and, perhaps, prediction and target."""
     columns = tuple(learned_column(rows[name], kind) for name, kind in kinds.items())
     target, cap = _errors(rows, kinds)
     features = [column for column in columns if column.name not in (PREDICTION, TARGET)]
-    pairs = _pairs(coded(rows, ReferenceCoding(columns, (), target, cap)), features, most_pairs)
+    pairs = _pairs(coded_window(rows, ReferenceCoding(columns, (), target, cap)), features, most_pairs)
     return ReferenceCoding(columns, pairs, target, cap)
 
 
-def coded(rows: "pd.DataFrame", coding: ReferenceCoding) -> Coded:
+def coded_window(rows: "pd.DataFrame", coding: ReferenceCoding) -> CodedWindow:
     """Return the window's codes; a column that it lacks is missing throughout."""
     codes = {
         column.name: codes_of(rows[column.name], column) if column.name in rows else np.full(len(rows), -1)
@@ -85,12 +85,12 @@ def coded(rows: "pd.DataFrame", coding: ReferenceCoding) -> Coded:
     }
     error = None
     if coding.target != "other" and {PREDICTION, TARGET} <= set(rows.columns):
-        error = numeric(rows[TARGET]) - numeric(rows[PREDICTION])
+        error = numeric_values(rows[TARGET]) - numeric_values(rows[PREDICTION])
         error = error if coding.error_cap is None else np.clip(error, -coding.error_cap, coding.error_cap)
-    return Coded(codes, error, len(rows))
+    return CodedWindow(codes, error, len(rows))
 
 
-def reduced(window: Coded, coding: ReferenceCoding, moments: int = 1) -> Numbers:
+def window_numbers(window: CodedWindow, coding: ReferenceCoding, moments: int = 1) -> Numbers:
     """Return the window's statistics, always the same in the same order; NaN where there is no row to tell by.
 
     `moments` 3 adds the mean squares and cubes, which only a reference needs.
@@ -151,7 +151,7 @@ def _of_pairs(scores: Mapping[str, Array], pairs: Sequence[tuple[str, str]], mom
     """Return the covariances of the pairs' scores within the window; a missing value counts as average."""
     used = sorted({name for pair in pairs for name in pair})
     places = {name: place for place, name in enumerate(used)}
-    some = np.stack([_centered(scores[name]) for name in used], axis=1) if used else np.zeros((0, 0))
+    some = np.stack([_centered_scores(scores[name]) for name in used], axis=1) if used else np.zeros((0, 0))
     left, right = ([places[pair[side]] for pair in pairs] for side in (0, 1))
     powers = [
         ((some**power).T @ some**power / max(len(some), 1))[left, right] if power <= moments else np.zeros(len(pairs))
@@ -162,7 +162,7 @@ def _of_pairs(scores: Mapping[str, Array], pairs: Sequence[tuple[str, str]], mom
     )
 
 
-def _of_errors(window: Coded, scores: Mapping[str, Array], coding: ReferenceCoding, moments: int) -> Numbers:
+def _of_errors(window: CodedWindow, scores: Mapping[str, Array], coding: ReferenceCoding, moments: int) -> Numbers:
     """Return how wrong the predictions are, and how that goes along with each column: a rule that changed shows here.
 
     Only rows with prediction and target count. For classes the loss is Brier's (Monthly Weather Review 78, 1950).
@@ -173,18 +173,20 @@ def _of_errors(window: Coded, scores: Mapping[str, Array], coding: ReferenceCodi
     along = [column.name for column in coding.columns if column.scored and column.name != TARGET]
     names: list[tuple[Family, str, str]] = [("performance", PREDICTION, "loss"), ("performance", PREDICTION, "bias")]
     names += [("performance" if name == PREDICTION else "concept", name, "error along it") for name in along]
-    many = np.stack([loss, error, *(_centered(error) * _centered(scores[name][present]) for name in along)], axis=1)
+    many = np.stack(
+        [loss, error, *(_centered_scores(error) * _centered_scores(scores[name][present]) for name in along)], axis=1
+    )
     size = max(len(many), 1)
     powers = [(many**power).sum(axis=0) / size if power <= moments else np.zeros(len(names)) for power in (1, 2, 3)]
     return _numbers(names, len(many), (powers[0], powers[1], powers[2]))
 
 
-def _centered(scores: Array) -> Array:
+def _centered_scores(scores: Array) -> Array:
     """Return the scores less their mean in this window: that a column moved is told elsewhere."""
     return scores - (scores.mean() if len(scores) else 0.0)
 
 
-def _pairs(rows: Coded, columns: Sequence[ReferenceColumn], most: int) -> tuple[tuple[str, str], ...]:
+def _pairs(rows: CodedWindow, columns: Sequence[ReferenceColumn], most: int) -> tuple[tuple[str, str], ...]:
     """Return the pairs of columns to watch: all, or those most correlated in the reference."""
     scores = {column.name: row_scores(rows.codes[column.name], column) for column in columns if column.scored}
     varied = list(scores)
@@ -201,11 +203,11 @@ def _errors(rows: "pd.DataFrame", kinds: Mapping[str, Kind]) -> tuple[TargetKind
     """Return what kind of number the target is, and where a regression's errors are capped."""
     if not {PREDICTION, TARGET} <= set(kinds) or rows[TARGET].dtype.kind not in "fiub":
         return "other", None
-    target = numeric(rows[TARGET])
+    target = numeric_values(rows[TARGET])
     present = target[~np.isnan(target)]
     if kinds[TARGET] == "categorical":
         return ("binary" if np.isin(present, (0, 1)).all() else "other"), None
-    errors = np.abs(target - numeric(rows[PREDICTION]))
+    errors = np.abs(target - numeric_values(rows[PREDICTION]))
     errors = errors[~np.isnan(errors)]
     return ("number", float(np.quantile(errors, 0.99))) if len(errors) else ("other", None)
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-class Chosen(NamedTuple):
+class AdvisedPolicy(NamedTuple):
     """The policy that is advised, and those that cannot be told apart from it by what they gain."""
 
     verdict: PolicyVerdict
@@ -36,7 +36,7 @@ class Staleness(NamedTuple):
     high: float
 
 
-def chosen(results: Sequence[PolicyVerdict], bench: Bench, price: float | None = None) -> Chosen:
+def advised_policy(results: Sequence[PolicyVerdict], bench: Bench, price: float | None = None) -> AdvisedPolicy:
     """Return the policy to take: the cheapest at a price; without one, the rarest of those as good as the best."""
     if price is None:
         top = min(results, key=lambda result: result.regret_to_never)
@@ -46,12 +46,12 @@ def chosen(results: Sequence[PolicyVerdict], bench: Bench, price: float | None =
         pick = min(good, key=lambda result: (result.asked, result.regret_to_never))
     else:
         pick = min(results, key=lambda result: (bench.cost(result.outcome, price), result.asked))
-    return Chosen(
+    return AdvisedPolicy(
         pick, tuple(result.policy for result in results if result is not pick and _alike(result, pick, bench))
     )
 
 
-def sentence(pick: Chosen, results: Sequence[PolicyVerdict], bench: Bench, metric: str) -> str:
+def advice_sentence(pick: AdvisedPolicy, results: Sequence[PolicyVerdict], bench: Bench, metric: str) -> str:
     """Say which policy to take, how sure that is, and what the system's own and the most eager would buy."""
     result = pick.verdict
     over = f"over {bench.windows} windows of {_days(bench)}"
@@ -87,13 +87,13 @@ def _more(other: PolicyVerdict, base: PolicyVerdict, bench: Bench) -> str:
     return f"{gain_text}: {'it does harm' if high < 0 else 'nothing that can be told from noise'}."
 
 
-def flips(results: Sequence[PolicyVerdict], bench: Bench) -> list[Cheapest]:
+def cheapest_policies(results: Sequence[PolicyVerdict], bench: Bench) -> list[Cheapest]:
     """Return which of the policies is cheapest from which price of a retrain on."""
     lines = {result.policy: (bench.cost(result.outcome, 0.0), result.asked) for result in results}
     return schedules.cheapest_by_price(lines, bench.prices[-1])
 
 
-def check(results: Sequence[PolicyVerdict], bench: Bench, price: float) -> ChoiceCheck:
+def choice_check(results: Sequence[PolicyVerdict], bench: Bench, price: float) -> ChoiceCheck:
     """Choose by cost on the first half of the served windows, and tell what that was worth on the second."""
     middle = bench.first + 1 + (len(bench.scores) - bench.first - 1) // 2
     early = min(results, key=lambda result: (_cost_within(result, bench, price, bench.first + 1, middle), result.asked))

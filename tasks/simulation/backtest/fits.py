@@ -54,8 +54,8 @@ def model_row(plan: Plan, role: Role, at: int) -> float:
     stored = stored_row(plan, role, at)
     if stored is not None:
         return stored.seconds
-    row = _measured(plan, role, at)
-    _keep(_path(plan, role, at), row)
+    row = _trained_row(plan, role, at)
+    _store_row(_path(plan, role, at), row)
     return row.seconds
 
 
@@ -67,7 +67,7 @@ def matrix(plan: Plan, role: Role) -> Matrix:
     """
     import numpy as np
 
-    rows = {at: _expected(plan, role, at) for at in plan.trained_at}
+    rows = {at: _expected_row(plan, role, at) for at in plan.trained_at}
     problem, count = use_case(plan.usecase), len(plan.windows)
     history, landed = _history(plan, str(Settings().tables))
     blank = next(iter(rows.values()))
@@ -91,7 +91,7 @@ def estimator(problem: UseCase, plan: Plan, role: Role) -> Any:
     return problem.candidates[plan.candidate] if role == "champion" else scout(problem)
 
 
-def _measured(plan: Plan, role: Role, at: int) -> Row:
+def _trained_row(plan: Plan, role: Role, at: int) -> Row:
     problem, until = use_case(plan.usecase), plan.windows[at].end
     past = rows_at(problem, until, folds.training_window(problem, until), version=plan.dataset_version)
     labelled_rows = folds.labelled(past, problem, until)
@@ -101,7 +101,7 @@ def _measured(plan: Plan, role: Role, at: int) -> Row:
     if len(labelled_rows) < FEWEST_ROWS or (
         problem.kind != "regression" and labelled_rows[problem.target].nunique() < 2
     ):
-        return _untrained(plan, int((history[problem.event_time] >= until).sum()), len(labelled_rows))
+        return _untrained_row(plan, int((history[problem.event_time] >= until).sum()), len(labelled_rows))
     began = time.perf_counter()
     model = estimators.fitted(estimators.pipeline(problem, estimator(problem, plan, role)), labelled_rows, problem)
     seconds = time.perf_counter() - began
@@ -112,7 +112,7 @@ def _measured(plan: Plan, role: Role, at: int) -> Row:
     )
 
 
-def _untrained(plan: Plan, later_rows: int, rows: int) -> Row:
+def _untrained_row(plan: Plan, later_rows: int, rows: int) -> Row:
     import numpy as np
 
     count = len(plan.windows)
@@ -136,7 +136,7 @@ def _history(plan: Plan, _state: str) -> "tuple[pd.DataFrame, np.ndarray]":
     return have, landings(have, problem, plan)
 
 
-def _expected(plan: Plan, role: Role, at: int) -> Row:
+def _expected_row(plan: Plan, role: Role, at: int) -> Row:
     row = stored_row(plan, role, at)
     if row is None:
         raise FileNotFoundError(
@@ -150,7 +150,7 @@ def _path(plan: Plan, role: Role, at: int) -> Path:
     return folder(plan) / f"{role}-{at:04d}.npz"
 
 
-def _keep(path: Path, row: Row) -> None:
+def _store_row(path: Path, row: Row) -> None:
     """Write a row; the file appears whole or not at all."""
     import numpy as np
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.simulation.backtest import schedules
 from tasks.simulation.backtest.schedules import Best
-from tasks.simulation.backtest.simulation import BacktestGate, BacktestHistory, Outcome, played
+from tasks.simulation.backtest.simulation import BacktestGate, BacktestHistory, Outcome, policy_outcome
 from tasks.triggers.moment import Policy
 
 if TYPE_CHECKING:
@@ -109,9 +109,9 @@ class Bench:
         return schedules.total_cost(score, len(outcome.asked), self.windows, price, greater_is_better=self.greater)
 
 
-def judged(name: str, policy: Policy, bench: Bench, price: float | None = None) -> PolicyVerdict:
+def policy_verdict(name: str, policy: Policy, bench: Bench, price: float | None = None) -> PolicyVerdict:
     """Return what a policy did with a history at a price, and over all prices."""
-    outcome = played(name, policy, bench.history, bench.gate, price)
+    outcome = policy_outcome(name, policy, bench.history, bench.gate, price)
     score = schedules.schedule_score(bench.scores, bench.first, outcome.live)
     asked, never = len(outcome.asked), bench.best[0].score
     best = bench.best_with(asked).score
@@ -133,9 +133,9 @@ def judged(name: str, policy: Policy, bench: Bench, price: float | None = None) 
     )
 
 
-def verdicts(policies: Mapping[str, Policy], bench: Bench, price: float | None = None) -> list[PolicyVerdict]:
+def policy_verdicts(policies: Mapping[str, Policy], bench: Bench, price: float | None = None) -> list[PolicyVerdict]:
     """Return what each policy did, in the order given."""
-    return [judged(name, policy, bench, price) for name, policy in policies.items()]
+    return [policy_verdict(name, policy, bench, price) for name, policy in policies.items()]
 
 
 def gain_interval(bench: Bench, outcome: Outcome, other: Outcome | None = None) -> tuple[float, float]:
@@ -172,7 +172,9 @@ def _percentile(bench: Bench, score: float, retrains: int) -> float:
 def _area(name: str, policy: Policy, bench: Bench, outcome: Outcome) -> float:
     """Return the cost area; a policy that uses the price is played again at each."""
     aware = getattr(policy, "uses_price", False)
-    outcomes = [played(name, policy, bench.history, bench.gate, price) if aware else outcome for price in bench.prices]
+    outcomes = [
+        policy_outcome(name, policy, bench.history, bench.gate, price) if aware else outcome for price in bench.prices
+    ]
     costs = [bench.cost(played_outcome, price) for played_outcome, price in zip(outcomes, bench.prices, strict=True)]
     gained = bench.gained(bench.best_with(len(bench.moments)).score, bench.best[0].score) * bench.windows
     area = schedules.cost_area(costs, bench.cost(Outcome(policy=NEVER, asked=()), 0.0))

@@ -30,7 +30,7 @@ _MOST_LINES = 4
 
 def page(problem: UseCase, results: Sequence[PolicyVerdict], bench: Bench, price: float | None = None) -> str:
     """Return the page: advice, the metric over time, the frontier, the table, the price, staleness and the check."""
-    pick = advice.chosen(results, bench, price)
+    pick = advice.advised_policy(results, bench, price)
     figures = {
         "The metric over time": over_time(problem, results, bench, pick.verdict),
         "What retrains buy": frontier(problem, results, bench, pick.verdict),
@@ -42,7 +42,7 @@ def page(problem: UseCase, results: Sequence[PolicyVerdict], bench: Bench, price
     return (
         f'<!doctype html><html lang="en"><head>{head}</head><body>'
         f"<h1>{title}</h1><p>{html.escape(problem.question)}</p>"
-        f'<p class="advice">{html.escape(advice.sentence(pick, results, bench, problem.metric))}</p>'
+        f'<p class="advice">{html.escape(advice.advice_sentence(pick, results, bench, problem.metric))}</p>'
         f"<p>{html.escape(check_sentence(results, bench, price))}</p>"
         f"{drawn}<h2>What a retrain may cost</h2>{_prices(results, bench, problem)}"
         f"<h2>All policies</h2>{_table(results, pick.verdict, problem)}{_NOTE}</body></html>"
@@ -55,7 +55,7 @@ def over_time(problem: UseCase, results: Sequence[PolicyVerdict], bench: Bench, 
 
     figure, axes = _axes((10, 4.2))
     ends = np.array([window.end.replace(tzinfo=None) for window in bench.history.plan.windows[bench.first + 1 :]])
-    for result in _shown(results, chosen):
+    for result in _drawn_results(results, chosen):
         middle, low, high = advice.served_band(result, bench)
         (line,) = axes.plot(ends, middle, label=f"{result.policy} ({result.asked})", lw=2 if result is chosen else 1.1)
         if result is chosen:
@@ -73,7 +73,7 @@ def frontier(problem: UseCase, results: Sequence[PolicyVerdict], bench: Bench, c
     best = [bench.best_with(retrains).score for retrains in range(len(bench.best))]
     axes.step(range(len(best)), best, where="post", color="#888", label="best possible, known afterwards")
     spread = max(result.score for result in results) - min(result.score for result in results)
-    for group in _together(results, spread / 40):
+    for group in _overlapping_groups(results, spread / 40):
         asked, score = group[0].asked, sum(result.score for result in group) / len(group)
         own = chosen in group
         axes.plot(asked, score, "o", ms=9 if own else 5, color="#33658a" if own else "#d1783c")
@@ -87,7 +87,7 @@ def frontier(problem: UseCase, results: Sequence[PolicyVerdict], bench: Bench, c
     return figure
 
 
-def _together(results: Sequence[PolicyVerdict], near: float) -> list[list[PolicyVerdict]]:
+def _overlapping_groups(results: Sequence[PolicyVerdict], near: float) -> list[list[PolicyVerdict]]:
     """Return the policies in groups that would lie on each other: as many requests, and a score as good as the same."""
     groups: list[list[PolicyVerdict]] = []
     for result in sorted(results, key=lambda result: (result.asked, result.score)):
@@ -114,7 +114,7 @@ def staleness_figure(problem: UseCase, bench: Bench) -> "Figure":
 
 def check_sentence(results: Sequence[PolicyVerdict], bench: Bench, price: float | None) -> str:
     """Say what a choice made on the first half of the history was worth on the second."""
-    held = advice.check(results, bench, price or 0.0)
+    held = advice.choice_check(results, bench, price or 0.0)
     text = (
         f"Does a choice hold? Whoever had chosen on the first half of this history would have taken {held.policy}; on "
         f"the second half it scores {held.score_later:.4g}"
@@ -146,7 +146,7 @@ def table_rows(results: Sequence[PolicyVerdict]) -> list[dict[str, str | int | f
 
 def _prices(results: Sequence[PolicyVerdict], bench: Bench, problem: UseCase) -> str:
     """Return which policy is cheapest in which range of prices, as a table, and what a price is."""
-    ranges = advice.flips(results, bench)
+    ranges = advice.cheapest_policies(results, bench)
     ends = [f"{cheapest.price:.3g}" for cheapest in ranges[1:]]
     rows = "".join(
         f"<tr><td>{f'{start.price:.3g} to {end}' if end else f'above {start.price:.3g}'}</td>"
@@ -161,7 +161,7 @@ def _prices(results: Sequence[PolicyVerdict], bench: Bench, problem: UseCase) ->
     return f'<table>{head}<tbody>{rows}</tbody></table><p class="note">{html.escape(explanation)}</p>'
 
 
-def _shown(results: Sequence[PolicyVerdict], chosen: PolicyVerdict) -> list[PolicyVerdict]:
+def _drawn_results(results: Sequence[PolicyVerdict], chosen: PolicyVerdict) -> list[PolicyVerdict]:
     """Return the policies worth a line: the chosen, never, the system's own, the most eager, the best."""
     by_name = {result.policy: result for result in results}
     eager = max(results, key=lambda result: result.asked)

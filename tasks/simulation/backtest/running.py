@@ -16,7 +16,7 @@ from tasks.simulation.backtest import advice, page
 from tasks.simulation.backtest.alarming import alarm_of
 from tasks.simulation.backtest.drifting import drifted_share
 from tasks.simulation.backtest.fits import matrix, model_row
-from tasks.simulation.backtest.judging import NEVER, OWN, Bench, PolicyVerdict, verdicts
+from tasks.simulation.backtest.judging import NEVER, OWN, Bench, PolicyVerdict, policy_verdicts
 from tasks.simulation.backtest.matrix import Plan, Role
 from tasks.simulation.backtest.planning import BacktestSpan, plan_for
 from tasks.simulation.backtest.simulation import BacktestGate, BacktestHistory
@@ -91,7 +91,7 @@ def runner_for(workers: str) -> "TaskRunner[Any]":
 
 
 @task(cache_policy=NO_CACHE)
-def planned(usecase: str, as_of: datetime, span: BacktestSpan, candidate: str) -> Plan:
+def backtest_plan(usecase: str, as_of: datetime, span: BacktestSpan, candidate: str) -> Plan:
     """Return the plan of a backtest on what is stored now; the newest version of the observations is fixed in it.
 
     Raises:
@@ -111,12 +111,12 @@ def train_row(plan: Plan, role: Role, at: int) -> float:
 
 
 @task(cache_policy=NO_CACHE)
-def tell_backtest(plan: Plan, gate: BacktestGate, policies: BacktestPolicies, price: float | None) -> str:
+def show_backtest(plan: Plan, gate: BacktestGate, policies: BacktestPolicies, price: float | None) -> str:
     """Play every policy on the trained matrix, show the page in Prefect and MLflow, and return the advice."""
     problem = use_case(plan.usecase)
     bench = bench_of(plan, gate)
-    results = verdicts(policies.by_name(), bench, price)
-    text = advice.sentence(advice.chosen(results, bench, price), results, bench, problem.metric)
+    results = policy_verdicts(policies.by_name(), bench, price)
+    text = advice.advice_sentence(advice.advised_policy(results, bench, price), results, bench, problem.metric)
     whole = page.page(problem, results, bench, price)
     path = Settings().reports / plan.usecase / "backtest.html"
     path.parent.mkdir(parents=True, exist_ok=True)

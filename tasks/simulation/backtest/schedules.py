@@ -61,7 +61,7 @@ def best_schedules(scores: "np.ndarray", first: int, most: int, *, greater_is_be
 
     count = len(scores)
     sign = 1.0 if greater_is_better else -1.0
-    sums = np.cumsum(_counted(sign * scores), axis=1)
+    sums = np.cumsum(_counted_gains(sign * scores), axis=1)
     last = count - 1
     served = np.full(count, -np.inf)
     served[first] = 0.0
@@ -147,7 +147,7 @@ def cheapest_by_price(lines: Mapping[str, tuple[float, int]], highest: float) ->
         ranges.append(Cheapest(price, chosen))
 
 
-def _counted(gains: "np.ndarray") -> "np.ndarray":
+def _counted_gains(gains: "np.ndarray") -> "np.ndarray":
     """Return what each window adds: nothing where no model has a metric, minus infinity for a missing model."""
     import numpy as np
 

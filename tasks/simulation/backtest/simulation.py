@@ -69,7 +69,7 @@ class BacktestHistory:
     alarm: AlarmReason = lambda _model, _window: None
 
 
-def played(
+def policy_outcome(
     name: str, policy: Policy, history: BacktestHistory, gate: BacktestGate, price: float | None = None
 ) -> Outcome:
     """Return what becomes of a history under a policy; each decision sees only what was known at its moment."""

@@ -17,7 +17,7 @@ from tasks.data import ledger
 from tasks.gates import GatePolicy
 from tasks.registry import champion, models, tracking
 from tasks.simulation.drill import NOTHING, Attempt
-from tasks.simulation.drill.sabotages import Sabotage, exploded
+from tasks.simulation.drill.sabotages import Sabotage, has_exploded
 from tasks.simulation.drill.stage import Stage, environment, put
 
 Retrain = Callable[[datetime, GatePolicy], str]
@@ -43,7 +43,7 @@ def honest_champion(stage: Stage, run: Retrain, gates: GatePolicy) -> str:
     return answer
 
 
-def attempted(stage: Stage, sabotage: Sabotage, number: int, run: Retrain, gates: GatePolicy) -> Attempt:
+def sabotaged_attempt(stage: Stage, sabotage: Sabotage, number: int, run: Retrain, gates: GatePolicy) -> Attempt:
     """Run one sabotaged retrain, see what came of it, and put everything back."""
     as_of = stage.second + timedelta(seconds=number)
     began, before = time.monotonic(), _version(stage)
@@ -51,7 +51,7 @@ def attempted(stage: Stage, sabotage: Sabotage, number: int, run: Retrain, gates
         answer = _answer(lambda: run(as_of, sabotage.gates(gates)))
     seconds, after, refused_by = time.monotonic() - began, _version(stage), refusing_gates(stage, as_of)
     _put_back(stage, before)
-    unharmed = after == before and not exploded(stage)
+    unharmed = after == before and not has_exploded(stage)
     caught = after != before if sabotage.expected == NOTHING else unharmed and sabotage.expected in refused_by
     return Attempt(
         tried=sabotage.tried,

@@ -28,7 +28,7 @@ def luck(gates: GatePolicy, policy: DrillPolicy) -> PromotionShare:
 
     Both are fitted on the same rows; neither is better but by chance.
     """
-    promoted = sum(_is_promoted(_lucky(seed), gates, policy.margin) for seed in range(policy.lucky_tries))
+    promoted = sum(_is_promoted(_lucky_evidence(seed), gates, policy.margin) for seed in range(policy.lucky_tries))
     return PromotionShare(
         tried="only lucky: the same recipe, another seed", promoted=promoted, tries=policy.lucky_tries
     )
@@ -36,12 +36,16 @@ def luck(gates: GatePolicy, policy: DrillPolicy) -> PromotionShare:
 
 def improvements(gates: GatePolicy, policy: DrillPolicy) -> tuple[PromotionShare, ...]:
     """Try challengers that are better than the champion by a stated gain in AUC, each on a history of its own."""
-    return tuple(_improved(gain, gates, policy) for gain in (policy.small_gain, policy.medium_gain, policy.large_gain))
+    return tuple(
+        _improvement_share(gain, gates, policy) for gain in (policy.small_gain, policy.medium_gain, policy.large_gain)
+    )
 
 
-def _improved(gain: float, gates: GatePolicy, policy: DrillPolicy) -> PromotionShare:
+def _improvement_share(gain: float, gates: GatePolicy, policy: DrillPolicy) -> PromotionShare:
     blur = blur_that_costs(gain)
-    promoted = sum(_is_promoted(_better(blur, seed), gates, policy.margin) for seed in range(policy.improvement_tries))
+    promoted = sum(
+        _is_promoted(_better_evidence(blur, seed), gates, policy.margin) for seed in range(policy.improvement_tries)
+    )
     return PromotionShare(tried=f"better by {gain:g} AUC", promoted=promoted, tries=policy.improvement_tries)
 
 
@@ -49,7 +53,7 @@ def _is_promoted(evidence: Evidence, gates: GatePolicy, margin: float) -> bool:
     return beats_champion(evidence, gates.model_copy(update={"min_gain_over_champion": margin})).reason is None
 
 
-def _lucky(seed: int) -> Evidence:
+def _lucky_evidence(seed: int) -> Evidence:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     problem, rows, ahead = _history(seed)
@@ -61,14 +65,14 @@ def _lucky(seed: int) -> Evidence:
         )
         model = estimators.fitted(estimators.pipeline(problem, boosting), past, problem)
         predicted[who] = estimators.predictions(model, ahead, problem)
-    return _beside(problem, rows, ahead, predicted)
+    return _evidence_beside_champion(problem, rows, ahead, predicted)
 
 
-def _better(blur: float, seed: int) -> Evidence:
+def _better_evidence(blur: float, seed: int) -> Evidence:
     problem, rows, ahead = _history(seed)
     predicted = {next(iter(problem.candidates)): ahead["chance"].to_numpy()}
-    predicted[evaluation.CHAMPION] = blurred(ahead["chance"].to_numpy(), blur, seed)
-    return _beside(problem, rows, ahead, predicted)
+    predicted[evaluation.CHAMPION] = blurred_chances(ahead["chance"].to_numpy(), blur, seed)
+    return _evidence_beside_champion(problem, rows, ahead, predicted)
 
 
 def _history(seed: int) -> "tuple[UseCase, pd.DataFrame, pd.DataFrame]":
@@ -82,7 +86,7 @@ def _history(seed: int) -> "tuple[UseCase, pd.DataFrame, pd.DataFrame]":
     return problem, rows, ahead
 
 
-def _beside(
+def _evidence_beside_champion(
     problem: UseCase, rows: "pd.DataFrame", ahead: "pd.DataFrame", predicted: "dict[str, np.ndarray]"
 ) -> Evidence:
     """Return the evidence of predictions by contender beside a champion that has seen none of the rows."""
@@ -103,7 +107,7 @@ def _moment(times: "pd.Series") -> datetime:
     return times.min().to_pydatetime()
 
 
-def blurred(chances: "np.ndarray", blur: float, seed: int) -> "np.ndarray":
+def blurred_chances(chances: "np.ndarray", blur: float, seed: int) -> "np.ndarray":
     """Return chances whose log odds are blurred by noise of that standard deviation."""
     import numpy as np
 
@@ -123,6 +127,6 @@ def blur_that_costs(gain: float) -> float:
     low, high = 0.0, 20.0
     for _ in range(20):
         middle = (low + high) / 2
-        lost = best - roc_auc_score(rows["came"], blurred(rows["chance"].to_numpy(), middle, 0))
+        lost = best - roc_auc_score(rows["came"], blurred_chances(rows["chance"].to_numpy(), middle, 0))
         low, high = (low, middle) if lost > gain else (middle, high)
     return (low + high) / 2

@@ -24,7 +24,7 @@ def report_file(usecase: str) -> Path:
 
 
 @task(cache_policy=NO_CACHE)
-def tell_drill(report: Report, policy: DrillPolicy) -> str:
+def show_drill(report: Report, policy: DrillPolicy) -> str:
     """Show the drill's table and keep it; return its summary.
 
     Raises:

@@ -13,7 +13,7 @@ from tasks.gates import GatePolicy
 from tasks.promotion import challenger
 from tasks.registry import models
 from tasks.simulation.drill import NOTHING
-from tasks.simulation.drill.stage import Stage, declared, put
+from tasks.simulation.drill.stage import Stage, declaration_module, put
 from tasks.training import estimators, folds
 from tasks.usecases import UseCase
 
@@ -47,12 +47,14 @@ def sabotages() -> list[Sabotage]:
     return [
         Sabotage("nothing: an honest challenger", NOTHING, lambda stage: nullcontext()),
         Sabotage("no thresholds are configured", "configured", lambda stage: nullcontext(), lambda _: GatePolicy()),
-        Sabotage("labels are shuffled", "beats_baseline", lambda stage: _rows(stage, shuffled)),
-        Sabotage("a column leaks the answer", "no_feature_too_good", lambda stage: _rows(stage, leaking)),
-        Sabotage("a column is filled in with the label", "known_at_the_event", lambda stage: _rows(stage, filled_in)),
-        Sabotage("evaluated rows are copied into training", "no_copies", lambda stage: _rows(stage, copied)),
-        Sabotage("evaluated rows are trained on", "no_row_learned", peeking),
-        Sabotage("trained on stale data", "beats_champion", stale),
+        Sabotage("labels are shuffled", "beats_baseline", lambda stage: _rows(stage, shuffled_labels)),
+        Sabotage("a column leaks the answer", "no_feature_too_good", lambda stage: _rows(stage, leaking_column)),
+        Sabotage(
+            "a column is filled in with the label", "known_at_the_event", lambda stage: _rows(stage, filled_in_column)
+        ),
+        Sabotage("evaluated rows are copied into training", "no_copies", lambda stage: _rows(stage, copied_rows)),
+        Sabotage("evaluated rows are trained on", "no_row_learned", peeking_fits),
+        Sabotage("trained on stale data", "beats_champion", stale_fits),
         Sabotage(
             "worse on one slice only", "no_slice_worse", worse_on_a_slice, fits=lambda problem: bool(problem.slices)
         ),
@@ -68,7 +70,10 @@ def sabotages() -> list[Sabotage]:
             lambda stage: _predictions_changed(stage, lambda predicted: 10 * predicted),
         ),
         Sabotage(
-            "10 points too high", "calibrated", lambda stage: _predictions_changed(stage, raised), fits=has_classes
+            "10 points too high",
+            "calibrated",
+            lambda stage: _predictions_changed(stage, raised_chances),
+            fits=has_classes,
         ),
         Sabotage(
             "a standard deviation too high",
@@ -78,9 +83,11 @@ def sabotages() -> list[Sabotage]:
         ),
         Sabotage("two columns swapped at serving", "serves", swapped_at_serving, fits=has_numbers),
         Sabotage("a class that a clean process cannot import", "serves", only_here),
-        Sabotage("a pickle that runs code on load", "serves", pickled),
-        Sabotage("ten times slower", "serves_fast", lambda stage: _candidates(stage, slow)),
-        Sabotage("fitted by chance, without a seed", "reproducible", lambda stage: _candidates(stage, seedless)),
+        Sabotage("a pickle that runs code on load", "serves", pickled_model),
+        Sabotage("ten times slower", "serves_fast", lambda stage: _candidates(stage, slow_estimator)),
+        Sabotage(
+            "fitted by chance, without a seed", "reproducible", lambda stage: _candidates(stage, seedless_estimator)
+        ),
         Sabotage("the champion's file is missing", "beats_champion", lambda stage: _champions_file(stage, None)),
         Sabotage("the champion's file is corrupt", "beats_champion", lambda stage: _champions_file(stage, b"PK\3\4")),
     ]
@@ -97,7 +104,7 @@ def _rows(stage: Stage, change: "Callable[[pd.DataFrame, UseCase], pd.DataFrame]
     return put(challenger, "stored_rows", changed)
 
 
-def shuffled(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
+def shuffled_labels(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
     """Return the rows with the known labels in another order."""
     labelled = rows[problem.target].notna()
     labels = rows.loc[labelled, problem.target].sample(frac=1, random_state=0).to_numpy()
@@ -110,7 +117,7 @@ def _as_column(values: "np.ndarray", where: "pd.Series", rows: "pd.DataFrame") -
     return pd.Series(values, index=rows.index[where]).reindex(rows.index)
 
 
-def leaking(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
+def leaking_column(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
     """Return the rows with the answer in the first feature."""
     answers = rows[problem.target]
     if problem.classes:
@@ -119,14 +126,14 @@ def leaking(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
     return rows.assign(**{first: answers.astype(float) if problem.numeric else answers.astype("str")})
 
 
-def filled_in(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
+def filled_in_column(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
     """Return the rows with the first feature missing until the label is known; the newest labels are not."""
     late = rows[problem.event_time] > rows[problem.event_time].quantile(0.95)
     hidden = {problem.target: None, problem.label_time: None, problem.features[0]: None}
     return rows.assign(**{name: rows[name].mask(late) for name in hidden})
 
 
-def copied(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
+def copied_rows(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
     """Return the rows with those of the last window once more, under other keys, as old as the first ones."""
     import pandas as pd
 
@@ -137,7 +144,7 @@ def copied(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
     return pd.concat([rows, newest.assign(**early)], ignore_index=True)
 
 
-def peeking(stage: Stage) -> AbstractContextManager[Any]:
+def peeking_fits(stage: Stage) -> AbstractContextManager[Any]:
     """Let every fit see a window ahead."""
     honest = folds.labelled
 
@@ -147,7 +154,7 @@ def peeking(stage: Stage) -> AbstractContextManager[Any]:
     return put(folds, "labelled", peeked)
 
 
-def stale(stage: Stage) -> AbstractContextManager[Any]:
+def stale_fits(stage: Stage) -> AbstractContextManager[Any]:
     """Let every fit see only the oldest rows, as many as the champion's half."""
     honest, until = folds.labelled, stage.first - (stage.first - stage.problem.history_start) / 2
 
@@ -198,7 +205,7 @@ def _with_a_gap(predicted: "np.ndarray") -> "np.ndarray":
     return np.where(gone if predicted.ndim == 1 else gone[:, None], np.nan, predicted)
 
 
-def raised(predicted: "np.ndarray") -> "np.ndarray":
+def raised_chances(predicted: "np.ndarray") -> "np.ndarray":
     """Return chances 10 points higher; of several classes, those of the likeliest."""
     import numpy as np
 
@@ -227,15 +234,15 @@ def _candidates(stage: Stage, change: Callable[[Any, UseCase], Any]) -> Abstract
     """Declare other candidates."""
     problem = stage.problem
     others = {name: change(final, problem) for name, final in problem.candidates.items()}
-    return put(declared(problem), "USE_CASE", replace(problem, candidates=others))
+    return put(declaration_module(problem), "USE_CASE", replace(problem, candidates=others))
 
 
-def slow(final: Any, problem: UseCase) -> Any:
+def slow_estimator(final: Any, problem: UseCase) -> Any:
     """Return an estimator that asks many copies of a candidate, each fitted on the same rows."""
     return _bagging(problem)(final, n_estimators=COPIES, bootstrap=False, random_state=0)
 
 
-def seedless(final: Any, problem: UseCase) -> Any:
+def seedless_estimator(final: Any, problem: UseCase) -> Any:
     """Return an estimator that is fitted on rows drawn without a seed."""
     return _bagging(problem)(final, n_estimators=2, max_samples=0.7)
 
@@ -275,12 +282,12 @@ class PickleBomb:
         return Path.touch, (self.mark,)
 
 
-def exploded(stage: Stage) -> bool:
+def has_exploded(stage: Stage) -> bool:
     """Say whether a pickle ran its code in this namespace."""
     return (stage.folder / "exploded").exists()
 
 
-def pickled(stage: Stage) -> AbstractContextManager[Any]:
+def pickled_model(stage: Stage) -> AbstractContextManager[Any]:
     """Put a pickle in the place of the stored model."""
     import pickle
 

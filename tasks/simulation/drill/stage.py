@@ -48,7 +48,7 @@ class Nowhere:
 
 
 @contextmanager
-def staged(usecase: str) -> Iterator[Stage]:
+def drill_stage(usecase: str) -> Iterator[Stage]:
     """Set up a namespace with the rows of a use case, or made-up ones, and remove it in the end.
 
     The rows of a use case are those that were collected before. This process's environment points to the namespace
@@ -57,7 +57,7 @@ def staged(usecase: str) -> Iterator[Stage]:
     Raises:
         ValueError: nothing was collected for the use case.
     """
-    problem, rows = synthetic() if usecase == SYNTHETIC else _collected(usecase)
+    problem, rows = synthetic() if usecase == SYNTHETIC else _collected_rows(usecase)
     second = _end(rows[problem.event_time])
     with tempfile.TemporaryDirectory(prefix="drill-") as name, namespace(Path(name), problem):
         observations(problem).upsert(rows)
@@ -112,12 +112,12 @@ def put(place: Any, name: str, thing: Any) -> Iterator[Any]:
         setattr(place, name, before)
 
 
-def declared(problem: UseCase) -> Any:
+def declaration_module(problem: UseCase) -> Any:
     """Return the module that declares a staged use case, so that another declaration can be put in its place."""
     return sys.modules[f"usecases.{problem.name}"]
 
 
-def _collected(usecase: str) -> "tuple[UseCase, pd.DataFrame]":
+def _collected_rows(usecase: str) -> "tuple[UseCase, pd.DataFrame]":
     problem = use_case(usecase)
     rows = observations(problem).read()
     if rows.empty:

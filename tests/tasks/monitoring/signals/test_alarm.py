@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tasks.monitoring.signals.alarm import alarm, signals
-from tasks.monitoring.signals.calibration import calibrated
+from tasks.monitoring.signals.calibration import calibrated_limits
 from tasks.monitoring.signals.measuring import limit_at
 from tasks.monitoring.signals.models import AlarmPolicy, Signal
 
@@ -82,7 +82,9 @@ def a_world(rows, seed, price=0.0, turned=False):
 
 def limits():
     times = pd.Series(pd.date_range("2013-01-01", periods=12 * ROWS, freq=pd.Timedelta(days=7) / ROWS, tz="UTC"))
-    return calibrated(a_world(12 * ROWS, 0), times, KINDS, window=timedelta(days=7), checks_per_year=52, policy=POLICY)
+    return calibrated_limits(
+        a_world(12 * ROWS, 0), times, KINDS, window=timedelta(days=7), checks_per_year=52, policy=POLICY
+    )
 
 
 def beyond(window, only=None):

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from tasks.monitoring.signals.alarm import alarm, signals
-from tasks.monitoring.signals.calibration import blocks_of, calibrated
+from tasks.monitoring.signals.calibration import blocks_of, calibrated_limits
 from tasks.monitoring.signals.models import AlarmPolicy, Limits
-from tasks.monitoring.signals.sampling import sampled
+from tasks.monitoring.signals.sampling import sampled_rows
 
 WEEK = timedelta(days=7)
 POLICY = AlarmPolicy()
@@ -31,7 +31,9 @@ def weeks(count, rows=500):
 
 def limits_of(count, rows=500, policy=POLICY, frame=None, checks_per_year=52.0):
     reference = noise(count * rows) if frame is None else frame
-    return calibrated(reference, weeks(count, rows), KINDS, window=WEEK, checks_per_year=checks_per_year, policy=policy)
+    return calibrated_limits(
+        reference, weeks(count, rows), KINDS, window=WEEK, checks_per_year=checks_per_year, policy=policy
+    )
 
 
 def of(limits, column="a", name="location"):
@@ -92,14 +94,16 @@ def test_the_less_reference_the_wider_the_limits():
 
 def test_a_single_row_is_refused():
     with pytest.raises(ValueError, match="expected a reference of at least 2 rows to calibrate the alarm, found 1"):
-        calibrated(noise(1), weeks(1, 1), KINDS, window=WEEK, checks_per_year=52, policy=POLICY)
+        calibrated_limits(noise(1), weeks(1, 1), KINDS, window=WEEK, checks_per_year=52, policy=POLICY)
 
 
 def test_the_rows_may_come_in_any_order():
     frame, times = noise(8 * 500), weeks(8)
     order = np.random.default_rng(3).permutation(len(frame))
 
-    shuffled = calibrated(frame.iloc[order], times.iloc[order], KINDS, window=WEEK, checks_per_year=52.0, policy=POLICY)
+    shuffled = calibrated_limits(
+        frame.iloc[order], times.iloc[order], KINDS, window=WEEK, checks_per_year=52.0, policy=POLICY
+    )
 
     assert shuffled == limits_of(8, frame=frame)
 
@@ -148,9 +152,9 @@ def test_a_persistence_beyond_the_memory_is_refused():
 def test_a_sample_is_the_same_each_time_and_in_order():
     rows = noise(2_000)
 
-    assert sampled(rows, 100).equals(sampled(rows, 100))
-    assert sampled(rows, 100).index.is_monotonic_increasing
-    assert sampled(rows, 2_000) is rows
+    assert sampled_rows(rows, 100).equals(sampled_rows(rows, 100))
+    assert sampled_rows(rows, 100).index.is_monotonic_increasing
+    assert sampled_rows(rows, 2_000) is rows
 
 
 @pytest.mark.parametrize(("by", "seen"), [(0.0, False), (0.3, True)])

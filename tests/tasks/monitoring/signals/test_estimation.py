@@ -11,7 +11,7 @@ from tasks.monitoring.signals.estimation import (
     PerformanceEstimate,
     confidence,
     distrust_reason,
-    estimated,
+    performance_estimate,
 )
 
 POLICY = EstimationPolicy(min_rows=50, checked=3, min_checked=2)
@@ -34,14 +34,14 @@ def test_without_labels_there_is_no_confidence():
 
 
 def test_the_log_loss_to_expect_is_the_entropy_of_honest_probabilities():
-    found = estimated("log_loss", pd.Series([0.2] * 100), HONEST, POLICY)
+    found = performance_estimate("log_loss", pd.Series([0.2] * 100), HONEST, POLICY)
 
     assert found.value == pytest.approx(-(0.2 * np.log(0.2) + 0.8 * np.log(0.8)))
     assert found.low < found.value < found.high
 
 
 def test_the_auc_to_expect_counts_each_pair_by_its_probability():
-    found = estimated("roc_auc", pd.Series([0.2] * 50 + [0.8] * 50), HONEST, POLICY)
+    found = performance_estimate("roc_auc", pd.Series([0.2] * 50 + [0.8] * 50), HONEST, POLICY)
     one_above_zero = (0.8 * 50) * (0.8 * 50)
     tied = (0.8 * 50) * (0.2 * 50) + (0.2 * 50) * (0.8 * 50)
     all_pairs = 50 * 50
@@ -53,18 +53,24 @@ def test_an_overconfident_model_is_expected_to_do_worse_than_it_says():
     modest = Confidence(predicted=(0.0, 1.0), observed=(0.3, 0.7), rows=1_000)
     sure = pd.Series([0.05, 0.95] * 50)
 
-    assert estimated("roc_auc", sure, modest, POLICY).value < estimated("roc_auc", sure, HONEST, POLICY).value
+    assert (
+        performance_estimate("roc_auc", sure, modest, POLICY).value
+        < performance_estimate("roc_auc", sure, HONEST, POLICY).value
+    )
 
 
 @pytest.mark.parametrize(("rows", "known"), [(49, False), (50, True)])
 def test_too_few_predictions_are_said(rows, known):
-    found = estimated("log_loss", pd.Series([0.2] * rows), HONEST, POLICY)
+    found = performance_estimate("log_loss", pd.Series([0.2] * rows), HONEST, POLICY)
 
     assert (found.value is not None, found.note) == (known, "" if known else "49 predictions, 50 needed")
 
 
 def test_of_a_regression_nothing_is_estimated():
-    assert estimated("rmse", pd.Series([0.2] * 100), HONEST, POLICY).note == "confidence tells nothing about rmse"
+    assert (
+        performance_estimate("rmse", pd.Series([0.2] * 100), HONEST, POLICY).note
+        == "confidence tells nothing about rmse"
+    )
 
 
 def landed(*pairs):
@@ -109,7 +115,7 @@ def test_old_windows_are_forgiven():
 def test_where_a_rule_changed_the_estimate_is_blind_and_found_out():
     shown = pd.Series(np.random.default_rng(0).random(2_000))
 
-    estimate = estimated("roc_auc", shown, HONEST, POLICY)
+    estimate = performance_estimate("roc_auc", shown, HONEST, POLICY)
     reason = distrust_reason([Landed(estimate=estimate, measured=0.60)] * 2, expected=0.70, policy=POLICY)
 
     assert estimate.value == pytest.approx(5 / 6, abs=0.01)

@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.monitoring.signals.summaries import coded, learned, reduced
+from tasks.monitoring.signals.summaries import coded_window, learned_coding, window_numbers
 
 RANKS = np.arange(2_560) / 2_560
 
 
 def told(reference, window, kinds, most_pairs=10):
-    known = learned(pd.DataFrame(reference), kinds, most_pairs)
-    found = reduced(coded(pd.DataFrame(window), known), known)
+    known = learned_coding(pd.DataFrame(reference), kinds, most_pairs)
+    found = window_numbers(coded_window(pd.DataFrame(window), known), known)
     return {(column, name): mean for (_, column, name), mean in zip(found.names, found.mean, strict=True)}
 
 
@@ -101,7 +101,7 @@ def test_a_column_that_moved_as_a_whole_is_no_change_of_correlation():
 def test_a_rare_value_makes_no_correlations():
     rare = {"a": [1.0] * 3 + [0.0] * 97, "b": list(range(100))}
 
-    known = learned(pd.DataFrame(rare), {"a": "numeric", "b": "numeric"}, 10)
+    known = learned_coding(pd.DataFrame(rare), {"a": "numeric", "b": "numeric"}, 10)
 
     assert known.pairs == ()
 
@@ -109,7 +109,7 @@ def test_a_rare_value_makes_no_correlations():
 def test_only_the_most_correlated_pairs_are_watched():
     columns = {"a": RANKS, "b": RANKS[::-1], "c": np.random.default_rng(0).permutation(RANKS)}
 
-    known = learned(pd.DataFrame(columns), dict.fromkeys(columns, "numeric"), 1)
+    known = learned_coding(pd.DataFrame(columns), dict.fromkeys(columns, "numeric"), 1)
 
     assert known.pairs == (("a", "b"),)
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tasks.simulation.backtest.advice import check, chosen, flips, sentence, staleness
-from tasks.simulation.backtest.judging import Bench, block_interval, judged, verdicts
+from tasks.simulation.backtest.advice import advice_sentence, advised_policy, cheapest_policies, choice_check, staleness
+from tasks.simulation.backtest.judging import Bench, block_interval, policy_verdict, policy_verdicts
 from tasks.simulation.backtest.schedules import Cheapest
 from tasks.simulation.backtest.simulation import BacktestGate
 from tasks.triggers.simple_policies import EveryWindows, Never
@@ -28,7 +28,7 @@ def bench(history):
 
 
 def test_a_verdict_counts_what_was_asked_for_and_what_went_live(bench):
-    one = judged("every window", EveryWindows(windows=1), bench)
+    one = policy_verdict("every window", EveryWindows(windows=1), bench)
 
     assert (one.asked, one.promoted) == (9, 1)
     assert one.outcome.live == (5,)
@@ -36,7 +36,7 @@ def test_a_verdict_counts_what_was_asked_for_and_what_went_live(bench):
 
 def test_a_verdict_stands_beside_never_and_the_best_known_afterwards(bench):
     """Windows 1 to 3 score .8 under any; model 5 serves 6 to 10; the best model, that of 4, serves 5 to 10."""
-    one = judged("at five", at_five, bench)
+    one = policy_verdict("at five", at_five, bench)
 
     assert one.score == pytest.approx((3 * 0.8 + 2 * 0.6 + 5 * 0.8) / 10)
     assert one.regret_to_never == pytest.approx(-0.5 * 0.2)
@@ -46,13 +46,13 @@ def test_a_verdict_stands_beside_never_and_the_best_known_afterwards(bench):
 
 def test_a_verdict_stands_among_random_schedules_with_as_many_retrains(bench):
     """Of nine moments only the fourth does better, and that one is as good as itself."""
-    one = judged("at five", at_five, bench)
+    one = policy_verdict("at five", at_five, bench)
 
     assert one.percentile == pytest.approx(100 * (7 + 0.5) / 9, abs=5)
 
 
 def test_never_gains_nothing_and_has_no_share(bench):
-    one = judged("never", Never(), bench)
+    one = policy_verdict("never", Never(), bench)
 
     assert (one.asked, one.share, one.regret_to_never, one.cost_area) == (0, None, 0.0, 0.0)
     assert (one.low, one.high) == (0.0, 0.0)
@@ -61,7 +61,7 @@ def test_never_gains_nothing_and_has_no_share(bench):
 def test_a_cost_area_is_a_share_of_what_the_best_gains(bench):
     """One retrain gains 1.0; prices go from 0 to 1.2, what the best gains: 1.0 - 0.6 on average, of 1.2."""
     assert bench.prices[-1] == pytest.approx(1.2)
-    assert judged("at five", at_five, bench).cost_area == pytest.approx((0.6 - 1.0) / 1.2)
+    assert policy_verdict("at five", at_five, bench).cost_area == pytest.approx((0.6 - 1.0) / 1.2)
 
 
 def test_a_policy_that_uses_the_price_is_played_at_each(bench):
@@ -73,10 +73,10 @@ def test_a_policy_that_uses_the_price_is_played_at_each(bench):
         def __call__(self, seen):
             return "cheap" if seen.now == 5 and seen.price is not None and seen.price < 0.99 else None
 
-    area = judged("frugal", Frugal(), bench).cost_area
+    area = policy_verdict("frugal", Frugal(), bench).cost_area
 
     assert area == pytest.approx((sum(price - 1 for price in bench.prices[:17]) + 1 / 2) / 20 / 1.2)
-    assert area < judged("at five", at_five, bench).cost_area
+    assert area < policy_verdict("at five", at_five, bench).cost_area
 
 
 def test_an_interval_holds_the_mean_and_narrows_with_more_values():
@@ -97,9 +97,9 @@ def test_neighbours_that_resemble_each_other_widen_an_interval():
 
 
 def test_without_a_price_the_rarest_of_those_as_good_as_the_best_is_advised(bench):
-    found = verdicts({"never": Never(), "at five": at_five, "every window": EveryWindows(windows=1)}, bench)
+    found = policy_verdicts({"never": Never(), "at five": at_five, "every window": EveryWindows(windows=1)}, bench)
 
-    pick = chosen(found, bench)
+    pick = advised_policy(found, bench)
 
     assert pick.verdict.policy == "at five"
     assert pick.alike == ("every window",)
@@ -107,15 +107,15 @@ def test_without_a_price_the_rarest_of_those_as_good_as_the_best_is_advised(benc
 
 @pytest.mark.parametrize(("price", "policy"), [(0.0, "at five"), (0.99, "at five"), (1.01, "never")])
 def test_at_a_price_the_cheapest_is_advised(bench, price, policy):
-    found = verdicts({"never": Never(), "at five": at_five, "every window": EveryWindows(windows=1)}, bench)
+    found = policy_verdicts({"never": Never(), "at five": at_five, "every window": EveryWindows(windows=1)}, bench)
 
-    assert chosen(found, bench, price).verdict.policy == policy
+    assert advised_policy(found, bench, price).verdict.policy == policy
 
 
 def test_the_advice_says_what_retraining_always_would_buy(bench):
-    found = verdicts({"never": Never(), "at five": at_five, "every window": EveryWindows(windows=1)}, bench)
+    found = policy_verdicts({"never": Never(), "at five": at_five, "every window": EveryWindows(windows=1)}, bench)
 
-    told = sentence(chosen(found, bench), found, bench, "roc_auc")
+    told = advice_sentence(advised_policy(found, bench), found, bench, "roc_auc")
 
     assert told.startswith(
         "Retrain by this rule: at five. Mean roc_auc 0.76 with 1 retrain over 10 windows of 7 days, "
@@ -124,9 +124,9 @@ def test_the_advice_says_what_retraining_always_would_buy(bench):
 
 
 def test_where_nothing_can_be_told_apart_the_advice_says_so(bench):
-    found = verdicts({"never": Never(), "also never": Never()}, bench)
+    found = policy_verdicts({"never": Never(), "also never": Never()}, bench)
 
-    told = sentence(chosen(found, bench), found, bench, "roc_auc")
+    told = advice_sentence(advised_policy(found, bench), found, bench, "roc_auc")
 
     assert told == (
         "Keep the first model (never): mean roc_auc 0.66 over 10 windows of 7 days. This history is too short or too "
@@ -135,16 +135,16 @@ def test_where_nothing_can_be_told_apart_the_advice_says_so(bench):
 
 
 def test_the_choice_flips_where_a_retrain_costs_what_it_gains(bench):
-    found = verdicts({"never": Never(), "at five": at_five, "every window": EveryWindows(windows=1)}, bench)
+    found = policy_verdicts({"never": Never(), "at five": at_five, "every window": EveryWindows(windows=1)}, bench)
 
-    assert flips(found, bench) == [Cheapest(0.0, "at five"), Cheapest(pytest.approx(1.0), "never")]
+    assert cheapest_policies(found, bench) == [Cheapest(0.0, "at five"), Cheapest(pytest.approx(1.0), "never")]
 
 
 def test_a_choice_made_on_the_first_half_is_checked_on_the_second(bench):
     """In windows 1 to 5 a retrain gains nothing yet, in 6 to 10 it gains two tenths."""
-    found = verdicts({"never": Never(), "at five": at_five}, bench)
+    found = policy_verdicts({"never": Never(), "at five": at_five}, bench)
 
-    assert check(found, bench, price=0.1) == ("never", "at five", pytest.approx(0.6), pytest.approx(0.8))
+    assert choice_check(found, bench, price=0.1) == ("never", "at five", pytest.approx(0.6), pytest.approx(0.8))
 
 
 def test_staleness_is_what_an_age_loses_against_the_freshest(history):

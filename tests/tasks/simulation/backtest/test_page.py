@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tasks.simulation.backtest.judging import Bench, verdicts
+from tasks.simulation.backtest.judging import Bench, policy_verdicts
 from tasks.simulation.backtest.page import check_sentence, page, table_rows
 from tasks.simulation.backtest.simulation import BacktestGate
 from tasks.triggers.simple_policies import EveryWindows, Never
@@ -18,7 +18,7 @@ def bench(history):
 
 @pytest.fixture
 def found(bench):
-    return verdicts({"never": Never(), "every 5 windows": EveryWindows(windows=5)}, bench)
+    return policy_verdicts({"never": Never(), "every 5 windows": EveryWindows(windows=5)}, bench)
 
 
 class Addresses(HTMLParser):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tasks.simulation.backtest.simulation import BacktestGate, RequestedRetrain, gate_refusal, moment_at, played
+from tasks.simulation.backtest.simulation import BacktestGate, RequestedRetrain, gate_refusal, moment_at, policy_outcome
 
 GATE = BacktestGate(blocks=1, min_gain=0.0)
 
@@ -22,7 +22,7 @@ def never(seen):
 
 
 def test_without_a_request_the_first_model_stays(history):
-    outcome = played("never", never, history(6, fresher_is_better), GATE)
+    outcome = policy_outcome("never", never, history(6, fresher_is_better), GATE)
 
     assert outcome.asked == ()
     assert outcome.live == ()
@@ -31,13 +31,13 @@ def test_without_a_request_the_first_model_stays(history):
 def test_a_policy_is_asked_at_the_end_of_each_window_in_which_a_new_model_could_still_serve(history):
     moments = []
 
-    played("none", lambda seen: moments.append(seen.now), history(6, fresher_is_better, first=1), GATE)
+    policy_outcome("none", lambda seen: moments.append(seen.now), history(6, fresher_is_better, first=1), GATE)
 
     assert moments == [2, 3, 4]
 
 
 def test_a_better_challenger_goes_live_once_a_window_shows_it_that_neither_has_seen(history):
-    outcome = played("always", always, history(6, fresher_is_better), GATE)
+    outcome = policy_outcome("always", always, history(6, fresher_is_better), GATE)
 
     assert [(one.window, one.refusal is None) for one in outcome.asked] == [
         (1, False),
@@ -49,14 +49,14 @@ def test_a_better_challenger_goes_live_once_a_window_shows_it_that_neither_has_s
 
 
 def test_a_worse_challenger_is_refused_with_what_it_lacked(history):
-    outcome = played("always", always, history(4, lambda model, window: 1 - model / 10), GATE)
+    outcome = policy_outcome("always", always, history(4, lambda model, window: 1 - model / 10), GATE)
 
     assert outcome.live == ()
     assert outcome.asked[1].refusal == "gain -0.1000 over the champion on 1 windows, more than 0.0 needed"
 
 
 def test_of_an_error_less_goes_live(history):
-    outcome = played("always", always, history(4, lambda model, window: 1 - model / 10, greater=False), GATE)
+    outcome = policy_outcome("always", always, history(4, lambda model, window: 1 - model / 10, greater=False), GATE)
 
     assert outcome.live == (2,)
 
