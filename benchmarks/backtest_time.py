@@ -1,6 +1,7 @@
 """Measure how long a backtest takes: 12 policies on 120,000 rows by 25 columns in 26 windows, on two cores.
 
-`python -m benchmarks.backtest_time`. The functions of the flow are called bare: what Prefect adds is told elsewhere.
+`python -m benchmarks.backtest_time`. The functions of the flow are called bare: what Prefect adds
+is measured by `benchmarks/overhead.py`.
 """
 
 import argparse

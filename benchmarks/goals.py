@@ -9,7 +9,7 @@ SHARE, MOST_REQUESTS, PERCENTILE, MOST_IDLE = 0.85, 1 / 3, 95.0, 2
 
 
 class Goal(NamedTuple):
-    """One goal: what must hold, what was found, and the streams or peers for which it does not."""
+    """One goal: what must hold, what was reached, and the streams or peers for which it does not."""
 
     must: str
     reached: str

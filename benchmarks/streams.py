@@ -81,7 +81,7 @@ def _with_clock(path: Path, folder: Path) -> Path:
 
 
 def weekly(name: str, package: Path) -> UseCase:
-    """Write a use case that is one of ours with windows of a week: a year of longer ones is too short to tell."""
+    """Write a use case that is one of ours with windows of a week: a year of longer ones is too short."""
     text = (
         f'"""{name} in windows of a week."""\n\nfrom dataclasses import replace\nfrom datetime import timedelta\n\n'
         f"from usecases.{name} import USE_CASE as MONTHLY\n\n"

@@ -49,7 +49,7 @@ def recurring(chance: np.random.Generator, when: np.ndarray) -> tuple[np.ndarray
 
 
 def seasonal(chance: np.random.Generator, when: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A season that the features do not tell turns the weights to and fro, twice."""
+    """A season that the features do not show turns the weights to and fro, twice."""
     return _turned_weights(chance, 0.9 * np.sin(2 * np.pi * 2 * when))
 
 

@@ -72,7 +72,7 @@ def _options() -> argparse.Namespace:
 
 
 def _pair(clean: str, broken: str, when: str, target: str) -> list[dict[str, Any]]:
-    """Return what is seen in a table and its twin; the model is trained on the first tenth of the clean one."""
+    """Return the signals of a table and its twin; the model is trained on the first tenth of the clean one."""
     first = raw_table(Path(clean), when)
     learning = first.iloc[: len(first) // 10]
     sides = [read_table(Path(file), when, target, learning).as_it_came(2 * BLOCKS) for file in (clean, broken)]

@@ -23,7 +23,7 @@ from tasks.monitoring.signals.summaries import PREDICTION, TARGET
 SIZES = (1_000, 10_000)
 PEER_TRIALS, PRESET_TRIALS = 4, 1
 WINDOWS = 6
-"""How many windows after the change are looked at."""
+"""How many windows after the change are checked."""
 Change = Callable[[pd.DataFrame, np.random.Generator], pd.DataFrame]
 
 

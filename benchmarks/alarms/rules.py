@@ -15,7 +15,7 @@ from tasks.monitoring.signals.summaries import PREDICTION, TARGET, CodedWindow, 
 
 
 class Rule(Protocol):
-    """An alarm that has seen its reference."""
+    """An alarm that has learned its reference."""
 
     name: str
 

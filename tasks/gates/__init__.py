@@ -64,7 +64,7 @@ GATES = (
 
 
 def verdicts(evidence: Evidence, policy: GatePolicy) -> tuple[Verdict, ...]:
-    """Return what each gate says, in the order in which people read them; without thresholds a refusal of its own."""
+    """Return the verdict of each gate, in the order in which people read them; without thresholds, a single refusal."""
     if missing := policy.missing:
         reason = f"no threshold is configured for {', '.join(missing)}: set each in the gates of the deployment"
         return (Verdict(gate="configured", number=None, limit=None, reason=reason),)

@@ -56,7 +56,7 @@ def _worth(evidence: Evidence) -> float:
 
 
 def enough_unseen_rows(evidence: Evidence, policy: GatePolicy) -> Verdict:
-    """Refuse to compare on too few rows that neither model was trained on; say when there will be enough."""
+    """Refuse to compare on too few rows that neither model was trained on; the reason names the day with enough."""
     assert policy.min_rows is not None
     gate, limit = "enough_unseen_rows", float(policy.min_rows)
     if evidence.champion_version is None:

@@ -22,7 +22,7 @@ def in_range(evidence: Evidence, policy: GatePolicy) -> Verdict:
 
 
 def not_constant(evidence: Evidence, policy: GatePolicy) -> Verdict:
-    """Refuse a model that says the same of nearly every row."""
+    """Refuse a model that predicts the same for nearly every row."""
     return at_most(
         "not_constant", evidence.same_share, policy.max_same_share, "share of rows with one and the same prediction"
     )

@@ -1,4 +1,4 @@
-"""What one gate says of a challenger."""
+"""The verdict of one gate on a challenger."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -11,7 +11,7 @@ class Verdict(BaseModel):
     gate: str
     """Its name, which stays the same."""
     number: float | None
-    """What was found; None: could not be computed, or does not apply (then `note` says why)."""
+    """The measured value; None: it could not be computed, or does not apply (then `note` gives the reason)."""
     limit: float | None
     reason: str | None
     """None: passed; otherwise a sentence with the numbers."""
@@ -20,7 +20,7 @@ class Verdict(BaseModel):
 
 
 def at_most(gate: str, number: float | None, limit: float, description: str, note: str = "") -> Verdict:
-    """Pass a number up to the limit; `description` says what it is. A number that is not known refuses."""
+    """Pass a number up to the limit; `description` names it. A number that is missing refuses."""
     if number is None:
         return not_computable(gate, limit, description)
     refused = not number <= limit
@@ -34,7 +34,7 @@ def not_computable(gate: str, limit: float | None, description: str) -> Verdict:
 
 
 def not_applicable(gate: str, limit: float | None, why: str) -> Verdict:
-    """Pass because the gate does not apply; `why` says so."""
+    """Pass because the gate does not apply; `why` is the reason."""
     return Verdict(gate=gate, number=None, limit=limit, reason=None, note=why)
 
 

@@ -84,12 +84,12 @@ def evidence(
     as_of: datetime,
     past: Sequence[Try] = (),
 ) -> Evidence:
-    """Return what the gates need to know of `challenger`; what a clean process and a second fit say is not in it yet.
+    """Return what the gates need about `challenger`, except the results of a clean process and of a second fit.
 
-    `evaluated` has the columns of `rolling_predictions` and, where there is a champion (its `version` and the
-    window it has `training_window`) that could be asked, its predictions as contender `champion`. `rows` holds all that
-    fitting and comparing needed, as known at `as_of`, `folds` what was fitted when. `past` are the challengers that
-    were compared with a champion before.
+    `evaluated` has the columns of `rolling_predictions` and, where there is a champion (its `version` and
+    `training_window`) that could be asked, its predictions as contender `champion`. `rows` holds all that fitting and
+    comparing needed, as known at `as_of`, `folds` what was fitted when. `past` are the challengers that were compared
+    with a champion before.
     """
     pieces = time_pieces(evaluated[EVENT_TIME], evaluated[BLOCK])
     base = Evidence(

@@ -1,4 +1,4 @@
-"""What a retrain found out about its challenger."""
+"""The evidence that a retrain gathers about its challenger."""
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -27,7 +27,7 @@ class GroupGap(BaseModel):
     measure: str
     gap: float | None
     passed_over: str = ""
-    """The groups that are too small to tell, by name."""
+    """The groups that are too small to compare, by name."""
 
 
 class Serving(BaseModel):
@@ -40,7 +40,7 @@ class Serving(BaseModel):
     difference: float | None = None
     """Largest difference from the predictions here, as a share of the largest of these."""
     milliseconds: float | None = None
-    """Median time to predict the kept rows."""
+    """Median time to predict the stored rows."""
     champion_milliseconds: float | None = None
     size: int | None = None
     """Bytes of the model file."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ASKED_ROWS = 6_000
 """Rows, evenly over time, of which it is asked what each feature alone predicts."""
 FEWEST_ROWS = 20
-"""Fewest rows on which a share says anything."""
+"""Fewest rows from which a share is computed."""
 
 
 def best_single_feature(rows: "pd.DataFrame", problem: UseCase) -> tuple[str, float] | None:

@@ -84,7 +84,7 @@ def bias(target: "np.ndarray", predicted: "np.ndarray", pieces: "np.ndarray") ->
 
 
 def _likeliest(target: "np.ndarray", predicted: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
-    """Return whether what is told came true, and the chance that it had: of class 1, or of the likeliest class."""
+    """Return whether the stated class came true, and its chance: of class 1, or of the likeliest class."""
     if predicted.ndim == 1:
         return target.astype(float), predicted
     return (target == predicted.argmax(axis=1)).astype(float), predicted.max(axis=1)

@@ -34,11 +34,11 @@ def scout_rows(labelled_rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame
 
 
 PARTS = 4
-"""Pieces of a window, equal in rows and in order of time, whose scores tell how noisy the window's is."""
+"""Pieces of a window, equal in rows and in order of time, whose scores show how noisy the window's score is."""
 
 
 SETTLED = 0.95
-"""Share of a window's labels, of those that ever come, with which its metric is taken as known."""
+"""Share of a window's labels, of those that ever come, with which its metric counts as settled."""
 
 
 def history_windows(problem: UseCase, end: datetime) -> tuple[Window, ...]:

@@ -24,7 +24,7 @@ def slice_gains(
 ) -> tuple[SliceGain, ...]:
     """Return the gain over the champion in each group of the declared slices, groups of a column by size.
 
-    `fair` holds the predictions on rows that neither has seen, `rows` the same rows' columns, `pieces` their time.
+    `fair` holds the predictions on rows that neither was trained on, `rows` their columns, `pieces` their time.
     """
     gains = []
     target, blocks = fair[TARGET].to_numpy(), fair[BLOCK].to_numpy()

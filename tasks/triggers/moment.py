@@ -36,24 +36,24 @@ class DecisionMoment:
     """As `scores`, by piece of the window."""
     scout_parts: "np.ndarray"
     rows: "np.ndarray"
-    """Labelled rows of each window that is known; 0 for the others."""
+    """Labelled rows of each settled window; 0 for the others."""
     price: float | None = None
-    """What a retrain costs, in units of the metric times windows; None where nobody said."""
+    """What a retrain costs, in units of the metric times windows; None where none is given."""
     drifted_share: Callable[[], float | None] = lambda: None
     """Share of the features that Evidently's default preset calls drifted since the champion's training."""
     alarm: Callable[[], str | None] = lambda: None
     """Why the calibrated alarm rings by the limits learned at the champion's training, or None while it is silent."""
     errors: "Callable[[], list[np.ndarray]]" = lambda: []
-    """The champion's loss on each row of the known windows that it served, oldest window first."""
+    """The champion's loss on each row of the settled windows that it served, oldest window first."""
 
     @property
     def settled(self) -> list[int]:
-        """The windows whose metric is known, oldest first."""
+        """The windows whose labels have settled, so that their metric is known, oldest first."""
         return [number for number in range(self.now + 1) if self.rows[number] > 0]
 
     @property
     def served(self) -> list[int]:
-        """The known windows that came after the champion's training."""
+        """The settled windows that came after the champion's training."""
         return [number for number in self.settled if number > self.champion]
 
     def gain(self, new: float, old: float) -> float:

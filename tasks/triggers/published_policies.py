@@ -81,11 +81,11 @@ def _row(moment: DecisionMoment, model: int) -> list[float]:
 
 
 class Upf(BaseModel):
-    """Ask when a forecast of how models of any age will do says, with confidence, that retraining now is cheaper.
+    """Ask when a forecast of how models of any age will do makes retraining now cheaper, with confidence.
 
     Regol, Schwinn, Sprague, Coates and Markovich, When to retrain a machine learning model, ICML 2025 (UPF): the metric
-    of the model trained at i on window j is normal given i, j and j - i, learned from all pairs seen; a retrain is due
-    when the quantile of what it saves over the horizon exceeds its price. Here the forecaster is a Bayesian linear
+    of the model trained at i on window j is normal given i, j and j - i, learned from all pairs so far; a retrain is
+    due when the quantile of what it saves over the horizon exceeds its price. Here the forecaster is a Bayesian linear
     regression, and over the horizon no further retrain is planned.
     """
 
@@ -131,7 +131,7 @@ def forecast_saving(moment: DecisionMoment, horizon: int) -> tuple[float, float]
 
 
 def _features(moment: DecisionMoment, model: int, window: int) -> "np.ndarray":
-    """Return what the forecaster knows of a pair: when the model was trained, the window, and the model's age then."""
+    """Return the forecaster's inputs for a pair: when the model was trained, the window, and the model's age then."""
     import numpy as np
 
     age = window - model

@@ -2,8 +2,8 @@
 
 At the end of every window a scout is fitted: a small model on the rows that a retrain would learn from. Each scout is
 measured on the window after its training, beside the scout of the live model's age. The difference is what the live
-model's age costs in that window: its regret. It is paired, so hard windows cancel out, and it says what a
-retrain would bring, where drift says only that something changed and a loss only that the window was hard.
+model's age costs in that window: its regret. It is paired, so hard windows cancel out, and it shows what a
+retrain would bring, where drift shows only that something changed and a loss only that the window was hard.
 
 Regret is summed since the live model's training, and a retrain is due when the sum reaches its price: whoever rents
 until the rent paid equals the price pays at most twice what one would who knew the future (Karlin, Manasse,
@@ -72,7 +72,7 @@ class RegretPolicy(BaseModel):
 
 
 def regrets(moment: DecisionMoment, model: int) -> "tuple[np.ndarray, np.ndarray]":
-    """Return what the age of a model cost in each known window since its training, and the variance within each window.
+    """Return the cost of a model's age in each settled window since its training, and the variance within each window.
 
     The window after the training is no evidence: the newest scout there is the model's own.
     """
@@ -138,7 +138,7 @@ def is_spent(moment: DecisionMoment, most_share: float) -> bool:
 
 
 def _smoothed_variances(within: "np.ndarray", all_within: "np.ndarray") -> "np.ndarray":
-    """Return each window's own variance, drawn halfway towards the median of all: four pieces tell little."""
+    """Return each window's own variance, drawn halfway towards the median of all: four pieces are few."""
     import numpy as np
 
     usual = float(np.nanmedian(all_within)) if np.isfinite(all_within).any() else 0.0

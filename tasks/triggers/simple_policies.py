@@ -1,6 +1,6 @@
-"""The simple retraining policies: pure functions of what was known at a moment, that say why a retrain is due.
+"""The simple retraining policies: pure functions of what was known at a moment, that give the reason for a retrain.
 
-One's own is a plain function of a `DecisionMoment` that returns a reason or None.
+A policy of your own is a plain function of a `DecisionMoment` that returns a reason or None.
 """
 
 import statistics
@@ -59,7 +59,7 @@ class AtRandom(_Policy):
 
 
 class PerformanceDrop(_Policy):
-    """Ask when the newest known window is worse than the live model was on its first ones."""
+    """Ask when the newest settled window is worse than the live model was on its first ones."""
 
     points: float = Field(gt=0, description="Loss of a metric that is greater when better, such as ROC AUC")
     share: float = Field(gt=0, description="Loss of an error such as RMSE, as a share of its expected value")
@@ -100,7 +100,7 @@ class EvidentlyPreset(_Policy):
 
 
 class OutsideInterval(_Policy):
-    """Ask when the newest known window is worse than a prediction interval of the windows before it.
+    """Ask when the newest settled window is worse than a prediction interval of the windows before it.
 
     The interval is that of one more draw from a normal distribution, from the fresh models' scores in rehearsal and the
     live model's so far (Hahn and Meeker, Statistical Intervals, 1991, section 4.7).
@@ -122,7 +122,7 @@ class OutsideInterval(_Policy):
 
 
 def calibrated_alarm(moment: DecisionMoment) -> str | None:
-    """Ask when the calibrated alarm rings, by limits found from the live model's own training rows."""
+    """Ask when the calibrated alarm rings, by limits learned from the live model's own training rows."""
     return moment.alarm()
 
 
@@ -132,7 +132,7 @@ def last_ask(moment: DecisionMoment) -> int:
 
 
 def own_scores(moment: DecisionMoment) -> list[float]:
-    """Return the live model's metric on the known windows that it served, oldest first."""
+    """Return the live model's metric on the settled windows that it served, oldest first."""
     return defined_scores(moment.scores[moment.champion, moment.served])
 
 

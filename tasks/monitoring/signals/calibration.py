@@ -1,6 +1,6 @@
 """Find, from a reference, how far each statistic of an ordinary window may lie from what is expected.
 
-The reference is cut into blocks of the window's length. What each statistic's blocks say of its variation
+The reference is cut into blocks of the window's length. The variation of each statistic between its blocks
 (`variation`) and the rate at which the rule rings by chance (`rates`) give the limit at which all statistics together
 ring as often as the policy allows. Nothing is tuned on windows that a limit is then tried on: the center's own error is
 part of the rate.
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 Array = np.ndarray
 DAYS_PER_YEAR = 365.25
 REFERENCE_ROWS = 200_000
-"""Rows of the reference from which ranks and a row's variance are told; more are sampled."""
+"""Rows of the reference from which ranks and a row's variance are computed; more are sampled."""
 BLOCK_ROWS = 20_000
-"""Rows of a block that are looked at; more are sampled."""
+"""Rows of a block that are used; more are sampled."""
 NODES, NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
 MOST_DEVIATIONS = 60.0
 SMALLEST_VARIANCE = 1e-18
@@ -108,7 +108,7 @@ def calibrated_limits(
 def blocks_of(times: Array, window: timedelta, policy: AlarmPolicy) -> Cut:
     """Cut sorted times into blocks of the window's length, back from the newest; into shorter ones if too few.
 
-    Blocks with too few rows to tell a number from do not count.
+    Blocks with too few rows for a statistic do not count.
     """
     length = np.timedelta64(window)
     back = ((times[-1] - times) // length).astype(np.int64)
@@ -185,15 +185,15 @@ def _statistics(
 
 
 def _varying_statistics(whole: Numbers) -> Array:
-    """Return which statistics differ from row to row: of one that never did, nothing says what is ordinary.
+    """Return which statistics differ from row to row: one that never did has no ordinary range.
 
-    Shares are always told: one that was never seen counts as half a row.
+    Shares always do: one that never occurred counts as half a row.
     """
     return whole.counted | (whole.square - whole.mean**2 > np.maximum(1e-9 * whole.square, SMALLEST_VARIANCE))
 
 
 def _row_moments(whole: Numbers, computable: Array, rows: Array, means: Array) -> tuple[Array, Array, Array]:
-    """Return the mean, sd and skewness of one row's contribution; a share never seen is taken for half a row."""
+    """Return the mean, sd and skewness of one row's contribution; a share that never occurred counts as half a row."""
     size = np.nansum(rows, axis=0)
     count = np.nansum(np.where(np.isnan(means), 0, means) * rows, axis=0)
     share = (count + 0.5) / (size + 1)

@@ -49,7 +49,7 @@ def clock_distances(day: Day, rows: "pd.DataFrame", times: Array) -> Array:
 
 
 def by_hour(values: "pd.Series", column: ReferenceColumn, times: Array) -> tuple[float, ...]:
-    """Return the mean score by hour where hours tell at least a twentieth of its variance; hours without rows as 0."""
+    """Return the mean score by hour, 0 for hours without rows; empty where hours explain under 5 % of its variance."""
     if column.kind == "categorical" or not column.knots:
         return ()
     hours = hour_of(times)

@@ -57,7 +57,7 @@ class PerformanceEstimate(BaseModel):
 
 
 class Landed(BaseModel):
-    """An estimate beside what the labels later said of the same window."""
+    """An estimate beside the metric that the labels of the same window later gave."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -93,7 +93,8 @@ def performance_estimate(
     shown = prediction.dropna().to_numpy(float)
     bare = PerformanceEstimate(metric=metric, value=None, low=None, high=None, rows=len(shown))
     if metric not in ("roc_auc", "log_loss"):
-        return bare.model_copy(update={"note": f"confidence tells nothing about {metric}"})
+        note = f"{metric} cannot be estimated without labels, only roc_auc and log_loss"
+        return bare.model_copy(update={"note": note})
     if len(shown) < policy.min_rows:
         return bare.model_copy(update={"note": f"{len(shown)} predictions, {policy.min_rows} needed"})
     rng = np.random.default_rng(0)

@@ -57,7 +57,7 @@ def coded_window_signals(limits: Limits, window: CodedWindow) -> tuple[Signal, .
             limit=float(shown[place]),
             exceeded=side[place],
             at_once=bool(beyond[place] and far[place]),
-            note="" if enough_rows[place] else f"{rows[place]:g} rows to tell it by, {limits.policy.min_rows} needed",
+            note="" if enough_rows[place] else f"{rows[place]:g} rows, {limits.policy.min_rows} needed",
         )
         for place, statistic in enumerate(limits.statistics)
     )
@@ -87,7 +87,7 @@ def _in_order(limits: Limits, window: CodedWindow) -> tuple[Array, Array]:
 
 
 def _stretch(raw: Array, away: Array) -> Array:
-    """Return by what a limit is multiplied to be told on the raw value's scale, so that value and verdict agree."""
+    """Return the factor that puts a limit on the raw value's scale, so that value and verdict agree."""
     same = (raw * away > 0) & (np.abs(away) > 1e-12)
     return np.where(same, np.abs(raw) / np.where(same, np.abs(away), 1), 1.0)
 

@@ -1,4 +1,4 @@
-"""Draw rows with a fixed seed, so that a window looked at again tells the same."""
+"""Draw rows with a fixed seed, so that a window measured again gives the same numbers."""
 
 from typing import TYPE_CHECKING
 

@@ -1,8 +1,8 @@
 """Reduce a window to numbers: each is a mean over rows of a bounded function that the reference fixed.
 
-A numeric column is seen through the Legendre polynomials of its rank in the reference: location, spread, skew and
+A numeric column is described by the Legendre polynomials of its rank in the reference: location, spread, skew and
 tails, whatever its distribution, without a heavy tail's noise (components of the smooth test: Neyman, Skandinavisk
-Aktuarietidskrift 20, 1937; Rayner and Best, Smooth Tests of Goodness of Fit, 1989). A category is seen through the
+Aktuarietidskrift 20, 1937; Rayner and Best, Smooth Tests of Goodness of Fit, 1989). A category is described by the
 shares of its levels, two columns together through the correlation of their scores, the model through its residuals.
 """
 
@@ -54,7 +54,7 @@ class CodedWindow:
     """A window as whole numbers: what each row's value is to the reference, -1 where it is missing.
 
     A number's code is its rank among the knots, as twice their number below plus those equal; a category's its place
-    among the known levels, and one more for a level that the reference does not know.
+    among the reference's levels, and one more for a level that the reference does not have.
     """
 
     codes: Mapping[str, Array]
@@ -91,7 +91,7 @@ def coded_window(rows: "pd.DataFrame", coding: ReferenceCoding) -> CodedWindow:
 
 
 def window_numbers(window: CodedWindow, coding: ReferenceCoding, moments: int = 1) -> Numbers:
-    """Return the window's statistics, always the same in the same order; NaN where there is no row to tell by.
+    """Return the window's statistics, always the same in the same order; NaN where no row counts.
 
     `moments` 3 adds the mean squares and cubes, which only a reference needs.
     """
@@ -182,7 +182,7 @@ def _of_errors(window: CodedWindow, scores: Mapping[str, Array], coding: Referen
 
 
 def _centered_scores(scores: Array) -> Array:
-    """Return the scores less their mean in this window: that a column moved is told elsewhere."""
+    """Return the scores less their mean in this window: that a column moved shows in other statistics."""
     return scores - (scores.mean() if len(scores) else 0.0)
 
 

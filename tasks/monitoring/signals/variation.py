@@ -1,7 +1,7 @@
 """How much ordinary windows differ beyond sampling, learned from few blocks of many statistics at once.
 
 The block means y_i of a statistic are normal with variance v (q + 1 / n_i): v / n_i is sampling, q the variance between
-windows in units of a row's. Few blocks tell a single q badly, so the statistics of one sort share a prior over q,
+windows in units of a row's. Few blocks estimate a single q badly, so the statistics of one sort share a prior over q,
 found from all of them by the EM algorithm on a grid (nonparametric empirical Bayes: Laird, JASA 73, 1978; Koenker and
 Mizera, JASA 109, 2014; borrowing variances between many tests: Smyth, Stat. Appl. Genet. Mol. Biol. 3, 2004). What is
 left unsure stays in the posterior and so widens the limits, as Student's t does for a single variance.
@@ -27,7 +27,7 @@ LARGE_COUNT = 100.0
 
 @dataclass(frozen=True)
 class Variation:
-    """What is known of each statistic (first axis) after its blocks."""
+    """The estimated variation of each statistic (first axis) between blocks."""
 
     weights: Array
     """Posterior over GRID, by statistic."""
@@ -69,8 +69,8 @@ def _mid_p(share: Array, rows: Array, center: Array, z: Array) -> Array:
 def learned_variation(blocks: Array, rows: Array, row_sd: Array, sorts: Sequence[str]) -> Variation:
     """Return each statistic's posterior; `blocks` are deviations by block, in order of time, and statistic (NaN: none).
 
-    Blocks that resemble their neighbours (seasons, trends) tell less than their number: the likelihood counts for as
-    many as an AR(1) of their lag-1 correlation is worth (Bayley and Hammersley, JRSS Suppl. 8, 1946).
+    Blocks that resemble their neighbours (seasons, trends) carry less evidence than their number: the likelihood
+    counts for as many as an AR(1) of their lag-1 correlation is worth (Bayley and Hammersley, JRSS Suppl. 8, 1946).
     """
     scale = np.maximum(row_sd, 1e-12)
     present = ~np.isnan(blocks) & (rows > 0)
@@ -99,7 +99,7 @@ def learned_variation(blocks: Array, rows: Array, row_sd: Array, sorts: Sequence
 
 
 def _neighbours_correlation(y: Array, present: Array, rows: Array, sorts: Sequence[str]) -> Array:
-    """Return how far blocks resemble those after them, told of each statistic or of its sort, whichever is more.
+    """Return how far blocks resemble those after them, for each statistic or for its sort, whichever is more.
 
     Only correlation beyond its standard error counts. Within a sort statistics count by what is not sampling in them.
     """

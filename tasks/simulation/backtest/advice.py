@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class AdvisedPolicy(NamedTuple):
-    """The policy that is advised, and those that cannot be told apart from it by what they gain."""
+    """The policy that is advised, and those whose gain does not differ from its gain."""
 
     verdict: PolicyVerdict
     alike: tuple[str, ...]
@@ -64,11 +64,9 @@ def advice_sentence(pick: AdvisedPolicy, results: Sequence[PolicyVerdict], bench
             f"({_signed(result.low)} to {_signed(result.high)} with 90 % certainty)."
         )
     if len(pick.alike) == len(results) - 1 > 0:
-        advice_text += (
-            " This history is too short or too noisy to tell any other policy apart from it by what it gains."
-        )
+        advice_text += " This history is too short or too noisy to separate any other policy from it by its gain."
     elif pick.alike:
-        advice_text += f" Cannot be told apart from it by what they gain: {', '.join(pick.alike)}."
+        advice_text += f" No clear difference in gain from it: {', '.join(pick.alike)}."
     most = max(results, key=lambda other: other.asked)
     others = [other for other in results if other.policy == OWN or other is most]
     return " ".join(
@@ -84,7 +82,7 @@ def _more(other: PolicyVerdict, base: PolicyVerdict, bench: Bench) -> str:
     gain_text = f"{more} more ({other.policy}) would gain {gain} ({_signed(low)} to {_signed(high)})"
     if low > 0:
         return f"{gain_text}."
-    return f"{gain_text}: {'it does harm' if high < 0 else 'nothing that can be told from noise'}."
+    return f"{gain_text}: {'it does harm' if high < 0 else 'no more than noise'}."
 
 
 def cheapest_policies(results: Sequence[PolicyVerdict], bench: Bench) -> list[Cheapest]:
@@ -94,7 +92,7 @@ def cheapest_policies(results: Sequence[PolicyVerdict], bench: Bench) -> list[Ch
 
 
 def choice_check(results: Sequence[PolicyVerdict], bench: Bench, price: float) -> ChoiceCheck:
-    """Choose by cost on the first half of the served windows, and tell what that was worth on the second."""
+    """Choose by cost on the first half of the served windows, and return the score of that choice on the second."""
     middle = bench.first + 1 + (len(bench.scores) - bench.first - 1) // 2
     early = min(results, key=lambda result: (_cost_within(result, bench, price, bench.first + 1, middle), result.asked))
     late = min(
@@ -109,7 +107,7 @@ def choice_check(results: Sequence[PolicyVerdict], bench: Bench, price: float) -
 
 
 def staleness(bench: Bench) -> list[Staleness]:
-    """Return what each age of a model costs, with a 90 % interval, for ages that at least three windows tell."""
+    """Return what each age of a model costs, with a 90 % interval, for ages with at least three windows."""
     from tasks.simulation.backtest.judging import block_interval
 
     count, ages = len(bench.scores), []

@@ -26,7 +26,7 @@ MOST_REASONS = 3
 
 
 def alarm_of(plan: Plan) -> Callable[[int, int], str | None]:
-    """Return what tells why the alarm of a model rings at the end of a window, or None while it is silent.
+    """Return a function that gives the reason of a model's alarm at the end of a window, or None while it is silent.
 
     It looks once a window and rings for nothing once a year, its default. Features, pairs of them and the target are
     watched; predictions are not, of which the models of a matrix keep none. Labels are as known at each window's end.

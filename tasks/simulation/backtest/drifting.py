@@ -16,7 +16,7 @@ PRESET = DriftPolicy(
 
 
 def drifted_share(plan: Plan) -> Callable[[int, int], float | None]:
-    """Return what tells the share of features that drifted between a model's training rows and a window's.
+    """Return a function that gives the share of features that drifted between a model's training rows and a window.
 
     The answer is None where either side is empty or no feature could be compared. Each pair is computed once.
     """

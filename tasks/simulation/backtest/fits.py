@@ -23,7 +23,7 @@ from tasks.training.scouts import FEWEST_ROWS, scout, scout_rows
 
 
 def folder(plan: Plan) -> Path:
-    """Return where the rows of exactly this plan, with this declaration of its use case, are kept."""
+    """Return where the rows of exactly this plan, with this declaration of its use case, are stored."""
     problem = use_case(plan.usecase)
     declared = (plan.model_dump_json(), *map(str, (problem.features, problem.target, problem.metric, problem.train_on)))
     estimator = str(problem.candidates[plan.candidate].get_params())
@@ -32,7 +32,7 @@ def folder(plan: Plan) -> Path:
 
 
 def stored_row(plan: Plan, role: Role, at: int) -> Row | None:
-    """Return the row of the model trained at the end of window `at`, if it was kept."""
+    """Return the row of the model trained at the end of window `at`, if it is stored."""
     import numpy as np
 
     path = _path(plan, role, at)
@@ -50,7 +50,7 @@ def stored_row(plan: Plan, role: Role, at: int) -> Row | None:
 
 
 def model_row(plan: Plan, role: Role, at: int) -> float:
-    """Train one model, keep its row, and return the seconds of its fit; a row that is kept is not made again."""
+    """Train one model, store its row, and return the seconds of its fit; a stored row is not made again."""
     stored = stored_row(plan, role, at)
     if stored is not None:
         return stored.seconds
@@ -60,10 +60,10 @@ def model_row(plan: Plan, role: Role, at: int) -> float:
 
 
 def matrix(plan: Plan, role: Role) -> Matrix:
-    """Return the matrix of a plan whose rows are all kept.
+    """Return the matrix of a plan whose rows are all stored.
 
     Raises:
-        FileNotFoundError: a row is missing; the message says which.
+        FileNotFoundError: a row is missing; the message names it.
     """
     import numpy as np
 

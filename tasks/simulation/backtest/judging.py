@@ -1,4 +1,4 @@
-"""Judge what each policy did with a history: beside never retraining, the best known afterwards, and chance."""
+"""Judge what each policy did with a history: beside never retraining, the best in hindsight, and chance."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

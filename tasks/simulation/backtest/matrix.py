@@ -47,7 +47,7 @@ class Row:
     scores: "np.ndarray"
     """The metric, on all labels that ever came."""
     settled_scores: "np.ndarray"
-    """The metric on the labels that had come when the window's metric was taken as known."""
+    """The metric on the labels that had come when the window settled: all that a policy may use."""
     parts: "np.ndarray"
     """The metric by window and piece of it."""
     losses: "np.ndarray"
@@ -72,7 +72,7 @@ class Matrix:
     counts: "np.ndarray"
     """Labelled rows of each window."""
     landed: "np.ndarray"
-    """Number of the window at whose end each window's metric is known; the number of windows where it never is."""
+    """Number of the window at whose end each window has settled; the number of windows where it never does."""
 
 
 def landings(rows: "pd.DataFrame", problem: UseCase, plan: Plan) -> "np.ndarray":
@@ -164,12 +164,12 @@ def _naive(moment: datetime) -> "np.datetime64":
 
 
 def settled_at(now: int, matrix: Matrix) -> "np.ndarray":
-    """Return, by window, whether its metric is known at the end of window `now`."""
+    """Return, by window, whether its labels have settled at the end of window `now`."""
     return matrix.landed <= now
 
 
 def visible(values: "np.ndarray", models: "np.ndarray", windows: "np.ndarray") -> "np.ndarray":
-    """Return a matrix with NaN in place of the models that do not exist yet and the windows that are not known yet."""
+    """Return a matrix with NaN in place of models that do not exist yet and windows that have not settled yet."""
     import numpy as np
 
     shown = models[:, None] & windows[None, :]

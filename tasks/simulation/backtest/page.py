@@ -71,7 +71,7 @@ def frontier(problem: UseCase, results: Sequence[PolicyVerdict], bench: Bench, c
     """Draw the mean metric against the number of retrains: the best possible as a line, each policy as a point."""
     figure, axes = _axes((10, 4.2))
     best = [bench.best_with(retrains).score for retrains in range(len(bench.best))]
-    axes.step(range(len(best)), best, where="post", color="#888", label="best possible, known afterwards")
+    axes.step(range(len(best)), best, where="post", color="#888", label="best possible, in hindsight")
     spread = max(result.score for result in results) - min(result.score for result in results)
     for group in _overlapping_groups(results, spread / 40):
         asked, score = group[0].asked, sum(result.score for result in group) / len(group)
@@ -204,7 +204,7 @@ _NOTE = (
     '<p class="note">Regret is the policy of the system: it retrains once keeping the model has cost enough. Each '
     "policy saw only what was known at its moment: labels that had come and were mature. A retrain that was asked for "
     "went live only if its challenger beat the live model on the newest labelled windows. Best possible: the best "
-    "schedule with at most as many retrains, known afterwards, by dynamic programming. Beats random: share of 400 "
+    "schedule with at most as many retrains, in hindsight, by dynamic programming. Beats random: share of 400 "
     "random schedules with as many retrains that do worse. Intervals are of 90 %, from a block "
     "bootstrap over windows.</p>"
 )

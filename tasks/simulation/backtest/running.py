@@ -1,4 +1,4 @@
-"""Run a backtest: plan it, train its models wherever the task runner says, and tell what was found."""
+"""Run a backtest: plan it, train its models wherever the task runner runs them, and show the results."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -55,7 +55,7 @@ class BacktestPolicies(BaseModel):
     regret: RegretPolicy
 
     def by_name(self) -> dict[str, Policy]:
-        """Return the policies by the names under which they are told."""
+        """Return the policies by the names under which they are reported."""
         clocks = {f"every {n} windows" if n > 1 else "every window": EveryWindows(windows=n) for n in self.clocks}
         return {
             NEVER: Never(),
@@ -106,7 +106,7 @@ def backtest_plan(usecase: str, as_of: datetime, span: BacktestSpan, candidate: 
 
 @task(**retries.RETRIED, task_run_name="{role} {at}")
 def train_row(plan: Plan, role: Role, at: int) -> float:
-    """Train one model of the matrix unless its row is kept already; return the seconds of its fit."""
+    """Train one model of the matrix unless its row is stored already; return the seconds of its fit."""
     return model_row(plan, role, at)
 
 
@@ -128,7 +128,7 @@ def show_backtest(plan: Plan, gate: BacktestGate, policies: BacktestPolicies, pr
 
 
 def bench_of(plan: Plan, gate: BacktestGate) -> Bench:
-    """Return the history of a plan, all of whose rows are kept, to play policies on."""
+    """Return the history of a plan, all of whose rows are stored, to play policies on."""
     problem = use_case(plan.usecase)
     history = BacktestHistory(
         plan=plan,

@@ -1,4 +1,4 @@
-"""Judge a retraining schedule by the matrix: against none, the best known afterwards, and random ones.
+"""Judge a retraining schedule by the matrix: against none, the best in hindsight, and random ones.
 
 A schedule is the ascending numbers of the windows at whose end a model was trained that then went live; the first
 model is no part of it. Scores are means over the served windows for which the metric is defined, each counting the
@@ -52,7 +52,7 @@ def schedule_score(scores: "np.ndarray", first: int, schedule: Schedule) -> floa
 
 
 def best_schedules(scores: "np.ndarray", first: int, most: int, *, greater_is_better: bool) -> list[Best]:
-    """Return the best schedule with exactly 0, 1, ... `most` retrains, known afterwards, by dynamic programming.
+    """Return the best schedule with exactly 0, 1, ... `most` retrains, in hindsight, by dynamic programming.
 
     `served[m]` is the best sum over the windows up to m if the newest model was trained after m: the next retrain
     extends it by the windows that the model serves until then. A model that could not be trained serves none.
@@ -111,7 +111,7 @@ def total_cost(score: float, retrains: int, windows: int, price: float, *, great
 
 
 def highest_price(schedules: Sequence[Best], windows: int, *, greater_is_better: bool) -> float:
-    """Return the price of a retrain from which even the best schedule known afterwards makes none; at least 0."""
+    """Return the price of a retrain from which even the best schedule in hindsight makes none; at least 0."""
     costs = [total_cost(schedule.score, 0, windows, 0.0, greater_is_better=greater_is_better) for schedule in schedules]
     return max([0.0, *((costs[0] - cost) / retrains for retrains, cost in enumerate(costs) if retrains)])
 
@@ -159,7 +159,7 @@ def _counted_gains(gains: "np.ndarray") -> "np.ndarray":
 def _best(
     scores: "np.ndarray", first: int, served: "np.ndarray", sums: "np.ndarray", froms: "Sequence[np.ndarray]"
 ) -> Best:
-    """Return the schedule behind the best last model; `froms` tell, for each retrain, which model came before."""
+    """Return the schedule behind the best last model; `froms` holds, for each retrain, the model before it."""
     model = int((served + sums[:, -1]).argmax())
     models = [model]
     for before in reversed(froms):

@@ -72,7 +72,7 @@ class BacktestHistory:
 def policy_outcome(
     name: str, policy: Policy, history: BacktestHistory, gate: BacktestGate, price: float | None = None
 ) -> Outcome:
-    """Return what becomes of a history under a policy; each decision sees only what was known at its moment."""
+    """Return the retrains of a history under a policy; each decision uses only what was known at its moment."""
     champion = history.plan.first
     asked: list[RequestedRetrain] = []
     for now in range(history.plan.first + 1, len(history.plan.windows) - 1):
@@ -118,7 +118,7 @@ def gate_refusal(history: BacktestHistory, now: int, champion: int, gate: Backte
     """Say why a challenger trained at the end of window `now` must not go live, or None if it may.
 
     As in a retrain, its stand-in on each of the newest labelled windows is the model trained just before it, and only
-    windows count that the champion has not seen. What cannot be computed refuses.
+    windows count that the champion was not trained on. What cannot be computed refuses.
     """
     import numpy as np
 
@@ -139,7 +139,7 @@ def gate_refusal(history: BacktestHistory, now: int, champion: int, gate: Backte
 
 
 def _errors(models: Matrix, champion: int, now: int) -> "list[np.ndarray]":
-    """Return the champion's row losses of each known window after its training."""
+    """Return the champion's row losses of each settled window after its training."""
     import numpy as np
 
     losses = models.losses[champion]

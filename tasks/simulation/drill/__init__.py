@@ -87,7 +87,7 @@ class PromotionShare(BaseModel):
 
 
 class Report(BaseModel):
-    """What a drill found."""
+    """The results of a drill."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -44,7 +44,7 @@ def honest_champion(stage: Stage, run: Retrain, gates: GatePolicy) -> str:
 
 
 def sabotaged_attempt(stage: Stage, sabotage: Sabotage, number: int, run: Retrain, gates: GatePolicy) -> Attempt:
-    """Run one sabotaged retrain, see what came of it, and put everything back."""
+    """Run one sabotaged retrain, record the result, and put everything back."""
     as_of = stage.second + timedelta(seconds=number)
     began, before = time.monotonic(), _version(stage)
     with sabotage.on(stage):

@@ -89,7 +89,7 @@ def _history(seed: int) -> "tuple[UseCase, pd.DataFrame, pd.DataFrame]":
 def _evidence_beside_champion(
     problem: UseCase, rows: "pd.DataFrame", ahead: "pd.DataFrame", predicted: "dict[str, np.ndarray]"
 ) -> Evidence:
-    """Return the evidence of predictions by contender beside a champion that has seen none of the rows."""
+    """Return the evidence of predictions by contender beside a champion that was trained on none of the rows."""
     import pandas as pd
 
     times = ahead[problem.event_time]

@@ -1,4 +1,4 @@
-"""Show what a drill found, and fail where something slipped through."""
+"""Show the results of a drill, and fail where something slipped through."""
 
 import json
 from pathlib import Path
@@ -19,13 +19,13 @@ def drill_name() -> str:
 
 
 def report_file(usecase: str) -> Path:
-    """Return where the newest drill of a use case is kept, as JSON."""
+    """Return where the newest drill of a use case is stored, as JSON."""
     return Settings().state.absolute() / "drills" / f"{usecase}.json"
 
 
 @task(cache_policy=NO_CACHE)
 def show_drill(report: Report, policy: DrillPolicy) -> str:
-    """Show the drill's table and keep it; return its summary.
+    """Show the drill's table and store it; return its summary.
 
     Raises:
         DrillFailedError: a sabotage slipped through, luck was promoted too often, or a real improvement was refused.

@@ -7,9 +7,9 @@ from tasks.simulation.drill import NOTHING, Attempt, DrillPolicy, PromotionShare
 POLICY = DrillPolicy(min_accepted=0.9)
 
 
-def attempt(**found):
+def attempt(**changes):
     good = {"tried": "a leak", "expected": "no_leak", "refused_by": ("no_leak",), "caught": True, "seconds": 1.25}
-    return Attempt(**good | {"told": "refused: a leak"} | found)
+    return Attempt(**good | {"told": "refused: a leak"} | changes)
 
 
 def report(attempts=(), promoted=10, accepted=100):

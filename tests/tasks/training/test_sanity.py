@@ -75,10 +75,10 @@ def test_chances_of_too_much_confidence_have_an_error():
 
 
 def test_of_several_classes_the_chance_of_the_likeliest_is_asked_about():
-    told = np.tile([0.6, 0.3, 0.1], (ROWS, 1))
+    chances = np.tile([0.6, 0.3, 0.1], (ROWS, 1))
     right = np.where(np.arange(ROWS) % 10 < 6, 0, 1)
 
-    assert calibration_error(right, told, PIECES) == pytest.approx(0)
+    assert calibration_error(right, chances, PIECES) == pytest.approx(0)
     assert calibration_error(right, np.tile([0.9, 0.05, 0.05], (ROWS, 1)), PIECES) == pytest.approx(0.3)
 
 

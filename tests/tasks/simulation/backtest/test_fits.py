@@ -27,8 +27,8 @@ def test_a_model_learns_from_what_was_known_at_the_end_of_its_window(kiosk, kios
 def test_a_models_scores_are_those_of_its_use_cases_metric_on_each_later_window(kiosk, kiosk_plan):
     model_row(kiosk_plan, "champion", 4)
     until = kiosk_plan.windows[4].end
-    known = folds.labelled(rows_at(kiosk, until, folds.training_window(kiosk, until)), kiosk, until)
-    model = estimators.fitted(estimators.pipeline(kiosk, kiosk.candidates["stump"]), known, kiosk)
+    labelled = folds.labelled(rows_at(kiosk, until, folds.training_window(kiosk, until)), kiosk, until)
+    model = estimators.fitted(estimators.pipeline(kiosk, kiosk.candidates["stump"]), labelled, kiosk)
     later = rows_of(kiosk, kiosk_plan, 6)
 
     row = stored_row(kiosk_plan, "champion", 4)
@@ -81,12 +81,12 @@ def test_a_matrix_has_a_row_for_each_model_that_could_be_trained(kiosk, kiosk_pl
     for at in kiosk_plan.trained_at:
         model_row(kiosk_plan, "champion", at)
 
-    found = matrix(kiosk_plan, "champion")
+    trained = matrix(kiosk_plan, "champion")
 
-    assert found.trained.tolist() == [False, False, True, True, True, True, True, True, True, False]
-    assert np.isnan(found.scores[1]).all()
-    assert found.counts.tolist() == [40, 40, 40, 40, 40, 40, 40, 40, 40, 25]
-    assert (~np.isnan(found.scores)).sum(axis=1).tolist() == [0, 0, 6, 5, 4, 3, 2, 1, 0, 0]
+    assert trained.trained.tolist() == [False, False, True, True, True, True, True, True, True, False]
+    assert np.isnan(trained.scores[1]).all()
+    assert trained.counts.tolist() == [40, 40, 40, 40, 40, 40, 40, 40, 40, 25]
+    assert (~np.isnan(trained.scores)).sum(axis=1).tolist() == [0, 0, 6, 5, 4, 3, 2, 1, 0, 0]
 
 
 def test_a_row_that_is_missing_is_named(kiosk, kiosk_plan):

@@ -13,11 +13,11 @@ def fresher_is_better(model, window):
     return 1 - (window - model) / 10
 
 
-def always(seen):
+def always(moment):
     return "as always"
 
 
-def never(seen):
+def never(moment):
     return None
 
 
@@ -31,7 +31,7 @@ def test_without_a_request_the_first_model_stays(history):
 def test_a_policy_is_asked_at_the_end_of_each_window_in_which_a_new_model_could_still_serve(history):
     moments = []
 
-    policy_outcome("none", lambda seen: moments.append(seen.now), history(6, fresher_is_better, first=1), GATE)
+    policy_outcome("none", lambda moment: moments.append(moment.now), history(6, fresher_is_better, first=1), GATE)
 
     assert moments == [2, 3, 4]
 
@@ -39,7 +39,7 @@ def test_a_policy_is_asked_at_the_end_of_each_window_in_which_a_new_model_could_
 def test_a_better_challenger_goes_live_once_a_window_shows_it_that_neither_has_seen(history):
     outcome = policy_outcome("always", always, history(6, fresher_is_better), GATE)
 
-    assert [(one.window, one.refusal is None) for one in outcome.asked] == [
+    assert [(request.window, request.refusal is None) for request in outcome.asked] == [
         (1, False),
         (2, True),
         (3, False),
@@ -63,57 +63,57 @@ def test_of_an_error_less_goes_live(history):
 
 @pytest.mark.parametrize(("needed", "refused"), [(0.09, False), (0.1, True), (0.11, True)])
 def test_the_gain_must_exceed_the_least(history, needed, refused):
-    known = history(4, lambda model, window: 0.5 + model / 10)
+    played = history(4, lambda model, window: 0.5 + model / 10)
 
-    refusal = gate_refusal(known, 2, 0, BacktestGate(blocks=1, min_gain=needed))
+    refusal = gate_refusal(played, 2, 0, BacktestGate(blocks=1, min_gain=needed))
 
     assert (refusal is not None) is refused
 
 
 def test_several_blocks_are_weighed_together(history):
     gains = {2: 0.4, 3: -0.1}
-    known = history(5, lambda model, window: 0.5 + (gains.get(window, 0) if model else 0))
+    played = history(5, lambda model, window: 0.5 + (gains.get(window, 0) if model else 0))
 
-    assert gate_refusal(known, 3, 0, BacktestGate(blocks=1, min_gain=0)) is not None
-    assert gate_refusal(known, 3, 0, BacktestGate(blocks=2, min_gain=0)) is None
+    assert gate_refusal(played, 3, 0, BacktestGate(blocks=1, min_gain=0)) is not None
+    assert gate_refusal(played, 3, 0, BacktestGate(blocks=2, min_gain=0)) is None
 
 
 def test_where_no_window_is_known_the_gate_refuses(history):
-    known = history(6, fresher_is_better, late=6)
+    played = history(6, fresher_is_better, late=6)
 
-    assert gate_refusal(known, 3, 0, GATE) == "no labelled window that neither challenger nor champion has seen"
+    assert gate_refusal(played, 3, 0, GATE) == "no labelled window that neither challenger nor champion has seen"
 
 
 def test_a_model_that_could_not_be_trained_cannot_go_live(history):
-    known = history(6, fresher_is_better)
-    known.models.trained[3] = False
+    played = history(6, fresher_is_better)
+    played.models.trained[3] = False
 
-    assert gate_refusal(known, 3, 0, GATE) == "too few labelled rows to train a challenger"
+    assert gate_refusal(played, 3, 0, GATE) == "too few labelled rows to train a challenger"
 
 
 def test_a_policy_sees_no_window_whose_labels_have_not_come(history):
-    seen = moment_at(history(8, fresher_is_better, late=2), 4, 0, [])
+    moment = moment_at(history(8, fresher_is_better, late=2), 4, 0, [])
 
-    assert seen.settled == [0, 1, 2]
-    assert np.isnan(seen.scores[:, 3:]).all()
-    assert np.isnan(seen.scouts[:, 3:]).all()
-    assert np.isnan(seen.scout_parts[:, 3:]).all()
-    assert seen.scores[0, 1:3].tolist() == [0.9, 0.8]
+    assert moment.settled == [0, 1, 2]
+    assert np.isnan(moment.scores[:, 3:]).all()
+    assert np.isnan(moment.scouts[:, 3:]).all()
+    assert np.isnan(moment.scout_parts[:, 3:]).all()
+    assert moment.scores[0, 1:3].tolist() == [0.9, 0.8]
 
 
 def test_a_policy_sees_no_model_that_was_never_trained(history):
     asked = [RequestedRetrain(window=3, reason="", refusal="no")]
 
-    seen = moment_at(history(8, fresher_is_better, first=1), 5, 1, asked)
+    moment = moment_at(history(8, fresher_is_better, first=1), 5, 1, asked)
 
-    assert np.flatnonzero(~np.isnan(seen.scores).all(axis=1)).tolist() == [0, 1, 3]
-    assert np.flatnonzero(~np.isnan(seen.scouts).all(axis=1)).tolist() == [0, 1, 2, 3, 4]
+    assert np.flatnonzero(~np.isnan(moment.scores).all(axis=1)).tolist() == [0, 1, 3]
+    assert np.flatnonzero(~np.isnan(moment.scouts).all(axis=1)).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_a_policy_sees_its_champions_losses_window_by_window(history):
-    seen = moment_at(history(8, fresher_is_better, late=1), 4, 1, [])
+    moment = moment_at(history(8, fresher_is_better, late=1), 4, 1, [])
 
-    assert [one.tolist() for one in seen.errors()] == [[2.0, 2.0], [3.0, 3.0]]
+    assert [losses.tolist() for losses in moment.errors()] == [[2.0, 2.0], [3.0, 3.0]]
 
 
 def test_a_policy_is_told_the_price(history):

@@ -23,10 +23,10 @@ def rows():
 
 
 def test_every_sabotage_has_a_name_of_its_own_and_each_gate_that_can_be_sabotaged_has_one():
-    found = sabotages()
+    every = sabotages()
 
-    assert len({one.tried for one in found}) == len(found)
-    assert {one.expected for one in found} >= {
+    assert len({sabotage.tried for sabotage in every}) == len(every)
+    assert {sabotage.expected for sabotage in every} >= {
         *("beats_baseline", "beats_champion", "no_slice_worse", "finite", "in_range", "not_constant", "calibrated"),
         *("no_feature_too_good", "no_row_learned", "no_copies", "known_at_the_event", "serves", "serves_fast"),
         *("reproducible", "configured"),
@@ -34,11 +34,11 @@ def test_every_sabotage_has_a_name_of_its_own_and_each_gate_that_can_be_sabotage
 
 
 def test_shuffled_labels_are_the_same_labels_of_other_rows(rows):
-    found = shuffled_labels(rows, synthetic_problem())
+    shuffled = shuffled_labels(rows, synthetic_problem())
 
-    assert found["came"].isna().equals(rows["came"].isna())
-    assert found["came"].sum() == rows["came"].sum()
-    assert abs(np.corrcoef(found["came"].dropna(), rows["came"].dropna())[0, 1]) < 0.1
+    assert shuffled["came"].isna().equals(rows["came"].isna())
+    assert shuffled["came"].sum() == rows["came"].sum()
+    assert abs(np.corrcoef(shuffled["came"].dropna(), rows["came"].dropna())[0, 1]) < 0.1
 
 
 def test_the_leak_is_the_answer_where_there_is_one(rows):
@@ -46,19 +46,19 @@ def test_the_leak_is_the_answer_where_there_is_one(rows):
 
 
 def test_what_is_filled_in_with_the_label_is_missing_with_it(rows):
-    found = filled_in_column(rows, synthetic_problem())
+    changed = filled_in_column(rows, synthetic_problem())
 
-    assert found["level"].isna().sum() == len(rows) * 0.05
-    assert found.loc[found["level"].isna(), "came"].isna().all()
+    assert changed["level"].isna().sum() == len(rows) * 0.05
+    assert changed.loc[changed["level"].isna(), "came"].isna().all()
 
 
 def test_the_rows_of_the_last_window_are_there_once_more_as_old_as_the_first(rows):
-    found = copied_rows(rows, synthetic_problem())
-    more = found[len(rows) :]
+    changed = copied_rows(rows, synthetic_problem())
+    more = changed[len(rows) :]
 
     assert more["level"].tolist() == rows["level"][-len(more) :].tolist()
     assert more["happened_at"].min() - rows["happened_at"].min() < np.timedelta64(6, "h")
-    assert found.index.is_unique
+    assert changed.index.is_unique
 
 
 def test_raised_chances_are_ten_points_higher_and_never_above_1():
