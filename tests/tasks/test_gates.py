@@ -125,7 +125,7 @@ def test_without_any_verdict_nothing_is_promoted():
     assert refusal_reason(()) == "no gate has judged the challenger"
 
 
-def test_all_gates_are_computed_even_when_the_first_refuses_and_all_reasons_are_told():
+def test_all_gates_are_computed_even_when_the_first_refuses_and_all_reasons_are_given():
     nothing = BootstrapEstimate(value=0, error=0, freedom=9)
     judged = verdicts(evidence(challenger=0.5, gain_over_baseline=nothing, finite_share=0.5), POLICY)
 
@@ -308,24 +308,24 @@ def test_a_gain_that_is_not_sure_is_refused_with_its_numbers():
     )
 
 
-def test_a_challenger_that_may_not_err_any_more_on_these_rows_is_told_so():
+def test_a_challenger_that_has_no_error_budget_left_on_these_rows_is_refused_with_that_reason():
     assert the("beats_champion", beside_a_champion(error_share=0.0)).reason == (
         "challengers before it have spent the whole chance of error that these rows allow; newer rows bring more"
     )
 
 
-def test_a_champion_that_could_not_be_asked_is_told_with_the_fault():
+def test_a_champion_that_could_not_be_asked_is_reported_with_the_fault():
     reason = the("beats_champion", beside_a_champion(champion_fault="its file is gone")).reason
 
     assert reason == "champion version 3 (its file is gone): could not be computed"
 
 
 @pytest.mark.parametrize(("rows", "refused"), [(99, True), (100, False), (101, False)], ids=["below", "at", "above"])
-def test_a_comparison_needs_enough_rows_that_neither_has_seen(rows, refused):
+def test_a_comparison_needs_enough_rows_that_neither_was_trained_on(rows, refused):
     assert ("enough_unseen_rows" in refusing(beside_a_champion(compared_rows=rows))) is refused
 
 
-def test_too_few_rows_are_told_with_those_left_out_and_when_there_will_be_enough():
+def test_too_few_rows_are_reported_with_those_left_out_and_when_there_will_be_enough():
     compared = beside_a_champion(compared_rows=70, as_of=datetime(2024, 3, 1, tzinfo=UTC), rows_per_day=20)
 
     # 30 more at 20 a day: a day and a half
@@ -378,7 +378,7 @@ def test_the_groups_of_a_protected_column_must_be_treated_alike(gap, refused):
     assert refusing(evidence(group_gaps=gaps)) == refused
 
 
-def test_a_model_that_fails_in_a_clean_process_is_told_with_the_fault():
+def test_a_model_that_fails_in_a_clean_process_is_refused_with_the_fault():
     assert the("serves", evidence(serving=Serving(fault="no such class"))).reason == (
         "in a clean process the model did not serve: no such class"
     )

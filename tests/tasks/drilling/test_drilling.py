@@ -38,7 +38,7 @@ def test_a_drill_in_which_all_is_as_expected_has_not_failed():
     assert failures(report([attempt()]), POLICY) == []
 
 
-def test_what_slipped_through_is_told_with_the_gate_that_was_expected():
+def test_what_slipped_through_is_reported_with_the_gate_that_was_expected():
     slipped = attempt(refused_by=("slow",), caught=False)
 
     assert failures(report([attempt(), slipped]), POLICY) == [

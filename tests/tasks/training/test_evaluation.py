@@ -128,7 +128,7 @@ def test_rows_that_the_champion_learned_from_are_left_out_of_its_comparison_and_
     assert compared.rows == 40
 
 
-def test_a_champion_that_has_seen_every_row_leaves_nothing_to_compare(evidence_of):
+def test_a_champion_that_was_trained_on_every_row_leaves_nothing_to_compare(evidence_of):
     compared = evidence_of(version="3", training_window=Window(start=time(0), end=time(15)), champion=[0] * 40)
 
     assert (compared.compared_rows, compared.overlap_rows) == (0, 40)
@@ -151,7 +151,7 @@ def test_a_try_on_the_same_rows_before_costs_some_of_the_error_budget(evidence_o
     assert compared.error_share == (1 - 0.5) / 2
 
 
-def test_two_candidates_that_say_the_same_count_as_one_try(evidence_of):
+def test_two_candidates_with_equal_predictions_count_as_a_single_try(evidence_of):
     same = {"stump": [n % 2 for n in range(40)], "champion": np.linspace(0, 3, 40)}
 
     compared = evidence_of(version="3", training_window=Window(start=time(0), end=time(1)), **same)
@@ -175,7 +175,7 @@ def test_rows_that_a_model_was_fitted_on_are_counted_where_it_is_evaluated(evide
 
 
 def test_rows_that_were_fitted_on_before_their_label_was_known_are_counted(evidence_of):
-    # told two days after the sale: at day 10 those of days 8 and 9 are not known yet, at day 12.5 all of day 10 is
+    # labelled two days after the sale: at day 10 those of days 8 and 9 are not known yet, at day 12.5 all of day 10 is
     assert evidence_of(learned=64).early_rows == 0
     assert evidence_of(learned=66).early_rows == 1
 

@@ -67,9 +67,18 @@ def test_a_limit_cuts_the_past_but_never_reaches_before_history(stall, learned, 
         ({"sold_at": on_day(5)}, True),
         ({"sold_at": on_day(4, 23)}, False),
     ],
-    ids=["told before", "told then", "told later", "never told", "no label", "sold then", "sold first", "sold before"],
+    ids=[
+        "labelled before",
+        "labelled then",
+        "labelled later",
+        "never labelled",
+        "no label",
+        "sold then",
+        "sold first",
+        "sold before",
+    ],
 )
-def test_learned_from_is_what_was_sold_in_the_training_window_and_told_by_its_end(stall, sales, change, learned):
+def test_learned_from_is_what_was_sold_in_the_training_window_and_labelled_by_its_end(stall, sales, change, learned):
     rows = sales({"sold_at": on_day(7), "told_at": on_day(8)} | change)
 
     learned_rows = labelled(rows, replace(stall, train_on=5 * DAY), on_day(10))
@@ -88,15 +97,15 @@ def test_learned_from_is_what_was_sold_in_the_training_window_and_told_by_its_en
         ({"told_at": on_day(20, 1)}, False),
         ({"returned": None}, False),
     ],
-    ids=["at start", "before", "last hour", "at end", "told then", "told later", "no label"],
+    ids=["at start", "before", "last hour", "at end", "labelled then", "labelled later", "no label"],
 )
-def test_compared_is_what_was_sold_in_the_block_and_told_by_now(stall, sales, change, compared):
+def test_compared_is_what_was_sold_in_the_block_and_labelled_by_now(stall, sales, change, compared):
     rows = sales({"sold_at": on_day(8), "told_at": on_day(9)} | change)
 
     assert (len(in_block(rows, stall, days(7, 14), on_day(20))) == 1) is compared
 
 
-def test_the_newest_blocks_end_now_and_are_told_oldest_first(stall):
+def test_the_newest_blocks_end_now_and_are_returned_oldest_first(stall):
     assert blocks_before(stall, on_day(30), 2) == [days(16, 23), days(23, 30)]
 
 
@@ -112,7 +121,7 @@ def test_evidence_begins_where_the_oldest_block_starts_to_learn(stall):
 
 
 def sold_on(sales, *numbers, returned=None):
-    """Return two sales, one of which came back, for each of the days, told the same day."""
+    """Return two sales, one of which came back, for each of the days, labelled the same day."""
     sold = [{"sold_at": on_day(n, h), "told_at": on_day(n, 12), "returned": float(h)} for n in numbers for h in (0, 1)]
     return sales(*(sale if returned is None else sale | {"returned": returned} for sale in sold))
 
@@ -133,7 +142,7 @@ def test_a_block_of_one_class_is_not_usable_for_a_classification(stall, sales):
 
 
 @pytest.mark.parametrize(("count", "reason"), [(4, "8 labelled rows at 2024-01-21 00:00, 10 needed"), (5, None)])
-def test_too_few_labels_are_told_with_the_number_that_is_needed(stall, sales, count, reason):
+def test_too_few_labels_are_reported_with_the_number_that_is_needed(stall, sales, count, reason):
     rows = sold_on(sales, *range(0, 5), *range(13, 18))
 
     assert lacking(rows[: 2 * count], stall, on_day(20), policy(min_rows=10)) == (reason or lacking_blocks("10"))
@@ -146,7 +155,7 @@ def lacking_blocks(needed):
     )
 
 
-def test_labels_of_one_class_are_told(stall, sales):
+def test_labels_of_one_class_are_reported(stall, sales):
     rows = sold_on(sales, *range(0, 20), returned=0.0)
 
     assert lacking(rows, stall, on_day(20), policy()) == "all 40 labelled rows are of one class, two are needed"
@@ -205,7 +214,7 @@ def test_a_prediction_is_the_probability_of_coming_back_or_the_value_itself(stal
 
 
 def prices_of_what_comes_back(sales):
-    """Return eight sales a day for 28 days, told the same hour: dear ones come back for two weeks, then cheap ones."""
+    """Return eight sales a day for 28 days, labelled at once: dear ones come back for two weeks, then cheap ones."""
     return sales(
         *(
             {
@@ -250,7 +259,7 @@ def test_a_part_of_a_block_needs_its_share_of_the_rows(stall, sales, least, used
     assert len(blocks) == used
 
 
-def test_the_simple_model_is_linear_and_takes_gaps_and_levels_it_has_not_seen(stall, sales):
+def test_the_simple_model_is_linear_and_takes_gaps_and_levels_it_has_not_learned(stall, sales):
     rows = sales(*({"weight": float(n % 2), "returned": float(n % 2), "channel": "web"} for n in range(40)))
     model = fitted(simple_model(stall), rows, stall)
 
@@ -277,7 +286,7 @@ def channels(stall):
     return replace(stall, schema=schema, categorical=(), numeric=("price",), **changes)
 
 
-def test_a_class_is_told_by_its_number_and_one_that_was_not_learned_has_no_chance(channels, sales):
+def test_a_class_is_given_by_its_number_and_one_that_was_not_learned_has_no_chance(channels, sales):
     rows = sales(*({"price": float(n % 2)} for n in range(8)))
     model = fitted(pipeline(channels, DecisionTreeClassifier()), rows, channels)
 

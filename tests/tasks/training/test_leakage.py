@@ -102,7 +102,7 @@ def test_too_few_open_labels_say_nothing(stall, sales):
     )
 
 
-def test_a_feature_that_changed_as_the_label_came_is_found_with_its_share(stall, sales):
+def test_a_feature_that_changed_as_the_label_came_is_returned_with_its_share(stall, sales):
     now = labelled_sales(sales, count=80)
     before = now.assign(
         returned=now["returned"].mask(now.index >= 40),

@@ -26,7 +26,7 @@ def test_of_an_error_staleness_is_what_it_grew_by():
     assert staleness([10.0, 12.0, 13.0], False, "cumulative", 3) == pytest.approx(0 + 2 + 3)
 
 
-def test_before_a_window_is_known_nothing_is_stale():
+def test_before_a_window_has_settled_nothing_is_stale():
     assert staleness([], True, "threshold", 2) == 0.0
 
 

@@ -73,7 +73,7 @@ def test_what_never_retraining_would_have_lost_is_a_mean_over_windows(moment):
     assert lost_by_never(moment(9, 5, flat, ageing, greater_is_better=False)) == 0.0
 
 
-def test_a_model_that_does_not_age_is_kept(moment):
+def test_a_model_that_does_not_age_stays_live(moment):
     assert POLICY(moment(30, 25, flat, flat)) is None
 
 

@@ -38,7 +38,7 @@ def test_age_counts_from_the_last_request_even_if_it_was_refused(moment, asked, 
     assert (AtAge(windows=3)(moment(12, 8, flat, champion=2, asked=asked)) is not None) is asks
 
 
-def test_random_moments_come_again_from_their_seed_and_are_as_frequent_as_said(moment):
+def test_random_moments_come_again_from_their_seed_and_are_as_frequent_as_their_share(moment):
     policy = AtRandom(share=0.3, seed=1)
     asked = [policy(moment(401, now, flat)) is not None for now in range(1, 400)]
 

@@ -97,7 +97,7 @@ def test_an_ordinary_window_is_beyond_no_limit():
     assert beyond(a_world(ROWS, 2)) == set()
 
 
-def test_a_price_that_rose_is_seen_in_its_location_and_explained_by_its_median():
+def test_a_price_that_rose_exceeds_its_location_limit_and_is_explained_by_its_median():
     [signal] = [
         signal
         for signal in signals(limits(), a_world(ROWS, 2, price=1.0))
@@ -109,7 +109,7 @@ def test_a_price_that_rose_is_seen_in_its_location_and_explained_by_its_median()
     assert signal.note.startswith("median 0.9")
 
 
-def test_a_label_rule_that_turned_is_seen_in_performance_and_not_in_the_features():
+def test_a_label_rule_that_turned_shows_in_performance_and_not_in_the_features():
     exceeded = beyond(a_world(ROWS, 3, turned=True))
 
     assert ("prediction", "loss") in exceeded

@@ -73,7 +73,7 @@ def test_with_fewer_windows_than_needed_shorter_blocks_serve(count, basis):
     assert limits_of(count).basis == basis
 
 
-def test_too_little_reference_is_said_with_what_it_falls_back_to():
+def test_too_little_reference_is_noted_with_what_it_falls_back_to():
     assert limits_of(4).note == (
         "too little reference: 8 windows of 7 days with 50 rows each are needed; limits from 8 shorter blocks, "
         "widened by a between-window sd of 0.071 row sds"

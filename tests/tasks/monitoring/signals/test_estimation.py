@@ -60,7 +60,7 @@ def test_an_overconfident_model_is_expected_to_do_worse_than_it_says():
 
 
 @pytest.mark.parametrize(("rows", "has_value"), [(49, False), (50, True)])
-def test_too_few_predictions_are_said(rows, has_value):
+def test_too_few_predictions_are_noted_with_the_number_that_is_needed(rows, has_value):
     estimate = performance_estimate("log_loss", pd.Series([0.2] * rows), HONEST, POLICY)
 
     assert (estimate.value is not None, estimate.note) == (has_value, "" if has_value else "49 predictions, 50 needed")
@@ -112,7 +112,7 @@ def test_old_windows_are_forgiven():
     assert distrust_reason(past, expected=0.80, policy=POLICY) is None
 
 
-def test_where_a_rule_changed_the_estimate_is_blind_and_found_out():
+def test_where_a_rule_changed_the_estimate_is_wrong_and_switched_off():
     shown = pd.Series(np.random.default_rng(0).random(2_000))
 
     estimate = performance_estimate("roc_auc", shown, HONEST, POLICY)

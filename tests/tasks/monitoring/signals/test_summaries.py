@@ -61,7 +61,7 @@ def test_a_constant_number_is_watched_for_other_values():
     assert means["rate", "share not as ever"] == 1 / 4
 
 
-def test_of_a_category_the_shares_of_levels_and_of_unseen_ones_are_told_among_present_values():
+def test_of_a_category_the_shares_of_levels_and_of_unseen_levels_are_those_among_present_values():
     window = {"shop": ["a", "b", "z", "z", None]}
 
     means = window_means({"shop": ["a"] * 6 + ["b"] * 3 + ["c"]}, window, {"shop": "categorical"})
@@ -71,13 +71,13 @@ def test_of_a_category_the_shares_of_levels_and_of_unseen_ones_are_told_among_pr
     assert means["shop", "share missing"] == 1 / 5
 
 
-def test_of_two_levels_one_share_tells_both():
+def test_of_two_levels_the_share_of_the_first_is_enough():
     means = window_means({"vip": [True, False, False]}, {"vip": [True, True, False]}, {"vip": "categorical"})
 
     assert means == {("vip", "share of False"): 1 / 3, ("vip", "share unseen"): 0, ("vip", "share missing"): 0}
 
 
-def test_a_correlation_that_flips_is_seen_with_the_same_margins():
+def test_a_correlation_that_flips_changes_its_statistic_with_the_same_margins():
     both = {"a": RANKS, "b": RANKS}
     kinds = {"a": "numeric", "b": "numeric"}
 
@@ -133,7 +133,7 @@ def test_of_numbers_the_loss_is_the_mean_absolute_error_capped_at_the_reference(
     assert means["prediction", "loss"] == (0.5 + 1.0) / 2
 
 
-def test_an_error_that_goes_along_with_a_feature_is_told_though_the_bias_is_none():
+def test_an_error_that_goes_along_with_a_feature_is_measured_though_the_bias_is_zero():
     kinds = {"a": "numeric", "prediction": "numeric", "target": "numeric"}
     rng = np.random.default_rng(0)
     a = rng.random(2_000)

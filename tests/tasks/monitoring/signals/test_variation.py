@@ -37,11 +37,11 @@ def test_five_where_a_third_of_one_is_expected_are_about_four_sds_away_and_not_e
     assert away(0.005, 1_000, 0.0003) == pytest.approx(4.2, abs=0.2)
 
 
-def test_of_a_share_never_seen_thousands_are_still_far_away_and_no_infinity():
+def test_of_a_share_that_never_occurred_thousands_are_still_far_away_and_no_infinity():
     assert 37 < away(0.9, 10_000, 1e-5) < 1e5
 
 
-def test_skewness_is_taken_out_and_the_order_kept():
+def test_skewness_is_taken_out_and_the_order_stays():
     means = np.linspace(-1, 3, 41)
     ones = np.ones(41)
 
@@ -57,7 +57,7 @@ def test_windows_that_differ_by_sampling_alone_have_next_to_no_variation_of_thei
     assert between_sds(blocks).max() < 0.5 / 1_000**0.5
 
 
-def test_variation_between_windows_is_found_for_many_columns_at_once():
+def test_variation_between_windows_is_estimated_for_many_columns_at_once():
     rng = np.random.default_rng(1)
     blocks = 0.1 * rng.standard_normal((12, 100)) + rng.standard_normal((12, 100)) / 1_000**0.5
 

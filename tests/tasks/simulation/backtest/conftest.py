@@ -64,7 +64,7 @@ def history(plan, filled):
 
 
 KIOSK = '''
-"""The stall, seen in windows of five days."""
+"""The stall, with windows of five days."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -77,7 +77,7 @@ USE_CASE = replace(STALL, name="kiosk", window=timedelta(days=5), train_on=timed
 
 @pytest.fixture
 def kiosk(stall_file, state) -> Iterator[UseCase]:
-    """A use case with fifty days of sales stored, eight a day, each told after two days; what comes back turns once."""
+    """A use case with fifty days of sales stored, eight a day, labelled after two days; what comes back turns once."""
     folder = Path(stall_file.__file__).parent
     (folder / "kiosk.py").write_text(KIOSK)
     problem = importlib.import_module("usecases.kiosk").USE_CASE

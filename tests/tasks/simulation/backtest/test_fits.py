@@ -18,7 +18,7 @@ def rows_of(problem, plan, window):
 
 
 def test_a_model_learns_from_what_was_known_at_the_end_of_its_window(kiosk, kiosk_plan):
-    """Fifteen days of eight sales, of which those of the last two days are not told yet, but for the first of them."""
+    """Fifteen days of eight sales; those of the last two days are not labelled yet, but for the first of them."""
     model_row(kiosk_plan, "champion", 4)
 
     assert stored_row(kiosk_plan, "champion", 4).rows == (15 - 2) * 8 + 1
@@ -38,7 +38,7 @@ def test_a_models_scores_are_those_of_its_use_cases_metric_on_each_later_window(
     assert np.isnan(row.scores[:5]).all()
 
 
-def test_what_was_seen_of_a_window_leaves_out_the_labels_that_came_later(kiosk, kiosk_plan):
+def test_the_settled_score_of_a_window_leaves_out_the_labels_that_came_later(kiosk, kiosk_plan):
     model_row(kiosk_plan, "champion", 4)
     row = stored_row(kiosk_plan, "champion", 4)
 
@@ -76,7 +76,7 @@ def test_another_plan_has_models_of_its_own(kiosk, kiosk_plan):
 
 
 def test_a_matrix_has_a_row_for_each_model_that_could_be_trained(kiosk, kiosk_plan, monkeypatch):
-    """Of the first two windows 8 x 8 + 1 sales are told at the end of the second; a hundred are asked for."""
+    """Of the first two windows 8 x 8 + 1 sales are labelled at the end of the second; a hundred are asked for."""
     monkeypatch.setattr(fits, "FEWEST_ROWS", 100)
     for at in kiosk_plan.trained_at:
         model_row(kiosk_plan, "champion", at)

@@ -34,7 +34,7 @@ def test_a_verdict_counts_what_was_asked_for_and_what_went_live(bench):
     assert verdict.outcome.live == (5,)
 
 
-def test_a_verdict_stands_beside_never_and_the_best_known_afterwards(bench):
+def test_a_verdict_stands_beside_never_and_the_best_in_hindsight(bench):
     """Windows 1 to 3 score .8 under any; model 5 serves 6 to 10; the best model, that of 4, serves 5 to 10."""
     verdict = policy_verdict("at five", at_five, bench)
 
@@ -123,7 +123,7 @@ def test_the_advice_says_what_retraining_always_would_buy(bench):
     assert sentence.endswith("8 retrains more (every window) would gain 0 (0 to 0): no more than noise.")
 
 
-def test_where_nothing_can_be_told_apart_the_advice_says_so(bench):
+def test_where_no_policy_differs_the_advice_names_no_better_policy(bench):
     verdicts = policy_verdicts({"never": Never(), "also never": Never()}, bench)
 
     sentence = advice_sentence(advised_policy(verdicts, bench), verdicts, bench, "roc_auc")

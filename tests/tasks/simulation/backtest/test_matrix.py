@@ -17,7 +17,7 @@ def plan_of(problem, windows):
 
 
 def label_after(problem, sales, days, count=28):
-    """Return a sale a day, each told so many days later."""
+    """Return a sale a day, each labelled so many days later."""
     start = problem.history_start
     return sales(*({"sold_at": start + n * DAY, "told_at": start + (n + days) * DAY} for n in range(count)))
 
@@ -30,9 +30,9 @@ def test_only_whole_windows_are_history(stall):
 @pytest.mark.parametrize(
     ("days", "landed"),
     [(0, [0, 1, 2, 3]), (1, [0, 1, 2, 4]), (2, [1, 2, 3, 4]), (7, [1, 2, 3, 4]), (9, [2, 3, 4, 4])],
-    ids=["at once", "last told at the end", "a day too late", "a window late", "more"],
+    ids=["at once", "last labelled at the end", "a day too late", "a window late", "more"],
 )
-def test_a_window_is_known_when_the_labels_of_its_last_rows_have_come(stall, sales, days, landed):
+def test_a_window_has_settled_when_the_labels_of_its_last_rows_have_come(stall, sales, days, landed):
     """Each window's last sale is on its sixth day; the last window counts only if all its labels can be there."""
     plan = plan_of(stall, history_windows(stall, stall.history_start + 28 * DAY))
 
@@ -47,7 +47,7 @@ def test_a_label_that_comes_early_waits_for_its_maturity(stall, sales):
     assert ripe_times(rows, stall).tolist() == [early, late]
 
 
-def test_a_window_without_a_labelled_row_is_never_known(stall, sales):
+def test_a_window_without_a_labelled_row_never_settles(stall, sales):
     rows = label_after(stall, sales, 0)
     gap = rows[(rows["sold_at"] < stall.history_start + 7 * DAY) | (rows["sold_at"] >= stall.history_start + 14 * DAY)]
     plan = plan_of(stall, history_windows(stall, stall.history_start + 28 * DAY))

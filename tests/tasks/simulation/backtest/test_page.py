@@ -26,17 +26,19 @@ class Addresses(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.found = []
+        self.addresses = []
 
     def handle_starttag(self, tag, attrs):
-        self.found += [value for name, value in attrs if name in {"src", "srcset"} or (tag, name) == ("link", "href")]
+        self.addresses += [
+            value for name, value in attrs if name in {"src", "srcset"} or (tag, name) == ("link", "href")
+        ]
 
 
 def test_the_page_loads_nothing(stall, verdicts, bench):
     reader = Addresses()
     reader.feed(text := page(stall, verdicts, bench))
 
-    assert reader.found == []
+    assert reader.addresses == []
     assert "<script" not in text
     assert text.count("<svg") == 3
 

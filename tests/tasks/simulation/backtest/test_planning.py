@@ -18,7 +18,9 @@ def test_windows_are_whole_and_begin_with_history(stall):
 
 
 @pytest.mark.parametrize(("weeks", "first"), [(6, 1), (8, 1), (12, 2), (40, 9)])
-def test_the_first_live_model_learns_from_a_share_of_the_windows_but_not_fewer_than_said(stall, weeks, first):
+def test_the_first_live_model_learns_from_a_share_of_the_windows_but_not_from_fewer_than_the_minimum(
+    stall, weeks, first
+):
     assert plan_for(stall, stall.history_start + timedelta(days=7 * weeks), SPAN).first == first
 
 

@@ -64,7 +64,7 @@ def test_a_window_without_a_metric_is_left_out_of_the_mean():
     assert schedule_score(scores, 0, (2,)) == pytest.approx((0.8 + 0.6 + 0.8) / 3)
 
 
-def test_the_best_schedule_of_each_number_of_retrains_is_known_afterwards():
+def test_the_best_schedule_of_each_number_of_retrains_is_the_best_in_hindsight():
     schedules = best_schedules(SCORES, 0, 3, greater_is_better=True)
 
     assert [best.schedule for best in schedules] == [(), (2,), (1, 2), (1, 2, 3)]
@@ -161,7 +161,7 @@ def test_the_cheapest_policy_flips_where_the_price_of_its_retrains_eats_its_gain
     assert ranges == [Cheapest(0.0, "daily"), Cheapest(pytest.approx(1 / 10), "monthly"), Cheapest(2.0, "never")]
 
 
-def test_a_flip_beyond_the_highest_price_is_not_told():
+def test_a_flip_beyond_the_highest_price_is_left_out():
     assert cheapest_by_price({"never": (10.0, 0), "monthly": (4.0, 3)}, highest=1.9) == [Cheapest(0.0, "monthly")]
 
 

@@ -36,7 +36,7 @@ def test_a_policy_is_asked_at_the_end_of_each_window_in_which_a_new_model_could_
     assert moments == [2, 3, 4]
 
 
-def test_a_better_challenger_goes_live_once_a_window_shows_it_that_neither_has_seen(history):
+def test_a_better_challenger_goes_live_once_a_window_shows_it_that_neither_was_trained_on(history):
     outcome = policy_outcome("always", always, history(6, fresher_is_better), GATE)
 
     assert [(request.window, request.refusal is None) for request in outcome.asked] == [
@@ -78,7 +78,7 @@ def test_several_blocks_are_weighed_together(history):
     assert gate_refusal(played, 3, 0, BacktestGate(blocks=2, min_gain=0)) is None
 
 
-def test_where_no_window_is_known_the_gate_refuses(history):
+def test_where_no_window_has_settled_the_gate_refuses(history):
     played = history(6, fresher_is_better, late=6)
 
     assert gate_refusal(played, 3, 0, GATE) == "no labelled window that neither challenger nor champion has seen"
@@ -116,5 +116,5 @@ def test_a_policy_sees_its_champions_losses_window_by_window(history):
     assert [losses.tolist() for losses in moment.errors()] == [[2.0, 2.0], [3.0, 3.0]]
 
 
-def test_a_policy_is_told_the_price(history):
+def test_a_policy_is_given_the_price(history):
     assert moment_at(history(4, fresher_is_better), 1, 0, [], price=0.25).price == 0.25
