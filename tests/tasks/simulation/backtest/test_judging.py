@@ -130,7 +130,7 @@ def test_where_no_policy_differs_the_advice_names_no_better_policy(bench):
 
     assert sentence == (
         "Keep the first model (never): mean roc_auc 0.66 over 10 windows of 7 days. This history is too short or too "
-        "noisy to tell any other policy apart from it by what it gains."
+        "noisy to separate any other policy from it by its gain."
     )
 
 
