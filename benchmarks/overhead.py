@@ -126,7 +126,7 @@ def policies() -> dict[str, Any]:
     from tasks.simulation.replay import Policies
 
     deployments = yaml.safe_load(PREFECT_FILE.read_text())["deployments"]
-    (replay,) = [one for one in deployments if one["name"] == USECASE and one["entrypoint"].endswith(":replay")]
+    (replay,) = [one for one in deployments if one["name"] == f"{USECASE}-replay"]
     return dict(Policies.model_validate(replay["parameters"]["policies"]))
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from deployments.declared import NotDeclaredError, parameters_of
+from deployments.declared import NotDeclaredError, deployment_of, parameters_of
 from deployments.environment import environment
 from deployments.startup import CannotStart, ready_system
 from deployments.telling import show_replay
@@ -66,11 +66,12 @@ def start_replay(usecase: str) -> UUID:
     from prefect.deployments import run_deployment
     from prefect.exceptions import ObjectNotFound
 
+    name = deployment_of("replay", usecase)["name"]
     with get_client(sync_client=True) as client:
         try:
-            deployment = client.read_deployment_by_name(f"replay/{usecase}")
+            deployment = client.read_deployment_by_name(f"replay/{name}")
         except ObjectNotFound:
-            raise CannotPlay(f"replay/{usecase} is not deployed yet; `make deploy` does it.") from None
+            raise CannotPlay(f"{name} is not deployed yet; `make deploy` does it.") from None
         ours = FlowRunFilter.model_validate(
             {
                 "deployment_id": {"any_": [deployment.id]},
@@ -80,7 +81,7 @@ def start_replay(usecase: str) -> UUID:
         under_way = client.read_flow_runs(flow_run_filter=ours, limit=1)
     if under_way:
         return under_way[0].id
-    started: Any = run_deployment(f"replay/{usecase}", timeout=0)
+    started: Any = run_deployment(f"replay/{name}", timeout=0)
     return started.id
 
 

@@ -17,7 +17,7 @@ from tasks.usecases import UseCase, known_use_cases, use_case
 
 NOTE = (
     "Played in memory by the rules of the flows. What only servers and later corrections can show (a batch that comes "
-    "late, a restated row, a model that does not load) is shown by the deployment `replay`."
+    "late, a restated row, a model that does not load) is shown by the deployment `NAME-replay`."
 )
 
 

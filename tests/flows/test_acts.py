@@ -33,7 +33,7 @@ PATIENCE = 240
 
 def started(flow: str, **parameters: Any) -> UUID:
     with get_client(sync_client=True) as client:
-        deployment = client.read_deployment_by_name(f"{flow}/weather")
+        deployment = client.read_deployment_by_name(f"{flow}/weather-{flow}")
         return client.create_flow_run_from_deployment(deployment.id, parameters=parameters).id
 
 

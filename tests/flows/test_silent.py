@@ -33,7 +33,7 @@ def wait_until(condition: Callable[[], object]) -> None:
 def running() -> UUID:
     """Return a run that is said to run, and that no process executes."""
     with get_client(sync_client=True) as client:
-        deployment = client.read_deployment_by_name("score/flights")
+        deployment = client.read_deployment_by_name("score/flights-score")
         return client.create_flow_run_from_deployment(deployment.id, state=Running()).id
 
 
