@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.objects import DeploymentSchedule
+    from prefect.client.schemas.objects import DeploymentSchedule, FlowRun
     from prefect.client.schemas.responses import DeploymentResponse
 
 MOST_RUNS = 200
@@ -23,7 +23,7 @@ MOST_RUNS = 200
 
 
 def main() -> None:
-    """Leave no deployment with an old name that could run by itself; print what a person had set on each, and a count."""
+    """Leave no deployment with an old name that could run by itself; print what a person had set, and a count."""
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
@@ -83,7 +83,13 @@ def unfinished_runs(client: "SyncPrefectClient", deployment_id: "UUID") -> int:
         flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": open_states}}}),
         limit=MOST_RUNS,
     )
-    return sum(not (run.auto_scheduled and run.run_count == 0 and run.state.is_scheduled()) for run in runs)
+    return sum(not _is_planned_by_schedule(run) for run in runs)
+
+
+def _is_planned_by_schedule(run: "FlowRun") -> bool:
+    from prefect.client.schemas.objects import StateType
+
+    return run.auto_scheduled and run.run_count == 0 and run.state_type == StateType.SCHEDULED
 
 
 def _schedules_kept(client: "SyncPrefectClient", old: "DeploymentResponse", new: "DeploymentResponse") -> Iterator[str]:
@@ -108,7 +114,9 @@ def _switches_kept(client: "SyncPrefectClient", old: "DeploymentResponse", new: 
     if old.paused and not new.paused:
         client.pause_deployment(new.id)
         yield "it stays paused"
-    owned = client.request("GET", "/automations/related-to/{id}", path_params={"id": f"prefect.deployment.{old.id}"})
+    owned = client.request(
+        "GET", "/automations/related-to/{resource_id}", path_params={"resource_id": f"prefect.deployment.{old.id}"}
+    )
     for off in [one for one in owned.json() if not one["enabled"]]:
         for automation in [one for one in named(client, off["name"]) if str(one.id) != off["id"]]:
             client.pause_automation(automation.id)

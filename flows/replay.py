@@ -49,14 +49,21 @@ def replay(usecase: UseCaseName, over: Window, pace: Pace, policies: Policies) -
 
 def play(usecase: str, now: datetime, pace: Pace, policies: Policies) -> None:
     """Let every flow have its turn at one moment."""
-    collected = collect(usecase, policies.batch, now)
+    collected = collect(usecase, now, batch=policies.batch)
     scored = score(usecase, now)
     if live_model(usecase) is None:
-        verdict = retrain(usecase, policies.training, policies.gates, policies.promotion, now, reason=NO_CHAMPION)
+        verdict = retrain(
+            usecase,
+            NO_CHAMPION,
+            now,
+            training=policies.training,
+            gates=policies.gates,
+            promotion=policies.promotion,
+        )
         keep_step(usecase, now, collected, scored, NO_CHAMPION, verdict)
         return
 
-    asked = monitor(usecase, policies.drift, policies.policy, now)
+    asked = monitor(usecase, now, drift=policies.drift, policy=policies.policy)
     if asked is None:
         keep_step(usecase, now, collected, scored, "", "")
         return

@@ -1,4 +1,4 @@
-"""What becomes of deployments with the names of before, when `show` of a use case `stand` is deployed as `stand-show`?"""
+"""What becomes of `show/stand`, which bears the name of before, where `stand-show` is declared?"""
 
 from collections.abc import Iterator
 from typing import Any

@@ -76,7 +76,7 @@ def answered(verdict: str) -> ledger.Decision:
 @pytest.fixture(scope="module")
 def weather(system: Settings) -> None:
     """A quarter of weather is collected; nothing was ever trained."""
-    collect("weather", BatchPolicy(**NUMBERS["batch"]), max(MOMENTS.values()))
+    collect("weather", max(MOMENTS.values()), batch=BatchPolicy(**NUMBERS["batch"]))
     assert models.champion("weather") is None
 
 
@@ -93,7 +93,8 @@ def overdue(declined: FlowRun) -> FlowRun:
     """A retrain that nobody answered in time, and the monitoring that came after it."""
     run = suspended("overdue", hours=SECONDS / 3600)
     found = in_state(run, "Failed")
-    monitor("weather", DriftPolicy(**NUMBERS["drift"]), RetrainPolicy(**NUMBERS["weather_policy"]), MOMENTS["overdue"])
+    policy = RetrainPolicy(**NUMBERS["weather_policy"])
+    monitor("weather", MOMENTS["overdue"], drift=DriftPolicy(**NUMBERS["drift"]), policy=policy)
     return found
 
 
