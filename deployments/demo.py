@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from deployments.declared import NotDeclaredError, deployment_of, parameters_of
 from deployments.environment import environment
 from deployments.startup import CannotStart, ready_system
-from deployments.telling import show_replay
+from deployments.telling import StepLines, show_replay
 from deployments.up import addresses
 from tasks.settings import Settings
 
@@ -86,12 +86,18 @@ def start_replay(usecase: str) -> UUID:
 
 
 def follow(usecase: str, flow_run: UUID, console: Console) -> "State":
-    """Show how far the replay is until it ends; return the state in which it ended."""
+    """Show how far the replay is until it ends; return the state in which it ended.
+
+    A terminal shows a bar; what is no terminal, such as a file, gets a line for each step.
+    """
     from prefect.client.orchestration import get_client
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with get_client(sync_client=True) as client, Progress(*columns, console=console) as progress:
-        bar = progress.add_task("Waiting for the worker", total=moment_count(client.read_flow_run(flow_run).parameters))
+    is_live = console.is_terminal
+    with get_client(sync_client=True) as client, Progress(*columns, console=console, disable=not is_live) as progress:
+        total = moment_count(client.read_flow_run(flow_run).parameters)
+        bar = progress.add_task("Waiting for the worker", total=total)
+        lines = StepLines(usecase, total, (lambda line: None) if is_live else console.print)
         while True:
             state = client.read_flow_run(flow_run).state
             assert state is not None
@@ -100,6 +106,7 @@ def follow(usecase: str, flow_run: UUID, console: Console) -> "State":
                 f"Played until {played[-1]['as_of']:%Y-%m-%d}" if played else f"The replay is {str(state.name).lower()}"
             )
             progress.update(bar, completed=len(played), description=last)
+            lines.add(played)
             if state.is_final():
                 return state
             time.sleep(1)

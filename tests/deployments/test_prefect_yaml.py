@@ -113,6 +113,23 @@ def test_a_form_explains_each_of_its_fields() -> None:
     assert silent == []
 
 
+@pytest.mark.parametrize(
+    ("flow", "fields"),
+    [
+        ("collect", ["usecase", "as_of", "batch"]),
+        ("monitor", ["usecase", "as_of", "drift", "policy"]),
+        ("retrain", ["usecase", "reason", "as_of", "decision", "training", "gates", "promotion"]),
+        ("reproduce", ["usecase", "version", "max_difference"]),
+        ("replay", ["usecase", "over", "pace", "policies"]),
+        ("backtest", ["usecase", "price", "as_of", "candidate", "workers", "span", "gate", "policies"]),
+    ],
+)
+def test_a_form_begins_with_what_a_person_sets_and_the_policies_follow(flow: str, fields: list[str]) -> None:
+    shown = parameter_properties(load_flow_from_entrypoint(str(ROOT / f"flows/{flow}.py:{flow}")))
+
+    assert sorted(shown, key=lambda name: shown[name]["position"]) == fields
+
+
 def parameter_properties(flow: Any) -> dict[str, Any]:
     from prefect.utilities.callables import parameter_schema
 
