@@ -29,6 +29,8 @@ CARD = "card.md"
 VIEW = "retrains"
 LISTED = ("score", "gain", "gain_low", "gain_high")
 """Metrics that the list of runs shows, beside the verdict."""
+NAME_WIDTH = 520
+"""Pixels in which a run's name fits: of what MLflow gives it by itself, the verdict takes all."""
 UNSEEN = "unseen_predictions.parquet"
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops")
 
@@ -67,7 +69,8 @@ def fresh_run(request: Request, tags: dict[str, str]) -> Iterator["Run"]:
     for remains in _runs(MlflowClient(), request):
         MlflowClient().delete_run(remains.info.run_id)
     experiment = mlflow.set_experiment(request.usecase)
-    MlflowClient().set_experiment_tag(experiment.experiment_id, f"mlflow.sharedViewState.{VIEW}", view_state())
+    view = saved_view(experiment.creation_time)
+    MlflowClient().set_experiment_tag(experiment.experiment_id, f"mlflow.sharedViewState.{VIEW}", view)
     told = {
         REQUEST: request.id,
         "evergreen.as_of": request.as_of.isoformat(),
@@ -78,10 +81,20 @@ def fresh_run(request: Request, tags: dict[str, str]) -> Iterator["Run"]:
         yield run
 
 
-def view_state() -> str:
-    """Return how MLflow's page lists the runs under the key `VIEW`: by verdict, score and gain."""
+def saved_view(made_at: int) -> str:
+    """Return the view of an experiment's runs that MLflow 3.17 lists under Views: whole names, verdict, score, gain.
+
+    `made_at` is in milliseconds since 1970.
+    """
     columns = ["tags.`evergreen.verdict`", *(f"metrics.`{name}`" for name in LISTED)]
-    return json.dumps({"selectedColumns": columns})
+    name = "attributes.`Run Name`"
+    # A width counts only for a column that the order names.
+    state = {
+        "selectedColumns": columns,
+        "columnOrder": [name, *columns, "runDateAndNestInfo", "duration"],
+        "columnWidths": {name: NAME_WIDTH},
+    }
+    return json.dumps({"name": VIEW, "createdAt": made_at, "updatedAt": made_at, "state": json.dumps(state)})
 
 
 def links(usecase: str, facts: Mapping[str, Any]) -> str:
@@ -97,7 +110,7 @@ def links(usecase: str, facts: Mapping[str, Any]) -> str:
         "Model card": version and f"{run}/artifacts/{CARD}",
         "Drift report": facts.get("report_url"),
         "Flow run in Prefect": facts.get("flow_run_url"),
-        "All retrains": f"{run.rpartition('/runs/')[0]}/runs?viewStateShareKey={VIEW}",
+        "All retrains": f"{run.rpartition('/runs/')[0]}/runs?viewStateShareKey={VIEW}&workflowType=machine_learning",
     }
     return " · ".join(f"[{title}]({url})" for title, url in pages.items() if url)
 

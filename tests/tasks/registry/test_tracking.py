@@ -138,8 +138,9 @@ def test_a_table_among_ours_is_named_by_its_place_among_them_and_no_folder_of_th
 def test_the_experiment_holds_a_view_whose_columns_are_verdict_score_and_gain(mlflow_server):
     completed(REQUEST)
 
-    tags = MlflowClient().get_experiment_by_name("stall").tags
-    assert json.loads(tags["mlflow.sharedViewState.retrains"])["selectedColumns"] == [
+    view = json.loads(MlflowClient().get_experiment_by_name("stall").tags["mlflow.sharedViewState.retrains"])
+    assert view["name"] == "retrains"
+    assert json.loads(view["state"])["selectedColumns"] == [
         "tags.`evergreen.verdict`",
         "metrics.`score`",
         "metrics.`gain`",
@@ -156,14 +157,14 @@ RUN = "http://mlflow/#/experiments/1/runs/2"
     [
         (
             {},
-            f"[Run in MLflow]({RUN}) · [All retrains](http://mlflow/#/experiments/1/runs?viewStateShareKey=retrains)",
+            f"[Run in MLflow]({RUN}) · [All retrains](http://mlflow/#/experiments/1/runs?viewStateShareKey=retrains&workflowType=machine_learning)",
         ),
         (
             {"version": "3", "report_url": "http://reports/a.html", "flow_run_url": "http://prefect/run"},
             f"[Run in MLflow]({RUN}) · [Version 3](http://127.0.0.1:5000/#/models/stall/versions/3)"
             f" · [Model card]({RUN}/artifacts/card.md) · [Drift report](http://reports/a.html)"
             " · [Flow run in Prefect](http://prefect/run)"
-            " · [All retrains](http://mlflow/#/experiments/1/runs?viewStateShareKey=retrains)",
+            " · [All retrains](http://mlflow/#/experiments/1/runs?viewStateShareKey=retrains&workflowType=machine_learning)",
         ),
     ],
 )
