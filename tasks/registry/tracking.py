@@ -29,6 +29,8 @@ CARD = "card.md"
 VIEW = "retrains"
 LISTED = ("score", "gain", "gain_low", "gain_high")
 """Metrics that the list of runs shows, beside the verdict."""
+MACHINE_LEARNING = "workflowType=machine_learning"
+"""Without this MLflow's pages come in the frame for generative models."""
 NAME_WIDTH = 520
 """Pixels in which a run's name fits: of what MLflow gives it by itself, the verdict takes all."""
 UNSEEN = "unseen_predictions.parquet"
@@ -69,7 +71,7 @@ def fresh_run(request: Request, tags: dict[str, str]) -> Iterator["Run"]:
     for remains in _runs(MlflowClient(), request):
         MlflowClient().delete_run(remains.info.run_id)
     experiment = mlflow.set_experiment(request.usecase)
-    view = saved_view(experiment.creation_time)
+    view = saved_view(experiment.creation_time or 0)
     MlflowClient().set_experiment_tag(experiment.experiment_id, f"mlflow.sharedViewState.{VIEW}", view)
     told = {
         REQUEST: request.id,
@@ -105,12 +107,12 @@ def links(usecase: str, facts: Mapping[str, Any]) -> str:
     run = facts["mlflow_run"]
     version = facts.get("version")
     pages = {
-        "Run in MLflow": run,
+        "Run in MLflow": f"{run}?{MACHINE_LEARNING}",
         f"Version {version}": version and f"{Settings().mlflow_url}/#/models/{usecase}/versions/{version}",
-        "Model card": version and f"{run}/artifacts/{CARD}",
+        "Model card": version and f"{run}/artifacts/{CARD}?{MACHINE_LEARNING}",
         "Drift report": facts.get("report_url"),
         "Flow run in Prefect": facts.get("flow_run_url"),
-        "All retrains": f"{run.rpartition('/runs/')[0]}/runs?viewStateShareKey={VIEW}&workflowType=machine_learning",
+        "All retrains": f"{run.rpartition('/runs/')[0]}/runs?viewStateShareKey={VIEW}&{MACHINE_LEARNING}",
     }
     return " · ".join(f"[{title}]({url})" for title, url in pages.items() if url)
 

@@ -1,4 +1,4 @@
-"""What does a person find, fill in and follow in a real browser, from a form of Prefect to a model in MLflow and back?"""
+"""What does a person fill in and follow in a real browser, from a form of Prefect to a model in MLflow and back?"""
 
 import shutil
 import time

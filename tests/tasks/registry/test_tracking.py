@@ -157,12 +157,12 @@ RUN = "http://mlflow/#/experiments/1/runs/2"
     [
         (
             {},
-            f"[Run in MLflow]({RUN}) · [All retrains](http://mlflow/#/experiments/1/runs?viewStateShareKey=retrains&workflowType=machine_learning)",
+            f"[Run in MLflow]({RUN}?workflowType=machine_learning) · [All retrains](http://mlflow/#/experiments/1/runs?viewStateShareKey=retrains&workflowType=machine_learning)",
         ),
         (
             {"version": "3", "report_url": "http://reports/a.html", "flow_run_url": "http://prefect/run"},
-            f"[Run in MLflow]({RUN}) · [Version 3](http://127.0.0.1:5000/#/models/stall/versions/3)"
-            f" · [Model card]({RUN}/artifacts/card.md) · [Drift report](http://reports/a.html)"
+            f"[Run in MLflow]({RUN}?workflowType=machine_learning) · [Version 3](http://127.0.0.1:5000/#/models/stall/versions/3)"
+            f" · [Model card]({RUN}/artifacts/card.md?workflowType=machine_learning) · [Drift report](http://reports/a.html)"
             " · [Flow run in Prefect](http://prefect/run)"
             " · [All retrains](http://mlflow/#/experiments/1/runs?viewStateShareKey=retrains&workflowType=machine_learning)",
         ),
