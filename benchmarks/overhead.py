@@ -102,11 +102,13 @@ def flow_play(numbers: dict[str, Any]) -> Play:
 def bare_play(numbers: dict[str, Any]) -> Play:
     """Return what plays a moment through the same functions, without Prefect."""
     from tasks.data.collection import collect_window, list_windows
+    from tasks.data.watermarks import mark_collected
     from tasks.scoring.scoring import live_model, score_new_rows
 
     def play(now: datetime) -> None:
         for window in list_windows.fn(USECASE, now):
             collect_window.fn(USECASE, window, now, numbers["batch"])
+        mark_collected.fn(USECASE, now)
         live = live_model.fn(USECASE)
         if live is not None:
             score_new_rows.fn(USECASE, live, now)

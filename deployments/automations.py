@@ -1,10 +1,9 @@
 """Create the automations that no deployment declares, each once: `python -m deployments.automations`.
 
-Prefect's own triggers start a retrain (see prefect.yaml). These watch over the runs, and tell people.
+Prefect's own triggers start a retrain (see prefect.yaml). These tell people.
 """
 
 import sys
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from deployments.alerts import ALERTS, NoSuchBlock, alerts
@@ -14,11 +13,9 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.events.schemas.automations import Automation, AutomationCore
 
-HEARTBEAT = "prefect.flow-run.heartbeat"
-SILENCE = timedelta(seconds=540)
-"""Three heartbeats of 180 s: a healthy run that is late with one, or two, is not crashed."""
-ENDS = tuple(f"prefect.flow-run.{end}" for end in ("Completed", "Failed", "Cancelled", "Crashed", "TimedOut"))
-PAUSES = tuple(f"prefect.flow-run.{pause}" for pause in ("Suspended", "Paused", "Superseded"))
+SUPERSEDED = ("crash runs without a heartbeat",)
+"""Automations of earlier versions. That one had the server write a counter for each event of each run, which locked its
+database, and acted on runs that had ended; the worker's own look at its processes has taken its place (`sweep`)."""
 
 
 def main() -> None:
@@ -30,45 +27,12 @@ def main() -> None:
             told = alerts(client, Settings().alert_block)
         except NoSuchBlock as refusal:
             sys.exit(f"NoSuchBlockError: {refusal}")
-        for one in (crash_the_silent(), *told):
+        for one in told:
             ensure(client, one)
         for name in {ALERTS + title for title in known_alerts(client)} - {one.name for one in told}:
             remove(client, name)
-
-
-def crash_the_silent() -> "AutomationCore":
-    """Return the automation that marks a run as crashed whose heartbeats stop before it has ended or paused.
-
-    The open-source server sends no such verdict by itself: a run whose process was killed stays "Running" for good,
-    and holds its deployment's only slot. A last heartbeat that arrives after the end of its run makes the trigger fire
-    for nothing (PrefectHQ/prefect#18653); the server then refuses, as the change is not forced.
-    """
-    from prefect.client.schemas.objects import StateType
-    from prefect.events.actions import ChangeFlowRunState
-    from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
-    from prefect.events.schemas.events import ResourceSpecification
-
-    return AutomationCore(
-        name="crash runs without a heartbeat",
-        description=f"A run that is silent for {SILENCE.total_seconds():.0f} s is dead: its slot is given back.",
-        trigger=EventTrigger(
-            posture=Posture.Proactive,
-            after={HEARTBEAT},
-            expect={HEARTBEAT, *ENDS, *PAUSES},
-            match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
-            for_each={"prefect.resource.id"},
-            threshold=1,
-            within=SILENCE,
-        ),
-        actions=[
-            ChangeFlowRunState(
-                name="Crashed",
-                state=StateType.CRASHED,
-                message="Its heartbeats stopped: the process is gone.",
-                force=False,
-            )
-        ],
-    )
+        for name in SUPERSEDED:
+            remove(client, name)
 
 
 def ensure(client: "SyncPrefectClient", wanted: "AutomationCore") -> None:

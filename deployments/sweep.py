@@ -1,6 +1,11 @@
-"""Mark runs as crashed that a dead worker has left behind; done before a worker starts."""
+"""Mark runs as crashed whose process is gone: all that a dead worker has left, and each that dies under a living one.
+
+The open-source server sends no such verdict by itself: a run whose process was killed stays "Running" for good, and
+holds its deployment's only slot.
+"""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -16,6 +21,7 @@ if TYPE_CHECKING:
 
 RUN_VARIABLE = b"PREFECT__FLOW_RUN_ID="
 LEFT = "The worker that ran it is gone: found at the start of a new one."
+DIED = "Its process is gone, and it had not ended: killed, or out of memory."
 
 
 def abandoned(runs: Collection[UUID], alive: Collection[UUID]) -> list[UUID]:
@@ -38,15 +44,42 @@ def sweep(settings: Settings) -> list[UUID]:
 
     with get_client(sync_client=True) as client:
         left = abandoned([run.id for run in _at_work(client)], executed(settings))
-        return [one for run in left for one in _crashed_with_its_own(client, run)]
+        return [one for run in left for one in _crashed_with_its_own(client, run, LEFT, force=True)]
 
 
-def _crashed_with_its_own(client: "SyncPrefectClient", run: UUID) -> list[UUID]:
-    """Mark a run and all that it has started and that has not ended as crashed; return them."""
+@dataclass
+class Watch:
+    """Looks again and again, while a worker is at work, for runs whose process died; it acts where two looks agree.
+
+    A run whose process ends between the server's answer and the look at the processes has told its end by the next.
+    One that is "Pending" waits for its process, and is left alone.
+    """
+
+    settings: Settings
+    suspects: frozenset[UUID] = frozenset()
+
+    def look(self) -> list[UUID]:
+        """Mark the runs as crashed, with their subflows, that had no process at the look before either; return them."""
+        from prefect.client.orchestration import get_client
+
+        with get_client(sync_client=True) as client:
+            begun = [run.id for run in _at_work(client) if run.state_type != "PENDING"]
+            left = abandoned(begun, executed(self.settings))
+            dead = [run for run in left if run in self.suspects]
+            self.suspects = frozenset(left) - frozenset(dead)
+            return [one for run in dead for one in _crashed_with_its_own(client, run, DIED, force=False)]
+
+
+def _crashed_with_its_own(client: "SyncPrefectClient", run: UUID, message: str, *, force: bool) -> list[UUID]:
+    """Mark a run and all that it has started and that has not ended as crashed; return them.
+
+    Without `force` the server refuses where the run has ended meanwhile.
+    """
     from prefect.states import Crashed
 
-    client.set_flow_run_state(run, Crashed(message=LEFT), force=True)
-    return [run, *(one for child in _children(client, run) for one in _crashed_with_its_own(client, child.id))]
+    client.set_flow_run_state(run, Crashed(message=message), force=force)
+    children = [child.id for child in _children(client, run)]
+    return [run, *(one for child in children for one in _crashed_with_its_own(client, child, message, force=force))]
 
 
 def _at_work(client: "SyncPrefectClient") -> "list[FlowRun]":

@@ -3,6 +3,8 @@
 Prefect's worker dies of a suspended run that is resumed before its process has ended ("borrower is already holding
 one of this CapacityLimiter's tokens"). A worker that dies again and again ends this process too, and the supervisor
 then stops everything, with the reason; so does a server that ends.
+
+While the worker works, runs are looked for each minute whose process died under it.
 """
 
 import signal
@@ -10,15 +12,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from deployments.answers import answers
 from deployments.processes import work_pool_url, worker_command
-from deployments.sweep import sweep
+from deployments.sweep import Watch, sweep
 from tasks.settings import Settings
 
 MOST_DEATHS = 5
 WITHIN = 600.0
 """Seconds in which so many deaths end it all: two or three are bad luck, five are a worker that cannot work."""
+
+LOOK_EVERY = 60.0
+"""Seconds from one look for dead runs to the next; two must agree."""
 
 
 def main() -> None:
@@ -26,15 +32,25 @@ def main() -> None:
     settings = Settings()
     while not answers(work_pool_url(settings)):
         time.sleep(0.5)
-    sys.exit(kept_alive(worker_command(), lambda: told_sweep(settings), time.monotonic))
+    look = partial(told_look, Watch(settings))
+    sys.exit(kept_alive(worker_command(), lambda: told_sweep(settings), time.monotonic, look))
 
 
-def kept_alive(command: Sequence[str], before: Callable[[], None], clock: Callable[[], float]) -> int:
-    """Run a command, and again each time it dies, `before` first; return its exit code once it must not be again."""
+def kept_alive(
+    command: Sequence[str],
+    before: Callable[[], None],
+    clock: Callable[[], float],
+    meanwhile: Callable[[], None],
+    every: float = LOOK_EVERY,
+) -> int:
+    """Run a command, and again each time it dies, `before` first; return its exit code once it must not be again.
+
+    `meanwhile` is done all the time, `every` so many seconds.
+    """
     deaths: list[float] = []
     while True:
         before()
-        code = ended(command)
+        code = ended(command, meanwhile, every)
         deaths.append(clock())
         reason = no_restart_reason(code, deaths)
         if reason is not None:
@@ -53,15 +69,38 @@ def no_restart_reason(code: int, deaths: Sequence[float]) -> str | None:
     return None
 
 
-def ended(command: Sequence[str]) -> int:
+def ended(command: Sequence[str], meanwhile: Callable[[], None], every: float) -> int:
     """Run a command to its end and return its exit code; a request to stop is handed on, and then obeyed."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     child = subprocess.Popen(command)
     try:
-        return child.wait()
+        while (code := _ended_within(child, every)) is None:
+            meanwhile()
+        return code
     finally:
         child.terminate()
         child.wait()
+
+
+def _ended_within(child: "subprocess.Popen[bytes]", seconds: float) -> int | None:
+    try:
+        return child.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def told_look(watch: Watch) -> None:
+    """Mark runs whose process died as crashed, and say so in the log; a server that is down is asked again later."""
+    from httpx import HTTPError
+    from prefect.exceptions import PrefectHTTPStatusError
+
+    try:
+        died = watch.look()
+    except (HTTPError, PrefectHTTPStatusError) as error:
+        print(f"dead runs were not looked for, the server did not answer: {error!r}", flush=True)
+        return
+    for run in died:
+        print(f"flow run {run} lost its process: crashed", flush=True)
 
 
 def told_sweep(settings: Settings) -> None:

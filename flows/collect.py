@@ -5,6 +5,7 @@ from prefect import flow
 from tasks.artifacts import run_name
 from tasks.data.collection import Collected, collect_window, list_windows, tell_collected
 from tasks.data.validation import BatchPolicy
+from tasks.data.watermarks import mark_collected
 from tasks.runs import newest_only
 from tasks.usecases import UseCaseName
 from tasks.windows import AsOf, moment
@@ -22,5 +23,6 @@ def collect(usecase: UseCaseName, batch: BatchPolicy, as_of: AsOf = None) -> lis
     """
     now = moment(as_of)
     collected = [collect_window(usecase, window, now, batch) for window in list_windows(usecase, now)]
+    mark_collected(usecase, now)
     tell_collected(usecase, collected)
     return collected

@@ -3,6 +3,7 @@
 from prefect import flow
 
 from tasks.artifacts import run_name
+from tasks.data.watermarks import tell_late_feed
 from tasks.monitoring.drift_report import DriftPolicy
 from tasks.monitoring.measure import log_numbers, measure
 from tasks.monitoring.probation import judge_probation
@@ -21,7 +22,8 @@ def monitor(usecase: UseCaseName, drift: DriftPolicy, policy: RetrainPolicy, as_
     """Compare the newest window with what the champion was trained on; return the id of a request to retrain, or None.
 
     A champion on probation that the labels show to be worse than its predecessor is taken back, and nothing is asked
-    for: the next check looks at what is live then.
+    for: the next check looks at what is live then. The window ends where the newest collection did; a source that is
+    read later than usual is told, and holds nothing back.
 
     Args:
         usecase: The ML problem, one of the files in usecases/.
@@ -31,6 +33,7 @@ def monitor(usecase: UseCaseName, drift: DriftPolicy, policy: RetrainPolicy, as_
     """
     now = moment(as_of)
     settle(usecase, moment(None))
+    tell_late_feed(usecase, now)
     champion = live_model(usecase)
     if champion is None:
         return tell_no_champion(usecase)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from scaffold.describing import Description
 from scaffold.pacing import FEWEST_MOMENTS
 from scaffold.writing import metric_of
+from tasks.durations import in_words
 
 PREFECT_VERSION = "3.8.8"
 HEADER = """\
@@ -39,6 +40,9 @@ definitions:
 
   # As a share of the largest prediction: a fit of the same rows by the same code differs by rounding only.
   max_difference: &max_difference 0.000001
+
+  # A version that a registered model cites is never deleted, however old; keep_days is for all others.
+  maintenance: &maintenance {{delete_files: true, keep_days: 30}}
 
   # {units}
   gates: &gates
@@ -99,6 +103,8 @@ definitions:
   # The fallback; drift asks for a retrain by itself.
   renew: &renew
     - {{slug: {renew}, cron: "{renew_cron}", timezone: UTC, active: false}}
+  sundays: &sundays
+    - {{slug: sundays, cron: "0 3 * * 0", timezone: UTC, active: false}}
 
   one_at_a_time: &one_at_a_time
     limit: 1
@@ -165,6 +171,8 @@ def deployments_text(told: Description) -> str:
          f"{{usecase: {name}}}"),
         ("reproduce", "Make a model again from the data that it cites; fail where the new one predicts otherwise.", "",
          f"{{usecase: {name}, max_difference: *max_difference}}"),
+        ("maintain", "Join small files of the tables, and delete old ones that no row of today and no model needs.",
+         "sundays", f"{{usecase: {name}, maintenance: *maintenance}}"),
         ("explain", "Follow one row by its key through every step, to what each feature contributed.", "",
          f"{{usecase: {name}}}"),
         ("drill", "Sabotage retrains on purpose, in a namespace of its own, and say whether the gates caught it.", "",
@@ -212,7 +220,7 @@ def _numbers(told: Description) -> dict[str, object]:
     if pace.min_volume_share == 0:
         volume = "Off: this history has empty or nearly empty batches"
     return {
-        "volume": f"{volume}; a batch is {_told(pace.period)}.",
+        "volume": f"{volume}; a batch is {in_words(pace.period)}.",
         "min_volume_share": pace.min_volume_share,
         "window_rows": pace.window_rows,
         "origins": 2 if is_fine else 1,
@@ -273,8 +281,3 @@ def replay_stretch(told: Description) -> tuple[datetime, datetime, timedelta]:
     # Not a whole window more: a batch that the history does not fill would be refused for its few rows.
     end = pace.history_start + math.floor((pace.history_end - pace.history_start) / HOUR + 1) * HOUR
     return start, max(end, start + HOUR), pace.window
-
-
-def _told(length: timedelta) -> str:
-    days = length / timedelta(days=1)
-    return f"{days:g} days" if days >= 1 else f"{length / timedelta(hours=1):g} hours"

@@ -15,3 +15,7 @@ class SourceUnreadable(SourceError):
 
 class BatchRefusedError(ValueError):
     """A batch is bad as a whole; nothing of it is stored and the next run takes it again."""
+
+
+class LostVersionError(LookupError):
+    """A version of a table cannot be read any more: its log or its files are gone."""

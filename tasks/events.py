@@ -2,7 +2,15 @@
 
 from typing import Literal, get_args
 
-Kind = Literal["drift.detected", "drift.found", "data.fault", "model.promoted", "model.refused", "model.rolled-back"]
+Kind = Literal[
+    "drift.detected",
+    "drift.found",
+    "data.fault",
+    "feed.late",
+    "model.promoted",
+    "model.refused",
+    "model.rolled-back",
+]
 """`drift.found` begins an episode; `drift.detected` asks for a retrain, again and again until it is answered."""
 KINDS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind != "drift.detected")
 """Each of them is told to a person, once for each decision (see `deployments/alerts.py`)."""

@@ -8,6 +8,7 @@ from tasks.data import ledger
 from tasks.data.quarantine import still_aside
 from tasks.data.store import latest
 from tasks.data.tables import checks, observations
+from tasks.data.watermarks import feed_state
 from tasks.status_page import CheckTold, Status, Stored, page, summary
 from tasks.steps import step
 from tasks.usecases import UseCase, use_case
@@ -25,6 +26,7 @@ def standing(usecase: str, as_of: datetime) -> Status:
         decisions=tuple(ledger.decisions(usecase, as_of)),
         checks=checks_told(checks(problem).read(), as_of),
         stored=stored_told(problem, as_of),
+        feed=feed_state(problem, as_of),
         next_runs=runs.next_runs(usecase),
     )
 

@@ -59,6 +59,8 @@ class Status(BaseModel):
     """All of them, oldest first."""
     checks: tuple[CheckTold, ...] = ()
     stored: Stored = Stored()
+    feed: str = ""
+    """Up to when the source was read, and whether that is too long ago."""
     next_runs: tuple[NextRun, ...] | None = None
     """None where Prefect did not answer."""
 
@@ -127,6 +129,7 @@ def facts(status: Status) -> dict[str, str]:
     return {
         "champion": champion_told(status),
         "open drift": drift_told(status),
+        "feed": status.feed,
         "rows": f"{stored.rows}, the newest {age(stored.newest_row, now)}",
         "labels": f"{stored.labelled}, the newest {age(stored.newest_label, now)}",
         "quarantine": f"{stored.in_quarantine} rows",

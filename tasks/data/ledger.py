@@ -23,6 +23,7 @@ Kind = Literal[
     "fault",
     "fault lasts",
     "fault accepted",
+    "feed late",
     "drift found",
     "muted",
     "episode closed",
@@ -33,7 +34,7 @@ FAULTS: tuple[Kind, ...] = ("fault", "fault lasts", "fault accepted")
 """What is said of the data themselves."""
 MOVES: tuple[Kind, ...] = ("promoted", "rolled back")
 """What makes another version live."""
-BY_MOMENT: tuple[Kind, ...] = ("retrain asked", "on probation", *FAULTS, "drift found", "muted")
+BY_MOMENT: tuple[Kind, ...] = ("retrain asked", "on probation", *FAULTS, "feed late", "drift found", "muted")
 """What is decided at most once at a moment; all else at most once about the decision that it answers."""
 
 Reason = Annotated[str, Field(pattern=r"\S", description="Why; kept in the ledger")]

@@ -1,21 +1,23 @@
-"""Keep rows in Delta tables, each row once; the only module that knows Delta."""
+"""Keep rows in tables, each row once: what a write adds, replaces and leaves alone, wherever the table lies."""
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from tasks import lasting
+from tasks.errors import LostVersionError
 from tasks.windows import Window
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-    from deltalake import DeltaTable
+    import pyarrow.dataset as ds
 
-LOCK = "evergreen.write"
 MONTH = "_month"
 
 
@@ -29,9 +31,57 @@ class Written(BaseModel):
     updated: int = 0
 
 
+class Snapshot(Protocol):
+    """One version of a table."""
+
+    def version(self) -> int:
+        """Return its number."""
+        ...
+
+    def to_pyarrow_dataset(self) -> "ds.Dataset":
+        """Return its rows."""
+        ...
+
+
+class Log(Protocol):
+    """Where the versions of one table lie: Delta's files (`tasks/data/delta.py`) or memory (`tasks/data/memory.py`)."""
+
+    def exists(self) -> bool:
+        """Say whether anything was ever written."""
+        ...
+
+    def snapshot(self, version: int | None = None) -> Snapshot:
+        """Return a version, the newest where none is named."""
+        ...
+
+    def writable(self) -> Snapshot:
+        """Return the newest version, of a table that was made where there was none."""
+        ...
+
+    def append(self, snapshot: Any, rows: "pa.Table") -> None:
+        """Add rows, unless another writer has written since the snapshot; then raise."""
+        ...
+
+    def merge(self, snapshot: Any, rows: "pa.Table") -> None:
+        """Add rows, each in place of the one with its key, unless another writer has written since; then raise."""
+        ...
+
+    def insist(self, write: "Callable[..., Any]", *given: Any, **named: Any) -> Any:
+        """Do a write again each time that another writer was faster."""
+        ...
+
+    def readable(self, version: int | None) -> "AbstractContextManager[None]":
+        """Turn the errors of reading a version that is gone into `LostVersionError`."""
+        ...
+
+    def compact(self, most_files: int) -> None:
+        """Join small files once there are more than `most_files`; the rows stay the same."""
+        ...
+
+
 @dataclass(frozen=True)
 class Dataset:
-    """A Delta table whose rows are named by `key` and, where `time` is given, lie in one partition a month.
+    """A table whose rows are named by `key` and, where `time` is given, lie in one partition a month.
 
     Every write reads the table, keeps what differs, and commits it under a transaction number that only one
     writer can take. So a write may be repeated, killed or raced: each key is stored once, in its newest form.
@@ -44,44 +94,60 @@ class Dataset:
 
     def version(self) -> int | None:
         """Return the newest version, or None while there is no table."""
-        return self._table().version() if self.exists() else None
+        return self._log.snapshot().version() if self.exists() else None
 
     def exists(self) -> bool:
         """Say whether anything was ever written."""
-        from deltalake import DeltaTable
-
-        return DeltaTable.is_deltatable(str(self.path))
+        return self._log.exists()
 
     def read(
         self, window: Window | None = None, columns: Iterable[str] | None = None, version: int | None = None
     ) -> "pd.DataFrame":
-        """Return the rows with time in `window`, or all; an empty frame of the same columns where there are none."""
+        """Return the rows with time in `window`, or all; an empty frame of the same columns where there are none.
+
+        Raises:
+            LostVersionError: `version` is given and is gone.
+        """
         names = list(columns) if columns is not None else self.schema.names
-        if not self.exists():
+        if version is None and not self.exists():
             return _frame(self._selected(names).empty_table())
-        found = self._table(version).to_pyarrow_dataset().to_table(names, filter=self._within(window))
-        return _frame(found.cast(self._selected(names)))
+        with self._log.readable(version):
+            stored = self._log.snapshot(version).to_pyarrow_dataset().to_table(names, filter=self._within(window))
+        return self._ordered(_frame(stored.cast(self._selected(names))))
 
     def find(self, key: dict[str, Any], version: int | None = None) -> "pd.DataFrame":
-        """Return the row that bears a key, its columns given by name, or an empty frame of the same columns."""
+        """Return the row that bears a key, its columns given by name, or an empty frame of the same columns.
+
+        Raises:
+            LostVersionError: `version` is given and is gone.
+        """
         import pyarrow as pa
 
-        if not self.exists():
+        if version is None and not self.exists():
             return _frame(self._selected(self.schema.names).empty_table())
         sought = pa.Table.from_pylist([key], schema=self._selected(list(self.key)))
-        return _frame(self._bearing(self._table(version), sought))
+        with self._log.readable(version):
+            return _frame(self._bearing(self._log.snapshot(version), sought))
 
     def first_with(self, key: dict[str, Any]) -> int | None:
-        """Return the oldest version in which a row bears a key; None where there is none or the oldest are gone.
+        """Return the oldest version in which a row bears a key; None where there is none or a version asked is gone.
 
-        No row is ever taken out, so the versions are halved until two neighbours differ.
+        No row is ever taken out. So ever longer steps are taken back from the newest version, of which the last ones
+        are always there, until the row is missing, and the versions between are halved until two neighbours differ.
         """
         newest = self.version()
         if newest is None or self.find(key).empty:
             return None
-        if not any(entry["version"] == 0 for entry in self._table().history()):
+        try:
+            return self._first_between(key, newest)
+        except LostVersionError:
             return None
-        before, since = -1, newest
+
+    def _first_between(self, key: dict[str, Any], newest: int) -> int:
+        before, since, step = newest - 1, newest, 1
+        while before >= 0 and not self.find(key, before).empty:
+            since, step = before, 2 * step
+            before = max(before - step, -1)
         while since - before > 1:
             middle = (before + since) // 2
             before, since = (middle, since) if self.find(key, middle).empty else (before, middle)
@@ -106,71 +172,48 @@ class Dataset:
 
         Asking and storing are one act: where another writer comes between them, it is asked again.
         """
-        return self._insisting(self._append_unless, rows, refusal)
+        return self._log.insist(self._append_unless, rows, refusal)
 
     def compact(self, most_files: int) -> None:
         """Join small files once there are more than `most_files`; the rows stay the same."""
-        if self.exists() and len((table := self._table()).file_uris()) > most_files:
-            table.optimize.compact()
+        self._log.compact(most_files)
 
     def _write(self, rows: "pd.DataFrame", *, update: bool) -> Written:
-        return self._insisting(self._write_once, rows, update=update)
-
-    def _insisting(self, write: Callable, *given: Any, **named: Any) -> Any:
-        """Do a write again each time that another writer was faster."""
-        from deltalake.exceptions import CommitFailedError
-        from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random
-
-        losing_a_race = retry(
-            retry=retry_if_exception_type(CommitFailedError),
-            wait=wait_random(0, 0.5),
-            stop=stop_after_attempt(50),
-            reraise=True,
-        )
-        return losing_a_race(write)(*given, **named)
+        return self._log.insist(self._write_once, rows, update=update)
 
     def _write_once(self, rows: "pd.DataFrame", *, update: bool) -> Written:
         import pandas as pd
 
         if rows.empty:
             return Written(version=self.version())
-        table = self._created()
-        new, changed = differences(self._stored(table, rows), rows[self.schema.names], self.key)
+        snapshot = self._log.writable()
+        new, changed = differences(self._stored(snapshot, rows), rows[self.schema.names], self.key)
         if not update:
             changed = changed.iloc[:0]
         if changed.empty and new.empty:
-            return Written(version=table.version())
+            return Written(version=snapshot.version())
         if changed.empty:
-            self._append(table, new)
+            self._log.append(snapshot, self._arrow(new))
         else:
-            self._merge(table, pd.concat([new, changed]))
-        return Written(version=self._table().version(), inserted=len(new), updated=len(changed))
+            self._log.merge(snapshot, self._arrow(pd.concat([new, changed])))
+        return Written(version=self._log.snapshot().version(), inserted=len(new), updated=len(changed))
 
     def _append_unless(self, rows: "pd.DataFrame", refusal: "Callable[[pd.DataFrame], str | None]") -> str | None:
-        table = self._created()
-        stored = _frame(table.to_pyarrow_dataset().to_table(self.schema.names).cast(self._selected(self.schema.names)))
+        snapshot = self._log.writable()
+        rows_stored = snapshot.to_pyarrow_dataset().to_table(self.schema.names)
+        stored = _frame(rows_stored.cast(self._selected(self.schema.names)))
         new, _ = differences(stored, rows[self.schema.names], self.key)
         if new.empty:
             return None
         reason = refusal(stored)
         if reason is None:
-            self._append(table, new)
+            self._log.append(snapshot, self._arrow(new))
         return reason
 
-    def _append(self, table: "DeltaTable", rows: "pd.DataFrame") -> None:
-        from deltalake import write_deltalake
+    def _stored(self, snapshot: Snapshot, rows: "pd.DataFrame") -> "pd.DataFrame":
+        return _frame(self._bearing(snapshot, self._arrow(rows)))
 
-        write_deltalake(table, self._arrow(rows), mode="append", commit_properties=_alone(table))
-
-    def _merge(self, table: "DeltaTable", rows: "pd.DataFrame") -> None:
-        same = " AND ".join(f"stored.`{column}` = row.`{column}`" for column in self.key)
-        merge = table.merge(self._arrow(rows), same, "row", "stored", commit_properties=_alone(table))
-        merge.when_matched_update_all().when_not_matched_insert_all().execute()
-
-    def _stored(self, table: "DeltaTable", rows: "pd.DataFrame") -> "pd.DataFrame":
-        return _frame(self._bearing(table, self._arrow(rows)))
-
-    def _bearing(self, table: "DeltaTable", sought: "pa.Table") -> "pa.Table":
+    def _bearing(self, snapshot: Snapshot, sought: "pa.Table") -> "pa.Table":
         """Return the stored rows that may bear a key of `sought`: those whose every key column has a value found there.
 
         Only times are filtered by while reading: pyarrow 25 fails on text in files that a merge wrote (string_view).
@@ -178,7 +221,7 @@ class Dataset:
         import pyarrow.compute as pc
         import pyarrow.dataset as ds
 
-        stored = table.to_pyarrow_dataset()
+        stored = snapshot.to_pyarrow_dataset()
         if self.time is None:
             return self._alike(stored.to_table(self.schema.names), sought)
         names = list(dict.fromkeys((*self.key, self.time)))
@@ -209,20 +252,30 @@ class Dataset:
 
         return pa.schema([self.schema.field(name) for name in names])
 
-    def _table(self, version: int | None = None) -> "DeltaTable":
-        from deltalake import DeltaTable
+    @property
+    def _log(self) -> "Log":
+        from tasks.data.delta import DeltaLog
+        from tasks.data.memory import MemoryLog
 
-        return DeltaTable(str(self.path), version=version)
+        memory = lasting.memory()
+        if memory is not None:
+            return memory.tables.setdefault(self.path, MemoryLog(self.key, self._stored_schema()))
+        return DeltaLog(self.path, self.key, self._stored_schema(), () if self.time is None else (MONTH,))
 
-    def _created(self) -> "DeltaTable":
+    def _stored_schema(self) -> "pa.Schema":
         import pyarrow as pa
-        from deltalake import DeltaTable
 
-        if not self.exists():
-            schema = self.schema if self.time is None else self.schema.append(pa.field(MONTH, pa.string()))
-            partition = None if self.time is None else [MONTH]
-            DeltaTable.create(str(self.path), schema=schema, partition_by=partition, mode="ignore")
-        return self._table()
+        return self.schema if self.time is None else self.schema.append(pa.field(MONTH, pa.string()))
+
+    def _ordered(self, rows: "pd.DataFrame") -> "pd.DataFrame":
+        """Return rows in order of time and key, however they lie in files: a fit depends on the order of its rows.
+
+        Rows that were read without their key stay as they came.
+        """
+        names = list(dict.fromkeys((self.time, *self.key)))
+        if self.time is None or not set(names) <= set(rows.columns):
+            return rows
+        return rows.sort_values(names, kind="stable", ignore_index=True)
 
     def _arrow(self, rows: "pd.DataFrame") -> "pa.Table":
         import pyarrow as pa
@@ -273,14 +326,6 @@ def arrow_schema(columns: dict[str, str]) -> "pa.Schema":
     if strange := {name: dtype for name, dtype in columns.items() if dtype not in types}:
         raise ValueError(f"expected columns of {', '.join(types)}, found {strange}")
     return pa.schema([pa.field(name, types[dtype]) for name, dtype in columns.items()])
-
-
-def _alone(table: "DeltaTable"):
-    """Let this commit through only if no other writer has committed since `table` was read."""
-    from deltalake import CommitProperties, Transaction
-
-    turn = (table.transaction_version(LOCK) or 0) + 1
-    return CommitProperties(app_transactions=[Transaction(LOCK, turn)], max_commit_retries=0)
 
 
 def _frame(table: "pa.Table") -> "pd.DataFrame":

@@ -14,6 +14,8 @@ from tasks.windows import Window
 if TYPE_CHECKING:
     import pandas as pd
 
+COLLECTED_UNTIL = "collected_until"
+
 
 def observations(problem: UseCase) -> Dataset:
     """Return the table of the good rows, with the columns of the use case's schema."""
@@ -36,6 +38,12 @@ def quarantine(problem: UseCase) -> Dataset:
         "quarantined_at": "datetime64[us, UTC]",
     }
     return Dataset(Settings().tables / problem.name / "quarantine", arrow_schema(columns), ("id",))
+
+
+def watermarks(problem: UseCase) -> Dataset:
+    """Return the table of watermarks: a row for each moment up to which the source was read to the end."""
+    columns = {COLLECTED_UNTIL: "datetime64[us, UTC]"}
+    return Dataset(Settings().tables / problem.name / "watermarks", arrow_schema(columns), (COLLECTED_UNTIL,))
 
 
 def rows_at(

@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from tasks import predictions
 from tasks.metrics import score
-from tasks.monitoring import look
+from tasks.monitoring import limits, look
 from tasks.monitoring.limits import Watch
 from tasks.monitoring.look import Look
 from tasks.monitoring.signals.estimation import Estimate
@@ -72,7 +72,9 @@ class Check(BaseModel):
     faults: tuple[Fault, ...] = ()
     """What is wrong with the window's data; retraining waits while there is any."""
     new_faults: tuple[Fault, ...] = ()
-    """Those that the window before did not have."""
+    """Those that the window before did not have, warnings among them."""
+    warnings: tuple[Fault, ...] = ()
+    """What is unusual about the window's data and makes no row wrong, such as more of them; nothing waits for it."""
     lasting: tuple[Fault, ...] = ()
     """What was wrong with the data for so long that it is how the world is now; not among `faults`."""
     new_lasting: tuple[Fault, ...] = ()
@@ -90,6 +92,8 @@ class Check(BaseModel):
     """Why estimates are switched off."""
     limits: str = ""
     """How the limits were found."""
+    feed: str = ""
+    """Up to when the source was read, which is where the window ends."""
     reference_rows: int = 0
     """Rows that the champion learned from; 0 where that is unknown."""
     note: str = ""
@@ -138,7 +142,8 @@ def judged_check(problem: UseCase, watch: Watch, seen: Sequence[Look], version: 
         performance=found,
         signals=newest.signals,
         faults=look.broken(newest, lasts),
-        new_faults=look.broken(newest, known),
+        new_faults=limits.beside(newest, known),
+        warnings=limits.warnings(newest),
         lasting=lasts,
         new_lasting=tuple(one for one in lasts if one in look.broken(newest, look.lasting(before, policy.faults))),
         alarm=look.rung(seen, policy),

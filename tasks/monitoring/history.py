@@ -83,8 +83,8 @@ def brought_up_to_date(
 
 
 def seen_looks(problem: UseCase, live: Champion, watch: Watch, window: Window, as_of: datetime) -> list[Look]:
-    """Return the looks by these limits up to this window's, as known at `as_of`."""
-    span = Window(start=window.start - problem.look_back - problem.window, end=as_of)
+    """Return the looks by these limits up to this window's, as known at `as_of`, which is not before its end."""
+    span = Window(start=window.start - problem.look_back - problem.window, end=window.end)
     rows = rows_at(problem, as_of, span)
     said = fair_predictions(problem, rows, live.version)
     stored = stored_looks(problem, watch.id, window.end)

@@ -15,13 +15,13 @@ from tasks.monitoring.signals.estimation import (
 )
 from tasks.monitoring.signals.health import FaultPolicy, Healthy, healthy
 from tasks.monitoring.signals.models import AlarmPolicy, Family, Kind, Limits
+from tasks.predictions import PREDICTION
 from tasks.training import estimators, folds
 from tasks.training.folds import TARGET
 from tasks.usecases import UseCase
 
 if TYPE_CHECKING:
     import pandas as pd
-from tasks.predictions import PREDICTION
 
 LABELLED: tuple[Family, ...] = ("target", "performance", "concept")
 """What is told of labels, which may come long after their window."""

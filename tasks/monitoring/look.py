@@ -8,18 +8,18 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from tasks import predictions
 from tasks.metrics import score
+from tasks.monitoring.limits import EARLY, LABELLED, Watch, WatchPolicy, watched
 from tasks.monitoring.signals.alarm import alarm
 from tasks.monitoring.signals.estimation import Estimate, EstimationPolicy, Landed, distrust_reason
-from tasks.monitoring.signals.health import OF_THE_WORLD, Fault, FaultPolicy
+from tasks.monitoring.signals.health import HOLDING_NOTHING, OF_THE_WORLD, Fault, FaultPolicy
 from tasks.monitoring.signals.models import Alarm, Family, Signal
+from tasks.predictions import PREDICTION
 from tasks.training import estimators
 from tasks.usecases import UseCase
 from tasks.windows import Window
 
 if TYPE_CHECKING:
     import pandas as pd
-from tasks.monitoring.limits import EARLY, LABELLED, Watch, WatchPolicy, watched
-from tasks.predictions import PREDICTION
 
 RIPE = 0.5
 """Share of the labels that other windows have from which a window's are taken to stand for it."""
@@ -124,9 +124,19 @@ def without(looks: Sequence[Look], accepted: Collection[tuple[str, str]]) -> lis
 
 
 def broken(look: Look, lasts: Sequence[Fault]) -> tuple[Fault, ...]:
-    """Return the look's faults beside those that last."""
-    known = {_name(one) for one in lasts}
-    return tuple(one for one in look.faults if _name(one) not in known)
+    """Return the look's faults beside those that last, as far as a retrain has to wait for their end."""
+    return tuple(one for one in beside(look, lasts) if one.kind not in HOLDING_NOTHING)
+
+
+def beside(look: Look, others: Sequence[Fault]) -> tuple[Fault, ...]:
+    """Return the look's faults beside those."""
+    names = {_name(one) for one in others}
+    return tuple(one for one in look.faults if _name(one) not in names)
+
+
+def warnings(look: Look) -> tuple[Fault, ...]:
+    """Return what is unusual about the look's data, and makes no row wrong."""
+    return tuple(one for one in look.faults if one.kind in HOLDING_NOTHING)
 
 
 def rung(looks: Sequence[Look], policy: WatchPolicy) -> Alarm | None:
@@ -180,7 +190,7 @@ def distrusted(looks: Sequence[Look], expected: float, policy: EstimationPolicy)
 
 def last_good(looks: Sequence[Look]) -> Window | None:
     """Return the newest window in which nothing was wrong with the data, or None."""
-    return next((one.window for one in reversed(looks) if not one.faults), None)
+    return next((one.window for one in reversed(looks) if not broken(one, ())), None)
 
 
 def _name(fault: Fault) -> tuple[str, str]:

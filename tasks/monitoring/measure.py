@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from tasks import retries
 from tasks.data import ledger
 from tasks.data.tables import observations, rows_at
+from tasks.data.watermarks import checked_until, feed_state
 from tasks.monitoring import dashboard, drift_report, look, profile
 from tasks.monitoring.accepted import accepted
 from tasks.monitoring.check import Check, judged_check, performance
@@ -77,24 +78,27 @@ def check_records(check: Check, evidently_run: str) -> list[dict[str, Any]]:
 
 @step(**retries.RETRIED)
 def measure(usecase: str, live: Champion, as_of: datetime, policy: DriftPolicy, retraining: RetrainPolicy) -> Check:
-    """Look at the window before `as_of` beside the champion's limits; keep looks, report, snapshot and numbers.
+    """Look at the newest collected window beside the champion's limits; keep looks, report, snapshot and numbers.
 
-    Older windows whose labels have come since are looked at again.
+    It ends where the newest collection did, and is looked at as that left it, so that a second check before the next
+    collection finds the same. Older windows whose labels have come since are looked at again.
     """
     problem = use_case(usecase)
-    window = window_before(as_of, problem.window)
+    until = checked_until(problem, as_of)
+    window = window_before(until, problem.window)
     watch = profile.watch_of(problem, live, retraining.watch)
-    found = seen_looks(problem, live, watch, window, as_of)
+    found = seen_looks(problem, live, watch, window, until)
     keep_looks(problem, found)
     seen = look.without(found, accepted(ledger.decisions(usecase, as_of)))
-    current = rows_at(problem, as_of, window)
+    current = rows_at(problem, until, window)
     reference = folds.labelled(
         observations(problem).read(live.trained, version=live.dataset_version), problem, live.trained_until
     )
-    judged = live_predictions(problem, window, as_of)
+    judged = live_predictions(problem, window, until)
     check = judged_check(problem, watch, seen, live.version, performance(judged, problem, live.expected_score))
+    check = check.model_copy(update={"as_of": as_of, "feed": feed_state(problem, as_of)})
     if retraining.regret is not None:
-        check = check.model_copy(update={"scouts": told_scouts(problem, live, as_of)})
+        check = check.model_copy(update={"scouts": told_scouts(problem, live, until)})
     if min(len(current), len(reference)) < policy.min_rows:
         few = f"{len(current)} rows in the window and {len(reference)} in the reference"
         check = check.model_copy(update={"note": f"{few}, {policy.min_rows} of each needed to draw drift"})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tasks import artifacts, predictions, retries
 from tasks.data import ledger
 from tasks.data.ledger import Decision
+from tasks.data.watermarks import checked_until
 from tasks.metrics import change
 from tasks.monitoring.accepted import accepted
 from tasks.monitoring.history import broken_windows
@@ -65,16 +66,18 @@ def worse_reason(found: Estimate, trial: Trial, metric: str, rows: int) -> str |
 def judge_probation(usecase: str, as_of: datetime, faults: FaultPolicy) -> str | None:
     """Look at a champion on probation once a window, and take it back where it is worse; return what was found.
 
-    Windows whose data were broken, by `faults`, tell nothing. A look that finds too few labels is put off, however long
+    What is not collected yet tells nothing, nor do windows whose data were broken, by `faults`.
+    A look that finds too few labels is put off, however long
     they take.
     """
     problem, past = use_case(usecase), ledger.decisions(usecase, as_of)
     trial = on_probation(past)
-    window = None if trial is None else judged_window(trial, problem, as_of)
+    until = checked_until(problem, as_of)
+    window = None if trial is None else judged_window(trial, problem, until)
     if trial is None or window is None:
         return None
     broken = broken_windows(problem, as_of, faults, accepted(past))
-    pairs = outside(labelled_pairs(trial, problem, window, as_of), problem, broken)
+    pairs = outside(labelled_pairs(trial, problem, window, until), problem, broken)
     if len(pairs) < trial.policy.min_rows or (found := probation_gain(pairs, problem, trial.since)) is None:
         return None
     reason = worse_reason(found, trial, problem.metric, len(pairs))

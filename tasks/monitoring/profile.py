@@ -65,9 +65,7 @@ def learned(problem: UseCase, rows: "pd.DataFrame", until: datetime, run_id: str
 
 def watch_of(problem: UseCase, live: Champion, policy: WatchPolicy) -> Watch:
     """Return what the live version is watched by: as stored at promotion, or found anew for another policy."""
-    import mlflow
-
-    stored = mlflow.artifacts.load_dict(live.profile).get(WATCH) if live.profile else None
+    stored = tracking.profile_at(live.profile).get(WATCH) if live.profile else None
     if stored is not None:
         watch = Watch.model_validate(stored)
         if watch.policy == policy:

@@ -1,6 +1,7 @@
 """Understand what a retrain is for, and train its challenger; a retrain that got so far is not repeated."""
 
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -22,9 +23,9 @@ from tasks.windows import Window
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
     from sklearn.pipeline import Pipeline
 
-TRAINED = "trained.json"
 IMPORTANCE_ROWS = 1_000
 
 
@@ -75,30 +76,28 @@ def train(request: Request, policy: TrainPolicy) -> Trained:
 
     A retrain that got this far before is not repeated: its run is found by the request's id.
     """
-    import mlflow
-
-    known = tracking.run_of(request)
-    if known is not None:
-        return Trained.model_validate(mlflow.artifacts.load_dict(f"{known.info.artifact_uri}/{TRAINED}"))
+    complete = tracking.run_of(request)
+    if complete is not None:
+        return Trained.model_validate(tracking.trained_facts(complete.info.run_id))
     problem = use_case(request.usecase)
     with tracking.fresh_run(request, {"evergreen.prefect": tracking.flow_run_url()}) as run:
         trained = _logged(problem, request, policy, run)
-        mlflow.log_dict(trained.model_dump(mode="json"), TRAINED)
+        tracking.log_trained(trained.run_id, trained.model_dump(mode="json"))
     tracking.mark_complete(trained.run_id)
     return trained
 
 
 def _logged(problem: UseCase, request: Request, policy: TrainPolicy, run) -> Trained:
     """Evaluate, fit, test and log inside an open MLflow run."""
-    import mlflow
-
     version = observations(problem).version()
     assert version is not None
     found = promotion_challenger.compared(problem, request.as_of, policy, version)
     made = promotion_challenger.candidate(problem, request.as_of, policy, found)
     evidence = promotion_challenger.tested(problem, request.as_of, policy, version, found, made)
     window = training_folds.training_window(problem, made.until)
-    mlflow.log_params(_parameters(problem, policy, found.challenger, window, version, len(made.learned), made.model))
+    tracking.log_parameters(
+        _parameters(problem, policy, found.challenger, window, version, len(made.learned), made.model)
+    )
     _log_scores(found.evaluated, problem, found.challenger, evidence)
     newest = _newest(found.rows, problem, found.folds, request.as_of)
     _log_importance(found.folds[-1].models[found.challenger], newest, problem)
@@ -140,22 +139,20 @@ def _parameters(
 
 
 def _log_scores(evaluated: "pd.DataFrame", problem: UseCase, challenger: str, found: Evidence) -> None:
-    import mlflow
-
     every = (*estimators.contenders(problem), evaluation.CHAMPION)
     who = [name for name in every if predictions.columns_of(name, problem)[0] in evaluated]
     scores = evaluation.block_scores(evaluated, problem, who)
     for name in who:
         for block, value in scores[name].dropna().items():
-            mlflow.log_metric(f"{problem.metric}.{name}", float(value), step=int(block))
+            tracking.log_numbers({f"{problem.metric}.{name}": float(value)}, step=int(block))
     numbers = {name: value for name, value in found if isinstance(value, int | float)}
-    mlflow.log_metrics({name: float(value) for name, value in numbers.items()})
-    mlflow.log_dict(found.model_dump(mode="json"), "evidence.json")
-    mlflow.log_figure(plots.score_figure(scores[who], problem.metric), "plots/score_by_block.png")
+    tracking.log_numbers({name: float(value) for name, value in numbers.items()})
+    tracking.log_json(found.model_dump(mode="json"), "evidence.json")
+    tracking.log_pictures(lambda: {"plots/score_by_block.png": plots.score_figure(scores[who], problem.metric)})
     # What is no probability, or no number, cannot be drawn; the gates refuse it.
     if found.finite_share == 1 and not (found.is_classification and found.outside):
-        for name, figure in plots.evaluation_figures(evaluated, challenger, problem).items():
-            mlflow.log_figure(figure, f"plots/{name}.png")
+        figures = partial(plots.evaluation_figures, evaluated, challenger, problem)
+        tracking.log_pictures(lambda: {f"plots/{name}.png": figure for name, figure in figures().items()})
 
 
 def _newest(rows: "pd.DataFrame", problem: UseCase, folds: list[Fold], as_of: datetime) -> "pd.DataFrame":
@@ -166,8 +163,10 @@ def _newest(rows: "pd.DataFrame", problem: UseCase, folds: list[Fold], as_of: da
 
 def _log_importance(model: "Pipeline", unseen: "pd.DataFrame", problem: UseCase) -> None:
     """Log which features matter, measured by permutation on rows that the model has not seen."""
-    import mlflow
 
-    importances = evaluation.permutation_importances(model, unseen, problem)
-    mlflow.log_figure(plots.importance_figure(importances, problem.metric), "plots/importance.png")
-    mlflow.log_dict(importances.sort_values(ascending=False).to_dict(), "importance.json")
+    def drawn() -> "dict[str, Figure]":
+        importances = evaluation.permutation_importances(model, unseen, problem)
+        tracking.log_json(importances.sort_values(ascending=False).to_dict(), "importance.json")
+        return {"plots/importance.png": plots.importance_figure(importances, problem.metric)}
+
+    tracking.log_pictures(drawn)

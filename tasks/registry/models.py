@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from tasks.registry.memory import in_place_of_servers
 from tasks.windows import Window
 
 if TYPE_CHECKING:
@@ -69,12 +70,14 @@ def client() -> "MlflowClient":
     return MlflowClient()
 
 
+@in_place_of_servers
 def champion(usecase: str) -> Champion | None:
     """Return the version that bears the alias champion, or None while there is none."""
     found = _by_alias(usecase, CHAMPION)
     return None if found is None else _described(found)
 
 
+@in_place_of_servers
 def named_version(usecase: str, version: str) -> Champion:
     """Return a registered version, whether live or not.
 
@@ -88,6 +91,7 @@ def named_version(usecase: str, version: str) -> Champion:
     return _described(found[version])
 
 
+@in_place_of_servers
 def first_version(usecase: str) -> Champion:
     """Return the oldest version that is still registered, whether live or not.
 
@@ -100,12 +104,29 @@ def first_version(usecase: str) -> Champion:
     return _described(min(found, key=lambda one: int(one.version)))
 
 
+def cited_versions(usecase: str) -> dict[str, int]:
+    """Return the version of the observations that each registered version was trained on, whether live or not.
+
+    Raises:
+        ValueError: a registered version does not say which.
+    """
+    tags = {str(version.version): version.tags.get("dataset_version", "") for version in _versions(usecase)}
+    if silent := sorted(version for version, cited in tags.items() if not cited.isdigit()):
+        raise ValueError(
+            f"expected the tag dataset_version on every registered version of {usecase}, found none on "
+            f"{', '.join(silent)}: set it to the version of the observations that it learned from, or delete it"
+        )
+    return {version: int(cited) for version, cited in tags.items()}
+
+
+@in_place_of_servers
 def registered_version(usecase: str, run_id: str) -> str | None:
     """Return the version that was registered from a run, or None."""
     found = client().search_model_versions(f"name = '{usecase}' and run_id = '{run_id}'")
     return str(found[0].version) if found else None
 
 
+@in_place_of_servers
 def register(usecase: str, run_id: str, model_uri: str, facts: ModelFacts) -> str:
     """Register a run's model with its facts, once however often it is called; return the version."""
     from mlflow.exceptions import MlflowException
@@ -124,21 +145,25 @@ def register(usecase: str, run_id: str, model_uri: str, facts: ModelFacts) -> st
     return str(made.version)
 
 
+@in_place_of_servers
 def make_champion(usecase: str, version: str) -> None:
     """Give the alias champion to a version; its predecessor loses it in the same act."""
     client().set_registered_model_alias(usecase, CHAMPION, version)
 
 
+@in_place_of_servers
 def describe(usecase: str, version: str, text: str) -> None:
     """Give a version the description that its page shows."""
     client().update_model_version(usecase, version, description=text)
 
 
+@in_place_of_servers
 def withdraw(usecase: str, version: str) -> None:
     """Take back a version that never went live; its run and model stay."""
     client().delete_model_version(usecase, version)
 
 
+@in_place_of_servers
 def load(model: Champion) -> "Pipeline":
     """Return a version's fitted pipeline, loaded against our own list of types.
 
@@ -155,6 +180,7 @@ def untrusted_types(model: Any) -> list[str]:
     return sorted(set(skops.io.get_untrusted_types(data=skops.io.dumps(model))) - TRUSTED_TYPES)
 
 
+@in_place_of_servers
 def load_logged(model_uri: str) -> "Pipeline":
     """Return the fitted pipeline at an address that a run logged, registered or not, loaded in the same way.
 
@@ -190,7 +216,13 @@ def _loaded(uri: str, _run_id: str) -> "Pipeline":
 
 
 def _versions(usecase: str) -> "list[ModelVersion]":
-    return list(client().search_model_versions(f"name = '{usecase}'"))
+    query = f"name = '{usecase}'"
+    page = client().search_model_versions(query)
+    versions = list(page)
+    while page.token:
+        page = client().search_model_versions(query, page_token=page.token)
+        versions += page
+    return versions
 
 
 def _by_alias(usecase: str, alias: str) -> "ModelVersion | None":

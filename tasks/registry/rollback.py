@@ -9,6 +9,7 @@ from tasks import artifacts, events, retries
 from tasks.data import ledger
 from tasks.data.ledger import Decision
 from tasks.data.tables import rows_at
+from tasks.data.watermarks import checked_until
 from tasks.registry import champion, models, tracking
 from tasks.registry.models import Champion
 from tasks.steps import step
@@ -115,7 +116,7 @@ def working_version(usecase: str, version: str, as_of: datetime) -> Champion:
         model = models.named_version(usecase, version)
     except ValueError as error:
         raise CannotRollBackError(str(error)) from error
-    window = window_before(as_of, problem.window)
+    window = window_before(checked_until(problem, as_of), problem.window)
     rows = rows_at(problem, as_of, window)
     newest = rows.sort_values(problem.event_time).tail(MOST_ROWS)
     if newest.empty:

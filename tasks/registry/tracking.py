@@ -1,7 +1,7 @@
 """Keep one retrain's evidence as one MLflow run that a reviewer can read."""
 
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import version as installed
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from tasks.registry.memory import in_place_of_servers
 from tasks.settings import ROOT, Settings
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ REQUEST = "evergreen.request"
 COMPLETE = "evergreen.complete"
 VERDICT = "evergreen.verdict"
 CODE = "evergreen.code"
+TRAINED = "trained.json"
 PROFILE = "profile.json"
 CARD = "card.md"
 UNSEEN = "unseen_predictions.parquet"
@@ -46,6 +48,7 @@ class Request(BaseModel):
         return self.decision or f"{self.usecase}/{self.as_of:%Y%m%dT%H%M%S}/retrain"
 
 
+@in_place_of_servers
 def run_of(request: Request) -> "Run | None":
     """Return the run in which this retrain was trained to the end, or None."""
     from mlflow import MlflowClient
@@ -54,6 +57,7 @@ def run_of(request: Request) -> "Run | None":
     return runs[0] if runs else None
 
 
+@in_place_of_servers
 @contextmanager
 def fresh_run(request: Request, tags: dict[str, str]) -> Iterator["Run"]:
     """Open the run of a retrain; runs of it that died before their end are deleted first."""
@@ -73,6 +77,7 @@ def fresh_run(request: Request, tags: dict[str, str]) -> Iterator["Run"]:
         yield run
 
 
+@in_place_of_servers
 def mark_complete(run_id: str) -> None:
     """Say that all of a retrain's evidence is in its run, so that it is never trained again."""
     from mlflow import MlflowClient
@@ -80,6 +85,7 @@ def mark_complete(run_id: str) -> None:
     MlflowClient().set_tag(run_id, COMPLETE, "true")
 
 
+@in_place_of_servers
 def conclude(run_id: str, verdict: str, reason: str, name: str) -> None:
     """Write a retrain's verdict into its run, as description, name and, once those stand, as tag."""
     from mlflow import MlflowClient
@@ -93,6 +99,56 @@ def conclude(run_id: str, verdict: str, reason: str, name: str) -> None:
         MlflowClient().set_tag(run_id, key, value)
 
 
+@in_place_of_servers
+def log_parameters(parameters: Mapping[str, Any]) -> None:
+    """Keep in the open run what a model was made with."""
+    import mlflow
+
+    mlflow.log_params(dict(parameters))
+
+
+@in_place_of_servers
+def log_numbers(numbers: Mapping[str, float], step: int | None = None) -> None:
+    """Keep numbers as metrics of the open run."""
+    import mlflow
+
+    mlflow.log_metrics(dict(numbers), step=step)
+
+
+@in_place_of_servers
+def log_json(value: Mapping[str, Any], path: str) -> None:
+    """Keep JSON values among the artifacts of the open run."""
+    import mlflow
+
+    mlflow.log_dict(dict(value), path)
+
+
+@in_place_of_servers
+def log_pictures(pictures: "Callable[[], Mapping[str, Figure]]") -> None:
+    """Draw figures and keep them among the artifacts of the open run, by their paths."""
+    import mlflow
+
+    for path, figure in pictures().items():
+        mlflow.log_figure(figure, path)
+
+
+@in_place_of_servers
+def log_trained(run_id: str, facts: dict[str, Any]) -> None:
+    """Keep in a run what its training came to."""
+    from mlflow import MlflowClient
+
+    MlflowClient().log_dict(run_id, facts, TRAINED)
+
+
+@in_place_of_servers
+def profile_at(address: str) -> dict[str, Any]:
+    """Return what `log_profile` stored."""
+    import mlflow
+
+    return mlflow.artifacts.load_dict(address)
+
+
+@in_place_of_servers
 def log_gates(run_id: str, judged: list[dict[str, Any]], table: str, told: str) -> None:
     """Keep what the gates said in a run: as JSON, as a table, each number as a metric, and in one sentence as a tag."""
     from mlflow import MlflowClient
@@ -106,6 +162,7 @@ def log_gates(run_id: str, judged: list[dict[str, Any]], table: str, told: str) 
     client.set_tag(run_id, "evergreen.gates", told)
 
 
+@in_place_of_servers
 def log_picture(run_id: str, figure: "Figure", path: str) -> None:
     """Keep a figure among a run's artifacts."""
     from mlflow import MlflowClient
@@ -113,6 +170,7 @@ def log_picture(run_id: str, figure: "Figure", path: str) -> None:
     MlflowClient().log_figure(run_id, figure, path)
 
 
+@in_place_of_servers
 def verdict_of(run_id: str) -> str | None:
     """Return the verdict that a retrain's run was concluded with, or None; of a run that is gone, that it is."""
     from mlflow import MlflowClient
@@ -126,6 +184,7 @@ def verdict_of(run_id: str) -> str | None:
         return "deleted"
 
 
+@in_place_of_servers
 def log_profile(run_id: str, profile: dict[str, Any]) -> str:
     """Store what a model's training rows looked like in its run, and return its address."""
     from mlflow import MlflowClient
@@ -134,6 +193,7 @@ def log_profile(run_id: str, profile: dict[str, Any]) -> str:
     return f"runs:/{run_id}/{PROFILE}"
 
 
+@in_place_of_servers
 def log_limits(run_id: str, numbers: dict[str, float], note: str) -> None:
     """Keep in a run, as metrics and in a sentence, by what the alarm of its model rings."""
     from mlflow import MlflowClient
@@ -143,6 +203,7 @@ def log_limits(run_id: str, numbers: dict[str, float], note: str) -> None:
     MlflowClient().set_tag(run_id, "evergreen.limits", note)
 
 
+@in_place_of_servers
 def log_check(run_id: str, numbers: Mapping[str, float], at: datetime) -> None:
     """Keep a check's numbers as points of metrics of its model's run, dated `at`; told again, equal ones stay once.
 
@@ -164,6 +225,7 @@ def log_check(run_id: str, numbers: Mapping[str, float], at: datetime) -> None:
         MlflowClient().log_batch(run_id, metrics=points)
 
 
+@in_place_of_servers
 def log_unseen_predictions(run_id: str, rows: "pd.DataFrame") -> None:
     """Keep what a challenger's recipe predicted, in the evaluation, for rows that it had not learned from."""
     import tempfile
@@ -175,6 +237,7 @@ def log_unseen_predictions(run_id: str, rows: "pd.DataFrame") -> None:
         MlflowClient().log_artifact(run_id, f"{folder}/{UNSEEN}")
 
 
+@in_place_of_servers
 def unseen_predictions(run_id: str) -> "pd.DataFrame | None":
     """Return what `log_unseen_predictions` kept in a run: the key and the predictions; None where there is nothing."""
     import mlflow
@@ -192,6 +255,7 @@ def unseen_predictions(run_id: str) -> "pd.DataFrame | None":
     return pd.read_parquet(mlflow.artifacts.download_artifacts(f"runs:/{run_id}/{UNSEEN}"))
 
 
+@in_place_of_servers
 def log_card(run_id: str, text: str) -> str:
     """Store a model's card in its run, and return its address."""
     from mlflow import MlflowClient
@@ -200,13 +264,15 @@ def log_card(run_id: str, text: str) -> str:
     return f"runs:/{run_id}/{CARD}"
 
 
+@in_place_of_servers
 def trained_facts(run_id: str) -> dict[str, Any]:
     """Return what a retrain's run says of its challenger (see `tasks/promotion/training_run.py`)."""
     import mlflow
 
-    return mlflow.artifacts.load_dict(f"runs:/{run_id}/trained.json")
+    return mlflow.artifacts.load_dict(f"runs:/{run_id}/{TRAINED}")
 
 
+@in_place_of_servers
 def card_of(run_id: str) -> str:
     """Return the card that a model's run holds."""
     import mlflow
@@ -214,6 +280,7 @@ def card_of(run_id: str) -> str:
     return mlflow.artifacts.load_text(f"runs:/{run_id}/{CARD}")
 
 
+@in_place_of_servers
 def code_of(run_id: str) -> str:
     """Return the version of the code that made a run."""
     from mlflow import MlflowClient
@@ -221,6 +288,7 @@ def code_of(run_id: str) -> str:
     return MlflowClient().get_run(run_id).data.tags.get(CODE, "unknown")
 
 
+@in_place_of_servers
 def model_requirements(model_uri: str) -> list[str]:
     """Return the libraries that a model was stored with, each with its version."""
     import mlflow
@@ -230,6 +298,7 @@ def model_requirements(model_uri: str) -> list[str]:
     return mlflow.artifacts.load_text(f"{stored}/requirements.txt").split()
 
 
+@in_place_of_servers
 def log_dataset(dataset: "Dataset", version: int, name: str) -> None:
     """Name in the open run the dataset version that it learns from."""
     import mlflow
@@ -241,6 +310,7 @@ def log_dataset(dataset: "Dataset", version: int, name: str) -> None:
     mlflow.log_input(known, context="training")
 
 
+@in_place_of_servers
 def log_model(model: "Pipeline", inputs: "pd.DataFrame", outputs: Any, name: str = "model") -> str:
     """Store a fitted pipeline with its signature in the open run, as skops, and return its address.
 
@@ -263,6 +333,7 @@ def log_model(model: "Pipeline", inputs: "pd.DataFrame", outputs: Any, name: str
     return logged.model_uri
 
 
+@in_place_of_servers
 def code_version() -> str:
     """Return the commit that is checked out, with "+changes" when the tree differs from it, or "unknown"."""
     commit, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain")

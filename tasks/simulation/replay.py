@@ -11,6 +11,7 @@ from tasks import artifacts, predictions
 from tasks.data import ledger
 from tasks.data.collection import Collected
 from tasks.data.validation import BatchPolicy
+from tasks.durations import in_words
 from tasks.gates import GatePolicy
 from tasks.metrics import figure, score
 from tasks.monitoring.drift_report import DriftPolicy
@@ -171,7 +172,7 @@ def answer(usecase: str, decision: str, patience: timedelta) -> tuple[str, str]:
             raise RetrainFailedError(f"the retrain of {usecase} for {decision} ended as {', '.join(runs).lower()}")
         if now - began > patience.total_seconds():
             raise RetrainFailedError(
-                f"no retrain of {usecase} answered {decision} within {patience}. "
+                f"no retrain of {usecase} answered {decision} within {in_words(patience)}. "
                 f"Its runs: {', '.join(runs).lower() or 'none'}. Is a worker running, and the automation deployed?"
             )
         if not runs and now - told > _TOLD_AGAIN.total_seconds():

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tasks.durations import in_words
 from tasks.labels import usable
 from tasks.usecases import UseCase
 from tasks.windows import Window
@@ -96,7 +97,7 @@ def lacking(rows: "pd.DataFrame", problem: UseCase, as_of: datetime, policy: Tra
         return f"all {len(known)} labelled rows are of one class, two are needed"
     if not usable_blocks(rows, problem, as_of, policy):
         return (
-            f"no block of {_days(problem.window)} before {as_of:%Y-%m-%d %H:%M} has {policy.min_rows} labelled rows "
+            f"no block of {in_words(problem.window)} before {as_of:%Y-%m-%d %H:%M} has {policy.min_rows} labelled rows "
             f"of each kind needed both in it and before it"
         )
     return None
@@ -175,7 +176,3 @@ def rolling_predictions(rows: "pd.DataFrame", problem: UseCase, as_of: datetime,
 def _enough(rows: "pd.DataFrame", problem: UseCase, least: float) -> bool:
     both = problem.kind == "regression" or rows[problem.target].nunique() > 1
     return len(rows) >= least and both
-
-
-def _days(length: timedelta) -> str:
-    return f"{length / timedelta(days=1):g} days"

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tasks.durations import in_words
 from tasks.metrics import figure, gain
 from tasks.monitoring.check import Check
 from tasks.monitoring.limits import WatchPolicy
@@ -208,5 +209,5 @@ def age_reason(check: Check, history: History, policy: RetrainPolicy) -> str | N
     """Say that the champion is too old, or None."""
     if policy.max_age_days is None or history.trained_until is None:
         return None
-    age = (check.as_of - history.trained_until) / timedelta(days=1)
-    return f"{age:.3g} days old, {policy.max_age_days:g} allowed" if age >= policy.max_age_days else None
+    age, most = check.as_of - history.trained_until, timedelta(days=policy.max_age_days)
+    return f"{in_words(age)} old, {in_words(most)} allowed" if age >= most else None

@@ -1,6 +1,6 @@
 """Keep what a check amounts to, and ask for a retrain where that is decided."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from tasks import artifacts, events
@@ -40,10 +40,26 @@ def history(usecase: str, live: Champion, as_of: datetime) -> History:
 @step()
 def keep_findings(check: Check, past: History) -> None:
     """Keep in the ledger, and tell the automations, that a fault is new, that a drift begins, or that it is over."""
-    for one in findings(check, past):
+    before = ledger.decisions(check.usecase, check.as_of)
+    for one in untold(findings(check, past), before):
         ledger.record(one)
         if one.kind in EVENTS:
             events.tell(EVENTS[one.kind], check.usecase, one.id, one.reason)
+
+
+def untold(found: Sequence[Decision], past: Sequence[Decision]) -> list[Decision]:
+    """Return the findings that no earlier check of the same window has made: it stands until more is collected."""
+    return [one for one in found if not any(_same_finding(one, other) for other in past)]
+
+
+def _same_finding(one: Decision, earlier: Decision) -> bool:
+    places = ("window", "model_version")
+    return (
+        "window" in one.facts
+        and (earlier.kind, earlier.reason) == (one.kind, one.reason)
+        and earlier.as_of < one.as_of
+        and all(earlier.facts.get(name) == one.facts[name] for name in places)
+    )
 
 
 def findings(check: Check, past: History) -> list[Decision]:
@@ -83,12 +99,14 @@ def show_check(check: Check, reason: str | None, past: History, policy: RetrainP
         f"{seen.metric} at promotion": seen.expected,
         "data faults": "; ".join(one.sentence for one in check.faults) or "none",
         "faults that last, taken for how the world is now": "; ".join(one.sentence for one in check.lasting) or "none",
+        "unusual, and nothing waits for it": "; ".join(one.sentence for one in check.warnings) or "none",
         "alarm": "; ".join(check.alarm.reasons) if check.alarm else "silent",
         "a retrain would be wanted because": wanted_reason(check, past, policy) or "",
         "held back because": holding_reason(check, past, policy) or "",
         "warning only": harmless_reason(check, policy) or "",
         "open episode": f"since {past.episode.opened:%Y-%m-%d %H:%M}" if past.episode else "none",
         f"{seen.metric} estimated before labels": estimate_told(check),
+        "feed": check.feed,
         "limits": check.limits,
         "note": check.note,
     }

@@ -21,7 +21,7 @@ KNOWN = {
 }
 FLOWS = (
     *("collect", "score", "monitor", "retrain", "replay", "rollback", "mute", "accept", "readmit", "reproduce"),
-    *("explain", "drill", "status", "backtest"),
+    *("maintain", "explain", "drill", "status", "backtest"),
 )
 ASKED = {
     "rollback": {"reason": "it is worse"},

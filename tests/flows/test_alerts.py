@@ -122,12 +122,12 @@ def test_the_automations_are_created_once_and_keep_the_switch_that_a_person_has_
 ) -> None:
     with get_client(sync_client=True) as client:
         before = sorted((one.name, str(one.id)) for one in everything(client))
-        [silent] = named(client, "crash runs without a heartbeat")
+        [silent] = named(client, "alert: failed actions")
         client.pause_automation(silent.id)
 
         main()
 
-        [still] = named(client, "crash runs without a heartbeat")
+        [still] = named(client, "alert: failed actions")
         client.resume_automation(silent.id)
         assert sorted((one.name, str(one.id)) for one in everything(client)) == before
     assert (still.id, still.enabled) == (silent.id, False)

@@ -1,45 +1,27 @@
-"""What becomes of runs that fall silent? Against the real server."""
+"""What becomes of runs whose process dies under a living worker? Against the real server."""
 
-import time
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+import os
+import subprocess
+from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.events import emit_event
-from prefect.events.schemas.automations import EventTrigger
-from prefect.events.schemas.events import ResourceSpecification
-from prefect.states import Completed, Running
+from prefect.states import Completed, Pending, Running, State
 
-from deployments.automations import HEARTBEAT, crash_the_silent, ensure, remove
+from deployments.automations import SUPERSEDED, main, named
+from deployments.running import mark
+from deployments.sweep import DIED, Watch
 from tasks.settings import Settings
 
 pytestmark = pytest.mark.servers
 
-PATIENCE = 90
-SILENCE = timedelta(seconds=10)
-"""The shortest that Prefect takes."""
-TEST = "crash runs without a heartbeat, quickly"
 
-
-def wait_until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition() and time.monotonic() < end:
-        time.sleep(1)
-    assert condition()
-
-
-def running() -> UUID:
-    """Return a run that is said to run, and that no process executes."""
+def begun(state: State) -> UUID:
+    """Return a run in that state, which no process executes."""
     with get_client(sync_client=True) as client:
         deployment = client.read_deployment_by_name("score/flights")
-        return client.create_flow_run_from_deployment(deployment.id, state=Running()).id
-
-
-def beat(*runs: UUID) -> bool:
-    """Tell that runs are alive, as their processes do."""
-    return all(emit_event(HEARTBEAT, {"prefect.resource.id": f"prefect.flow-run.{run}"}) for run in runs)
+        return client.create_flow_run_from_deployment(deployment.id, state=state).id
 
 
 def state_of(run: UUID) -> tuple[str, str | None]:
@@ -50,31 +32,36 @@ def state_of(run: UUID) -> tuple[str, str | None]:
 
 
 @pytest.fixture
-def watched(system: Settings) -> Iterator[tuple[UUID, UUID, UUID]]:
-    """Three runs, for which the automation is content with a silence of seconds."""
-    runs = running(), running(), running()
-    quick = crash_the_silent()
-    assert isinstance(quick.trigger, EventTrigger)
-    mine = ResourceSpecification({"prefect.resource.id": [f"prefect.flow-run.{run}" for run in runs]})
-    trigger = quick.trigger.model_copy(update={"within": SILENCE, "match": mine})
+def runs(system: Settings) -> Iterator[tuple[UUID, UUID, UUID, UUID]]:
+    """A run whose process is gone, one whose process lives, one that ends without a process, one that has none yet."""
+    dead, alive, done, waiting = begun(Running()), begun(Running()), begun(Running()), begun(Pending())
+    environment = os.environ | mark(system) | {"PREFECT__FLOW_RUN_ID": str(alive)}
+    process = subprocess.Popen(["sleep", "120"], env=environment)
+    yield dead, alive, done, waiting
+    process.kill()
+    process.wait()
     with get_client(sync_client=True) as client:
-        ensure(client, quick.model_copy(update={"name": TEST, "trigger": trigger}))
-        time.sleep(3)  # the server reads new automations a moment later
-        yield runs
-        remove(client, TEST)
-        [client.delete_flow_run(run) for run in runs]
+        [client.delete_flow_run(run) for run in (dead, alive, done, waiting)]
 
 
-def test_a_run_whose_heartbeats_stop_is_crashed_one_that_beats_or_has_ended_is_not(
-    watched: tuple[UUID, UUID, UUID],
+def test_a_run_is_crashed_once_two_looks_miss_its_process_and_no_other_is(
+    system: Settings, runs: tuple[UUID, UUID, UUID, UUID]
 ) -> None:
-    silent, alive, done = watched
-    beat(*watched)
+    dead, alive, done, waiting = runs
+    watch = Watch(system)
+
+    first = watch.look()
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(done, Completed(), force=True)
+    second = watch.look()
 
-    wait_until(lambda: beat(alive) and state_of(silent)[0] != "Running")
+    assert (first, second) == ([], [dead])
+    assert state_of(dead) == ("Crashed", DIED)
+    assert [state_of(run)[0] for run in (alive, done, waiting)] == ["Running", "Completed", "Pending"]
 
-    assert state_of(silent) == ("Crashed", "Its heartbeats stopped: the process is gone.")
-    assert state_of(alive)[0] == "Running"
-    assert state_of(done)[0] == "Completed"
+
+def test_the_server_is_left_no_automation_that_counts_the_events_of_runs(system: Settings) -> None:
+    main()
+
+    with get_client(sync_client=True) as client:
+        assert [named(client, name) for name in SUPERSEDED] == [[]]

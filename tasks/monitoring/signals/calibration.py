@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from tasks.durations import in_words
 from tasks.monitoring.signals.coding import unit
 from tasks.monitoring.signals.models import SHARES_OF_RATE, AlarmPolicy, Basis, Family, Kind, Limits, Statistic
 from tasks.monitoring.signals.rates import OnsetRate, onset_rate
@@ -254,10 +255,9 @@ def _limit(found: Variation, extra: float, rows: int, allowed: Array, rate: Onse
 
 
 def _note(cut: Cut, rows: int, window: timedelta, policy: AlarmPolicy) -> str:
-    days = window / timedelta(days=1)
     if cut.basis == "windows":
-        return f"limits from {cut.count} blocks of {days:g} days of the reference"
-    needed = f"{policy.min_blocks} windows of {days:g} days with {policy.min_rows} rows each are needed"
+        return f"limits from {cut.count} blocks of {in_words(window)} of the reference"
+    needed = f"{policy.min_blocks} windows of {in_words(window)} with {policy.min_rows} rows each are needed"
     if cut.basis == "shorter blocks":
         return (
             f"too little reference: {needed}; limits from {cut.count} shorter blocks, widened by a between-window sd "

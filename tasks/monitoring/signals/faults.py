@@ -6,13 +6,14 @@ that a day's fault shows in a month. Binomial tails: one-sided, against the wors
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 from scipy.special import bdtrc
 
+from tasks.durations import in_words
 from tasks.monitoring.signals.clock import HOURS, clock_distances
 from tasks.monitoring.signals.coding import codes_of, numeric
 from tasks.monitoring.signals.health import (
@@ -24,8 +25,8 @@ from tasks.monitoring.signals.health import (
     distance,
     identities,
     repeated,
-    runs,
     seconds,
+    stands,
 )
 from tasks.windows import Window
 
@@ -50,6 +51,10 @@ COLDEST, HOTTEST = -130.0, 400.0
 """Between which a column's values may be temperatures that are met with; elsewhere the 32 degrees are lost in them."""
 DAY = 86_400.0
 """Seconds of the shortest stretch whose volume is judged: within a day it follows the hour."""
+MUCH_MORE_OFTEN, MUCH_LONGER = 3, 2
+"""How many times as often, and as long, as ever in the reference a value of a frozen column stands."""
+FAR_MORE = 1.5
+"""How many times the most rows of the reference have come where volume has grown."""
 CLEARLY_OTHER = 0.3
 """Distance (Kolmogorov-Smirnov) from which a distribution is another one, so that other units are tried."""
 FEWEST_NONZERO = 20
@@ -96,8 +101,8 @@ def _arrival(well: Healthy, rows: "pd.DataFrame", times: Array, window: Window) 
     silent = end - newest
     longest = max(2 * well.longest_gap_seconds, window.length.total_seconds() / 50)
     if silent > longest:
-        told = f"no row since {_moment(newest):%Y-%m-%d %H:%M}: {silent / 3600:.3g} hours, at most "
-        told += f"{well.longest_gap_seconds / 3600:.3g} passed between rows of the reference"
+        told = f"no row since {_moment(newest):%Y-%m-%d %H:%M}: {_spoken(silent)}, at most "
+        told += f"{_spoken(well.longest_gap_seconds)} passed between rows of the reference"
         yield _fault("stopped feed", "", silent, well.longest_gap_seconds, newest, told)
     else:
         yield from _volume(well, times, start, end)
@@ -111,19 +116,27 @@ def _arrival(well: Healthy, rows: "pd.DataFrame", times: Array, window: Window) 
 
 
 def _volume(well: Healthy, times: Array, start: float, end: float) -> Iterable[Fault]:
-    """Yield the longest stretch, back from the window's end, that has too few rows."""
+    """Yield the longest stretch, back from the window's end, that has too few rows, and the one of far too many."""
     length = (end - start) / well.pieces
     counts = np.bincount(np.minimum((times - start) // length, well.pieces - 1).astype(int), minlength=well.pieces)
     back = np.cumsum(counts[::-1])
     fewest, usual = np.array(well.fewest), np.array(well.usual)
-    allowed = np.minimum(well.policy.max_volume * usual, 0.9 * fewest)
+    most = np.array([*well.most, *[np.inf] * (well.pieces - len(well.most))])
+    least = np.minimum(well.policy.max_volume * usual, 0.9 * fewest)
+    greatest = np.maximum(well.policy.min_growth * usual, FAR_MORE * most)
     long = length * np.arange(1, well.pieces + 1) >= min(DAY, end - start)
-    few = long & (back < allowed) & (back + 5 * np.sqrt(allowed) < usual)
-    if few.any():
-        size = int(np.flatnonzero(few)[-1])
-        told = f"{back[size]} rows in {(size + 1) * length / 86400:.3g} days, {usual[size]:.0f} are usual and never "
-        told += f"fewer than {fewest[size]:.0f} came in the reference"
-        yield _fault("low volume", "", float(back[size]), float(usual[size]), end - (size + 1) * length, told)
+    few = long & (back < least) & (back + 5 * np.sqrt(least) < usual)
+    many = long & (back > greatest) & (back > usual + 5 * np.sqrt(greatest))
+    judged: list[tuple[FaultKind, Array, Array, str]] = [
+        ("low volume", few, fewest, "fewer"),
+        ("high volume", many, most, "more"),
+    ]
+    for kind, where, bound, word in judged:
+        if where.any():
+            size = int(np.flatnonzero(where)[-1])
+            told = f"{back[size]} rows in {_spoken((size + 1) * length)}, {usual[size]:.0f} are usual and never "
+            told += f"{word} than {bound[size]:.0f} came in the reference"
+            yield _fault(kind, "", float(back[size]), float(usual[size]), end - (size + 1) * length, told)
 
 
 def _pieces(well: Healthy, times: Array, window: Window) -> list[_Piece]:
@@ -189,16 +202,27 @@ def _impossible(count: float, size: float, usual: float, well: Healthy) -> bool:
 
 
 def _frozen(well: Healthy, filling: Filling, values: "pd.Series", times: Array) -> Iterable[Fault]:
-    lengths = runs(identities(values))
-    longest = int(lengths.max())
-    by_chance = longest * np.log(max(min(filling.commonest, 1 - 0.5 / well.rows), 1e-12))
-    if longest < well.policy.min_run or longest < 3 * filling.longest_run or by_chance > np.log(well.policy.chance):
+    """Yield a value that stood impossibly often and long: more rows an hour repeat what tells the hour more often."""
+    found, usual = stands(identities(values), times), filling.longest_stand_seconds
+    chance = np.log(max(min(filling.commonest, 1 - 0.5 / well.rows), 1e-12))
+    often = found.rows >= max(well.policy.min_run, MUCH_MORE_OFTEN * filling.longest_run)
+    long = found.seconds > (-1.0 if usual is None else MUCH_LONGER * usual)
+    frozen = np.flatnonzero(often & long & (found.rows * chance <= np.log(well.policy.chance)))
+    if not len(frozen):
         return
-    last = int(lengths.argmax())
-    kept = np.flatnonzero(lengths[: last + 1] == 1)[-1]
-    told = f"{filling.column.name}: the value {values.iloc[last]} stands {longest} times in a row, at most "
-    told += f"{filling.longest_run} times in the reference"
-    yield _fault("constant column", filling.column.name, longest, filling.longest_run, float(times[kept]), told)
+    worst = frozen[found.rows[frozen].argmax()]
+    first, rows = found.first[worst], int(found.rows[worst])
+    told = f"{filling.column.name}: the value {values.iloc[first]} stands {rows} times in a row, for "
+    told += f"{_spoken(found.seconds[worst])}; at most {filling.longest_run} times"
+    told += "" if usual is None else f" and {_spoken(usual)}"
+    yield _fault(
+        "constant column",
+        filling.column.name,
+        rows,
+        filling.longest_run,
+        float(times[first]),
+        f"{told} in the reference",
+    )
 
 
 def _units(well: Healthy, filling: Filling, values: "pd.Series", pieces: list[_Piece]) -> Iterable[Fault]:
@@ -265,6 +289,10 @@ def _fault(kind: FaultKind, column: str, number: float, expected: float, since: 
         last_good=None,
         sentence=sentence,
     )
+
+
+def _spoken(seconds_long: float) -> str:
+    return in_words(timedelta(seconds=seconds_long))
 
 
 def _moment(time: float) -> datetime:

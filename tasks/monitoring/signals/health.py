@@ -1,8 +1,9 @@
 """What a fault is measured by: how rows arrived and columns were filled while the feed was well."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,6 +22,7 @@ Array = np.ndarray
 FaultKind = Literal[
     "stopped feed",
     "low volume",
+    "high volume",
     "duplicates",
     "missing values",
     "unknown categories",
@@ -32,6 +34,8 @@ OF_THE_WORLD: frozenset[FaultKind] = frozenset(
     ("low volume", "missing values", "unknown categories", "constant column")
 )
 """What the world can do too: demand falls, a field becomes optional, a product is new, a sensor is taken away."""
+HOLDING_NOTHING: frozenset[FaultKind] = frozenset(("high volume",))
+"""What makes no row wrong: it is told, and no retrain waits for its end."""
 PIECES = (28, 14, 7, 4, 2, 1)
 """Into how many pieces a window may be cut, so that a fault of a day shows in a window of a month."""
 REFERENCE_ROWS = 200_000
@@ -53,6 +57,11 @@ class FaultPolicy(BaseModel):
     )
     max_volume: float = Field(
         default=0.65, gt=0, lt=1, description="Share of the usual number of rows below which it is a fault"
+    )
+    min_growth: float = Field(
+        default=2.0,
+        gt=1,
+        description="Multiple of the usual number of rows from which growth is told; it holds nothing",
     )
     min_run: int = Field(default=30, ge=5, description="Fewest equal values in a row that make a column frozen")
     chance: float = Field(
@@ -101,6 +110,9 @@ class Filling(BaseModel):
     """Share of the commonest value among the present ones."""
     longest_run: int
     """Equal values in a row, in order of time; missing ones left out."""
+    longest_stand_seconds: float | None = None
+    """How long the long ones of those lasted, at most: by the hour changes what tells the hour, however many rows come.
+    None: not measured when the version was promoted."""
     spreads: tuple[float, ...]
     """Largest distance from the reference's distribution (Kolmogorov-Smirnov) of a window, a half, a piece."""
     by_hour: tuple[float, ...] = ()
@@ -121,6 +133,8 @@ class Healthy(BaseModel):
     """Fewest rows in 1, 2, ... pieces in a row."""
     usual: tuple[float, ...]
     """Median of rows in 1, 2, ... pieces in a row."""
+    most: tuple[float, ...] = ()
+    """Most rows in 1, 2, ... pieces in a row, as far as the reference is long enough and it was measured."""
     longest_gap_seconds: float
     most_duplicates: float
     """Largest share of repeated rows in a window's length."""
@@ -155,7 +169,7 @@ def healthy(
     newest = reference.iloc[order[-REFERENCE_ROWS:]][list(features)]
     per_window = len(times) * min(1.0, window.total_seconds() / max(times[-1] - times[0], 1.0))
     pieces = next((one for one in PIECES if per_window / one >= policy.min_rows), 1)
-    fewest, usual = _rolling(times, window.total_seconds() / pieces, pieces)
+    fewest, usual, most = _rolling(times, window.total_seconds() / pieces, pieces)
     known = learned(rows, features, 0).columns
     hours = hour_of(times)
     bare = Healthy(
@@ -166,10 +180,11 @@ def healthy(
         rows_per_window=per_window,
         fewest=fewest,
         usual=usual,
+        most=most,
         longest_gap_seconds=_longest_gap(times, window.total_seconds()),
         most_duplicates=_most_duplicates(newest, times[-REFERENCE_ROWS:], window.total_seconds()),
         fillings=tuple(
-            _filling(rows[one.name], newest[one.name], one, times[some], window.total_seconds(), pieces, policy)
+            _filling(rows[one.name], newest[one.name], one, times, some, window.total_seconds(), pieces, policy)
             for one in known
         ),
         hours=tuple((np.bincount(hours, minlength=HOURS) / len(hours)).tolist()),
@@ -208,17 +223,25 @@ def repeated(rows: "pd.DataFrame", times: Array) -> Array:
     return rows.assign(**{" time": times}).duplicated().to_numpy()
 
 
-def runs(codes: Array) -> Array:
-    """Return how often each present code was repeated without a break, up to and including its row; 0 if missing."""
-    lengths = np.zeros(len(codes), dtype=np.int64)
+@dataclass(frozen=True)
+class Stands:
+    """The stretches of rows, in order of time, in which one value stood; missing ones left out."""
+
+    first: Array
+    """Place of the first row."""
+    rows: Array
+    seconds: Array
+    """From the first row to the last."""
+
+
+def stands(codes: Array, times: Array) -> Stands:
+    """Return how long each present code stood without a break."""
     present = np.flatnonzero(codes >= 0)
-    if len(present) == 0:
-        return lengths
     values = codes[present]
-    starts = np.concatenate([[0], np.flatnonzero(values[1:] != values[:-1]) + 1])
-    begun = np.repeat(starts, np.diff(np.concatenate([starts, [len(values)]])))
-    lengths[present] = np.arange(len(values)) - begun + 1
-    return lengths
+    begins = np.flatnonzero(np.concatenate([np.ones(min(len(values), 1), dtype=bool), values[1:] != values[:-1]]))
+    rows = np.diff(np.concatenate([begins, [len(values)]])) if len(values) else begins
+    first, last = present[begins], present[begins + rows - 1]
+    return Stands(first, rows, times[last] - times[first])
 
 
 def identities(values: "pd.Series") -> Array:
@@ -248,43 +271,59 @@ def _longest_gap(times: Array, window: float) -> float:
     return float(usual.max() if len(usual) >= len(gaps) / 2 else gaps.max())
 
 
-def _rolling(times: Array, length: float, most: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return the fewest and the median rows in 1, 2, ... stretches of `length` in a row, the oldest left out."""
+def _rolling(times: Array, length: float, sizes: int) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+    """Return the fewest, the median and the most rows in 1, 2, ... stretches of `length` in a row, the oldest left out.
+
+    The most only as far as the reference has so many whole stretches: a part of one has fewer rows than come.
+    """
     back = ((times[-1] - times) // length).astype(np.int64)
     counts = np.bincount(back)[: max(back.max(), 1)]
-    sums = [np.convolve(counts, np.ones(min(size, len(counts))), "valid") for size in range(1, most + 1)]
-    return tuple(float(one.min()) for one in sums), tuple(float(np.median(one)) for one in sums)
+    sums = [np.convolve(counts, np.ones(min(size, len(counts))), "valid") for size in range(1, sizes + 1)]
+    fewest, usual, most = (tuple(float(of(one)) for one in sums) for of in (np.min, np.median, np.max))
+    return fewest, usual, most[: back.max()]
 
 
 def _filling(
     values: "pd.Series",
     newest: "pd.Series",
     column: Column,
-    times: Array,
+    every: Array,
+    some: Array,
     window: float,
     pieces: int,
     policy: FaultPolicy,
 ) -> Filling:
     """Return how a column was filled, of a sample of its values; of its `newest` values all, in which runs show."""
+    times = every[some]
     place = ((times[-1] - times) // (window / pieces)).astype(np.int64)
     codes = codes_of(values, column)
     size = np.bincount(place).astype(float)
     enough = size >= policy.min_rows
     missing = np.bincount(place[codes < 0], minlength=len(size))
     unknown = _alone(codes, place, len(size)) if column.known else np.zeros(len(size))
-    identity = identities(newest)
-    present = identity[identity >= 0]
     return Filling(
         column=column,
         missing=float((codes < 0).mean()),
         most_missing=_most(missing, size, enough),
         unknown=float(unknown.sum() / size.sum()),
         most_unknown=max(_most(unknown, size, enough), _most_new(codes, times, window, policy)),
-        commonest=float(np.bincount(present).max() / len(present)) if len(present) else 1.0,
-        longest_run=int(runs(identity).max()),
+        **_standing(identities(newest), every[-REFERENCE_ROWS:]),
         spreads=tuple(_spread(values, column, times, window / cut, policy) for cut in (1, 2, pieces)),
         by_hour=by_hour(values, column, times),
     )
+
+
+def _standing(codes: Array, times: Array) -> dict[str, Any]:
+    """Return the share of the commonest value, how often one was repeated at most, and how long that took."""
+    present, found = codes[codes >= 0], stands(codes, times)
+    if not len(present):
+        return {"commonest": 1.0, "longest_run": 0, "longest_stand_seconds": 0.0}
+    longest = int(found.rows.max())
+    return {
+        "commonest": float(np.bincount(present).max() / len(present)),
+        "longest_run": longest,
+        "longest_stand_seconds": float(found.seconds[found.rows >= longest / 2].max()),
+    }
 
 
 def _most(count: Array, size: Array, enough: Array) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from tasks.durations import in_words
 from tasks.simulation.backtest import schedules
 from tasks.simulation.backtest.judging import OWN, Bench, Verdict, gain_interval
 from tasks.simulation.backtest.schedules import Cheapest
@@ -50,7 +51,7 @@ def chosen(found: Sequence[Verdict], bench: Bench, price: float | None = None) -
 def sentence(pick: Chosen, found: Sequence[Verdict], bench: Bench, metric: str) -> str:
     """Say which policy to take, how sure that is, and what the system's own and the most eager would buy."""
     one = pick.verdict
-    over = f"over {bench.windows} windows of {_days(bench)}"
+    over = f"over {bench.windows} windows of {in_words(bench.history.plan.windows[0].length)}"
     if one.asked == 0:
         told = f"Keep the first model ({one.policy}): mean {metric} {one.score:.4g} {over}."
     else:
@@ -149,8 +150,3 @@ def _signed(value: float) -> str:
 
 def _retrains(count: int) -> str:
     return f"{count} retrain" if count == 1 else f"{count} retrains"
-
-
-def _days(bench: Bench) -> str:
-    days = bench.history.plan.windows[0].length.total_seconds() / 86_400
-    return f"{days:g} day" if days == 1 else f"{days:g} days"

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tasks.durations import in_words
 from tasks.simulation.backtest.matrix import Plan
 from tasks.training.scouts import history_windows
 from tasks.usecases import UseCase
@@ -34,8 +35,9 @@ def plan_for(
     first = max(span.min_rehearsal, round(span.rehearsal_share * len(windows))) - 1
     if len(windows) < first + 1 + FEWEST_SERVED:
         raise ValueError(
-            f"expected at least {first + 1 + FEWEST_SERVED} windows of {problem.window} before {end:%Y-%m-%d}, found "
-            f"{len(windows)} since {problem.history_start:%Y-%m-%d}: shorten the use case's window, or wait"
+            f"expected at least {first + 1 + FEWEST_SERVED} windows of {in_words(problem.window)} before "
+            f"{end:%Y-%m-%d}, found {len(windows)} since {problem.history_start:%Y-%m-%d}: shorten the use case's "
+            "window, or wait"
         )
     chosen = candidate or next(iter(problem.candidates))
     if chosen not in problem.candidates:

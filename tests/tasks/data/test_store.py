@@ -172,11 +172,11 @@ def test_a_lost_race_is_run_again_on_what_the_winner_left(table, monkeypatch):
 
 def test_a_write_that_was_overtaken_after_its_read_fails_rather_than_doubles(table):
     table.append_new(rows({}))
-    stale = table._table()
+    stale = table._log.snapshot()
     table.append_new(rows({}, {}))
 
     with pytest.raises(CommitFailedError, match=r"(?i)transaction|conflict|concurrent"):
-        table._append(stale, rows({}, {}).tail(1))
+        table._log.append(stale, table._arrow(rows({}, {}).tail(1)))
 
     assert ids(table.read()) == ["a", "b"]
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tasks.labels import as_usable
-from tasks.monitoring.limits import WatchPolicy, learned_watch, watched_kinds
-from tasks.monitoring.look import Look, lasting, measured, quiet, ripe, rung
+from tasks.monitoring.limits import WatchPolicy, beside, learned_watch, warnings, watched_kinds
+from tasks.monitoring.look import Look, broken, last_good, lasting, measured, quiet, ripe, rung
 from tasks.monitoring.signals.health import Fault
 from tasks.monitoring.signals.models import AlarmPolicy, Signal
 from tasks.windows import Window
@@ -15,6 +15,7 @@ JAN_1 = datetime(2024, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 POLICY = WatchPolicy(alarm=AlarmPolicy(persistence=2, memory=3))
 FAULT = Fault(kind="duplicates", column="", number=1, expected=0, since=JAN_1, last_good=None, sentence="twice")
+MORE_ROWS = FAULT.model_copy(update={"kind": "high volume"})
 NEW_LEVEL = FAULT.model_copy(update={"kind": "unknown categories", "column": "product"})
 
 
@@ -60,6 +61,18 @@ def test_a_fault_that_was_away_for_a_window_begins_anew():
     seen = [a_look(1, faults=(NEW_LEVEL,)), a_look(2), a_look(3, faults=(NEW_LEVEL,))]
 
     assert lasting(seen, POLICY.faults) == ()
+
+
+def test_more_rows_than_ever_are_a_warning_that_holds_nothing_back_and_never_lasts():
+    grown = [a_look(1, 1, faults=(MORE_ROWS,)), a_look(2, 1, faults=(MORE_ROWS, FAULT)), a_look(3, 1)]
+
+    assert warnings(grown[0]) == (MORE_ROWS,)
+    assert broken(grown[0], ()) == ()
+    assert broken(grown[1], ()) == (FAULT,)
+    assert beside(grown[1], (FAULT,)) == (MORE_ROWS,)
+    assert lasting(grown[:1] * 3, POLICY.faults) == ()
+    assert last_good(grown[:2]) == grown[0].window
+    assert rung([grown[0], a_look(2, 1, faults=(MORE_ROWS,))], POLICY).families == ("features",)
 
 
 def test_the_burst_of_a_day_within_sight_of_many_looks_at_a_week_never_lasts():

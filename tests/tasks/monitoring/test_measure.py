@@ -6,6 +6,7 @@ import pytest
 
 from tasks.data import ledger
 from tasks.data.tables import checks, looks, observations, predicted, scouts_of
+from tasks.data.watermarks import UNMARKED, mark_collected
 from tasks.monitoring.accepted import acceptance
 from tasks.monitoring.check import Check, ColumnDrift, Performance
 from tasks.monitoring.drift_report import DriftPolicy
@@ -159,6 +160,54 @@ def test_a_fault_that_a_person_has_accepted_is_none_any_more(stall, observed, un
 
     assert {one.column for one in before.faults} == {"weight"}
     assert after.faults == ()
+
+
+def minutes_after(day, minutes):
+    return on_day(day) + timedelta(minutes=minutes)
+
+
+def test_a_check_long_after_the_newest_collection_ends_there_and_finds_no_fault(stall, observed, unstored, a_champion):
+    mark_collected.fn("stall", on_day(14))
+    given = "stall", a_champion(dataset_version=observed), on_day(17), DRIFT.model_copy(update={"min_rows": 100})
+
+    check = measure.fn(*given, RETRAINING)
+
+    assert (check.window, check.rows, check.as_of) == (days(7, 14), 56, on_day(17))
+    assert check.performance.labelled == 0
+    assert check.faults == ()
+    assert check.feed == "read up to 2024-01-15 00:00, 3 days ago"
+
+
+def test_without_a_watermark_a_check_ends_at_its_own_moment_and_says_why(stall, observed, unstored, a_champion):
+    given = "stall", a_champion(dataset_version=observed), on_day(17), DRIFT.model_copy(update={"min_rows": 100})
+
+    check = measure.fn(*given, RETRAINING)
+
+    assert (check.window, check.feed) == (days(10, 17), UNMARKED)
+
+
+def test_rows_that_lie_beyond_the_newest_collection_are_not_looked_at(stall, observed, unstored, a_champion):
+    mark_collected.fn("stall", on_day(14))  # a later one was cut off after it had stored the rows of more days
+    given = "stall", a_champion(dataset_version=observed), on_day(17), DRIFT.model_copy(update={"min_rows": 100})
+
+    measure.fn(*given, RETRAINING)
+
+    [look] = [Look.model_validate_json(body) for body in looks(stall).read()["body"]]
+    # told after two days: 41 of the window's sales by its end
+    assert (look.window, look.rows, look.labelled) == (days(7, 14), 56, 41)
+
+
+def test_a_second_check_before_the_next_collection_leaves_the_looks_as_they_are(stall, observed, unstored, a_champion):
+    mark_collected.fn("stall", on_day(14))
+    champion, strict = a_champion(dataset_version=observed), DRIFT.model_copy(update={"min_rows": 100})
+    first = measure.fn("stall", champion, minutes_after(14, 5), strict, RETRAINING)
+    before = looks(stall).version(), len(checks(stall).read())
+
+    second = measure.fn("stall", champion, minutes_after(14, 10), strict, RETRAINING)
+
+    assert (looks(stall).version(), len(checks(stall).read())) == before
+    assert second.signals == first.signals
+    assert (first.as_of, second.as_of) == (minutes_after(14, 5), minutes_after(14, 10))
 
 
 def test_labels_that_land_bring_the_measured_performance_with_them(stall, observed, unstored, monkeypatch, a_champion):

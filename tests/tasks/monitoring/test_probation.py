@@ -9,6 +9,7 @@ import pytest
 from tasks.data import ledger
 from tasks.data.ledger import Decision
 from tasks.data.tables import observations, predicted, shadows
+from tasks.data.watermarks import mark_collected
 from tasks.monitoring.accepted import acceptance
 from tasks.monitoring.history import keep_looks
 from tasks.monitoring.look import Look
@@ -152,6 +153,16 @@ def test_a_champion_that_is_no_worse_passes_after_its_looks_and_each_is_kept(sec
     assert found[4] is None
     assert [one.kind for one in ledger.decisions("stall")] == ["promoted", "promoted", "on probation", "on probation"]
     assert champion("stall").version == "2"
+
+
+@pytest.mark.slow
+def test_a_window_is_judged_once_it_is_collected_to_its_end(second):
+    second(leaf=1)
+    mark_collected.fn("stall", on_day(13))
+    early = play(14)[1]
+    mark_collected.fn("stall", on_day(14))
+
+    assert (early, play(14)[1]) == (None, "version 2 on probation: look 1 of 2: not worse")
 
 
 @pytest.mark.slow

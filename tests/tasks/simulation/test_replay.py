@@ -237,6 +237,6 @@ def test_patience_ends_with_what_to_look_at(state, monkeypatch):
     monkeypatch.setattr(replay, "_retrains", lambda *_: [])
 
     with pytest.raises(
-        RetrainFailedError, match=r"no retrain of stall answered .* within 0:00:00\. Its runs: none\. Is"
+        RetrainFailedError, match=r"no retrain of stall answered .* within 0 seconds\. Its runs: none\. Is"
     ):
         answer.fn("stall", an_asked_retrain().id, timedelta(0))

@@ -13,7 +13,7 @@ from tasks.monitoring.signals.models import Alarm, Signal
 from tasks.triggers.episodes import open_episode
 from tasks.triggers.history import History
 from tasks.triggers.policy import RetrainPolicy
-from tasks.triggers.request import ask_for_retrain, findings, history
+from tasks.triggers.request import ask_for_retrain, findings, history, keep_findings
 from tasks.windows import Window
 
 JAN_1 = datetime(2024, 1, 1, tzinfo=UTC)
@@ -70,6 +70,41 @@ def test_a_fault_is_a_decision_of_its_own_while_it_is_new(stall):
     assert (found.kind, found.reason) == ("fault", "half of the rows are there twice")
     assert found.facts["faults"][0]["last_good"]["start"] == "2024-01-01T00:00:00Z"
     assert findings(a_check(faults=(a_fault(),)), past) == []
+
+
+def test_a_fault_is_told_once_of_a_window_that_is_checked_again(stall, state, told):
+    past = History(last_retrain=None, new_rows=0)
+    check = a_check(faults=(a_fault(),), new_faults=(a_fault(),))
+
+    keep_findings.fn(check, past)
+    keep_findings.fn(check.model_copy(update={"as_of": on_day(14, 1)}), past)
+    keep_findings.fn(check.model_copy(update={"as_of": on_day(15), "window": days(8, 15)}), past)
+
+    assert [(one.kind, one.as_of) for one in ledger.decisions("stall")] == [
+        ("fault", on_day(14)),
+        ("fault", on_day(15)),
+    ]
+
+
+def test_another_model_is_told_of_the_fault_anew(stall, state, told):
+    past = History(last_retrain=None, new_rows=0)
+    check = a_check(faults=(a_fault(),), new_faults=(a_fault(),))
+
+    keep_findings.fn(check, past)
+    keep_findings.fn(check.model_copy(update={"as_of": on_day(14, 1), "model_version": "4"}), past)
+
+    assert len(ledger.decisions("stall")) == 2
+
+
+def test_findings_that_are_kept_again_at_the_same_moment_send_their_event_again(stall, state, told):
+    past = History(last_retrain=None, new_rows=0)
+    check = a_check(faults=(a_fault(),), new_faults=(a_fault(),))
+
+    keep_findings.fn(check, past)
+    keep_findings.fn(check, past)
+
+    assert len(ledger.decisions("stall")) == 1
+    assert [one["event"] for one in told] == ["data.fault", "data.fault"]
 
 
 def test_a_fault_that_comes_to_last_is_told_once(stall):

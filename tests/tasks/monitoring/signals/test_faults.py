@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tasks.monitoring.signals.faults import faults
-from tasks.monitoring.signals.health import FaultPolicy, Healthy, distance, healthy, runs
+from tasks.monitoring.signals.health import FaultPolicy, Healthy, distance, healthy, stands
 from tasks.windows import Window
 
 WEEK = timedelta(days=7)
@@ -196,7 +196,7 @@ def test_a_feed_that_stopped_is_a_fault_since_its_newest_row():
     [one] = faults(well(), rows[kept], times[kept], THIS_WEEK)
 
     assert one.kind == "stopped feed"
-    assert one.sentence.startswith("no row since 2013-03-19 23:54: 120 hours")
+    assert one.sentence.startswith("no row since 2013-03-19 23:54: 5 days, at most 6 minutes passed between")
 
 
 def test_a_window_without_rows_is_a_stopped_feed():
@@ -229,8 +229,117 @@ def test_a_reference_of_too_few_rows_is_refused():
         healthy(rows[:49], times[:49], KINDS, window=WEEK, policy=POLICY)
 
 
-def test_runs_count_equal_values_in_a_row_and_missing_ones_do_not_break_them():
-    assert runs(np.array([3, 3, -1, 3, 5, 5])).tolist() == [1, 2, 0, 3, 1, 2]
+def test_a_value_stands_until_another_comes_and_missing_ones_do_not_end_it():
+    found = stands(np.array([3, 3, -1, 3, 5, 5]), np.array([0.0, 10.0, 20.0, 40.0, 70.0, 75.0]))
+
+    assert found.first.tolist() == [0, 4]
+    assert found.rows.tolist() == [3, 2]
+    assert found.seconds.tolist() == [40.0, 5.0]
+
+
+def test_where_all_values_are_missing_none_stands():
+    assert stands(np.array([-1, -1]), np.array([0.0, 10.0])).rows.tolist() == []
+
+
+def with_the_hour(rows, times):
+    return rows.assign(amount=times.dt.hour.astype(float))
+
+
+def grown_week(times_as_many):
+    """A week in which so many times as many rows come, evenly, with the hour of the day as a column."""
+    rows, _ = a_feed(times_as_many, seed=1)
+    times = pd.Series(pd.date_range(THIS_WEEK.start, THIS_WEEK.end, periods=len(rows) + 1, tz="UTC")[:-1])
+    return with_the_hour(rows, times), times
+
+
+def hourly(policy=POLICY):
+    rows, times = a_feed(10)
+    return healthy(with_the_hour(rows, times), times, KINDS, window=WEEK, policy=policy)
+
+
+@pytest.mark.parametrize("times_as_many", [1, 4, 20])
+def test_a_column_that_tells_the_hour_is_not_frozen_however_many_rows_come_in_it(times_as_many):
+    rows, times = grown_week(times_as_many)
+
+    seen = {(one.kind, one.column) for one in faults(hourly(), rows, times, THIS_WEEK)}
+
+    assert ("constant column", "amount") not in seen
+
+
+@pytest.mark.parametrize(("hours", "frozen"), [(1, False), (2, False), (6, True)])
+def test_a_column_that_tells_the_hour_is_frozen_once_it_stands_for_hours(hours, frozen):
+    rows, times = grown_week(1)
+    stuck = (rows.index >= WEDNESDAY_IN_ROWS) & (rows.index < WEDNESDAY_IN_ROWS + hours * AN_HOUR)
+    changed = rows.assign(amount=rows["amount"].mask(stuck, 0.0))
+
+    seen = [one for one in faults(hourly(), changed, times, THIS_WEEK) if one.kind == "constant column"]
+
+    assert bool(seen) is frozen
+
+
+def test_a_frozen_column_says_how_often_and_how_long_the_value_stood():
+    rows, times = grown_week(1)
+    stuck = (rows.index >= WEDNESDAY_IN_ROWS) & (rows.index < WEDNESDAY_IN_ROWS + 6 * AN_HOUR)
+
+    found = faults(hourly(), rows.assign(amount=rows["amount"].mask(stuck, 0.0)), times, THIS_WEEK)
+
+    # Ten rows an hour, six minutes apart: ten of an hour last 54 minutes, sixty of six hours 354.
+    assert [one.sentence for one in found if one.kind == "constant column"] == [
+        "amount: the value 0.0 stands 60 times in a row, for 5.9 hours; at most 10 times and 54 minutes in the "
+        "reference"
+    ]
+
+
+def test_a_sensor_that_freezes_while_more_rows_come_is_a_fault():
+    rows, times = grown_week(4)
+
+    [one] = [one for one in faults(well(), rows.assign(celsius=7.5), times, THIS_WEEK) if one.kind == "constant column"]
+
+    assert one.column == "celsius"
+
+
+def test_a_version_promoted_before_times_were_measured_is_judged_by_rows_alone():
+    rows, times = grown_week(4)
+    before = hourly()
+    old = before.model_copy(
+        update={
+            "fillings": tuple(one.model_copy(update={"longest_stand_seconds": None}) for one in before.fillings),
+            "most": (),
+        }
+    )
+
+    seen = {(one.kind, one.column) for one in faults(old, rows, times, THIS_WEEK)}
+
+    assert seen == {("constant column", "amount")}
+
+
+@pytest.mark.parametrize(
+    ("times_as_many", "grown"), [(1.0, False), (1.9, False), (2.0, False), (2.1, True), (4.0, True)]
+)
+def test_volume_far_above_the_reference_is_told(times_as_many, grown):
+    rows, times = grown_week(times_as_many)
+
+    seen = {one.kind for one in faults(hourly(), rows, times, THIS_WEEK)}
+
+    assert ("high volume" in seen) is grown
+
+
+def test_high_volume_says_how_many_rows_were_usual():
+    rows, times = grown_week(4)
+
+    [one] = [one for one in faults(hourly(), rows, times, THIS_WEEK) if one.kind == "high volume"]
+
+    assert (one.column, one.number, one.expected) == ("", 4 * 7 * 24 * AN_HOUR, 7 * 24 * AN_HOUR)
+    assert one.sentence == "6720 rows in 7 days, 1680 are usual and never more than 1680 came in the reference"
+
+
+def test_a_reference_shorter_than_a_window_tells_nothing_of_growth():
+    rows, times = a_feed(0.5)
+    short = healthy(with_the_hour(rows, times), times, KINDS, window=WEEK, policy=POLICY)
+
+    seen = {one.kind for one in faults(short, *grown_week(1.5), THIS_WEEK)}
+
+    assert "high volume" not in seen
 
 
 def test_the_distance_is_the_largest_difference_of_the_cumulative_shares():

@@ -23,7 +23,7 @@ from tasks.triggers.published_policies import Cara, Upf
 from tasks.triggers.regret import RegretPolicy
 from tasks.triggers.simple_policies import AtAge, EvidentlyPreset, LossAboveFirst, PerformanceDrop
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 pytestmark = pytest.mark.slow
 
