@@ -51,10 +51,11 @@ test: .venv/.installed  ## Run every test, against real servers where they matte
 test-unit: .venv/.installed  ## Run the quick tests, without servers and other processes
 	@$(BIN)/python -m pytest -m "not servers and not slow"
 
-check: .venv/.installed  ## Check format, lint and types; change nothing
+check: .venv/.installed  ## Check format, lint, types and the order of imports; change nothing
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
 
 fix: .venv/.installed  ## Format, and repair what lint can repair
 	@$(BIN)/ruff format .
