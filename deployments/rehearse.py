@@ -2,8 +2,8 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from datetime import timedelta
-from itertools import pairwise
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,11 +14,6 @@ from deployments.declared import NotDeclaredError, parameters_of
 from deployments.telling import show_replay
 from tasks.metrics import figure
 from tasks.usecases import UseCase, known_use_cases, use_case
-
-NOTE = (
-    "Played in memory by the rules of the flows. What only servers and later corrections can show (a batch that comes "
-    "late, a restated row, a model that does not load) is shown by the deployment `replay`."
-)
 
 
 class CannotTry(Exception):
@@ -48,46 +43,48 @@ def tried(name: str, console: Console) -> str:
         known = ", ".join(known_use_cases())
         raise CannotTry(f"Unknown use case {name!r}; expected one of: {known}. Describe a new one with `make new`.")
     try:
-        rows, summary = _played(use_case(name), parameters_of("replay", name), console)
+        rows, summary, left_out = _played(use_case(name), parameters_of("replay", name), console)
     except (NotDeclaredError, SourceError, BatchRefusedError, ValidationError) as refusal:
         raise CannotTry(str(refusal)) from refusal
     show_replay(name, rows, summary, console)
-    console.print(NOTE, highlight=False, soft_wrap=True)
+    console.print(f"Played in memory, by the flows' own steps. Left out: {'; '.join(left_out)}.", soft_wrap=True)
     return summary
 
 
-def _played(problem: UseCase, numbers: dict[str, Any], console: Console) -> tuple[list[dict[str, Any]], str]:
-    """Return the replay's table and summary, showing how far it is."""
-    import pandas as pd
-
-    from tasks.simulation import rehearsal, replay
+def _played(
+    problem: UseCase, numbers: dict[str, Any], console: Console
+) -> tuple[list[dict[str, Any]], str, Sequence[str]]:
+    """Return the replay's table, its summary, and what it leaves out, showing how far it is."""
+    from flows.replay import play_in_memory
+    from tasks.data.tables import steps
+    from tasks.lasting import in_memory
+    from tasks.registry import models
+    from tasks.simulation import replay
     from tasks.windows import Window
 
-    over, policies = Window(**numbers["over"]), replay.Policies(**numbers["policies"])
+    over = Window(**numbers["over"])
+    policies, left_out = replay.policies_in_memory(replay.Policies(**numbers["policies"]))
     moments = replay.moments(over.start, over.end, timedelta(days=numbers["pace"]["step_days"]))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
+    with in_memory(), Progress(*columns, console=console) as progress:
         bar = progress.add_task("Reading and checking the rows", total=len(moments))
-        good, bad = rehearsal.collected(problem, over.end, policies.batch)
-        play = rehearsal.started(problem, good, bad, policies)
-        steps, before = [], None
         for now in moments:
             progress.update(bar, description=f"Playing {now:%Y-%m-%d}")
-            steps.append(rehearsal.played(play, before, now))
+            play_in_memory(problem.name, now, policies)
             progress.advance(bar)
-            before = now
         progress.update(bar, description="Comparing with retraining at every step")
-        scores = [
-            rehearsal.scores_between(play, *pair, over.end) for pair in zip([None, *moments], moments, strict=False)
-        ]
-        renewed = [rehearsal.renewed_score(play, *pair, over.end) for pair in pairwise(moments)]
+        table = steps(problem).read().sort_values("as_of")
+        rows, summary = replay.replay_table(problem.name, over.end)
+        renewed = (
+            replay.renewed_scores(problem.name, table, over.end, policies.training)
+            if models.champion(problem.name)
+            else []
+        )
         progress.update(bar, description="Played")
-    table = pd.DataFrame([step.model_dump() for step in steps])
-    summary = replay.replay_summary(problem, scores, table)
-    known = [one for one in renewed if one is not None]
+    known = [value for value in renewed if value is not None]
     if known:
         summary += f"; {figure(sum(known) / len(known))} for a model fitted anew at every step"
-    return replay.replay_rows(problem, table, scores), summary
+    return rows, summary, left_out
 
 
 if __name__ == "__main__":

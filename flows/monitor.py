@@ -5,7 +5,7 @@ from prefect import flow
 from tasks.artifacts import run_name
 from tasks.data.watermarks import tell_late_feed
 from tasks.monitoring.drift_report import DriftPolicy
-from tasks.monitoring.measure import log_numbers, measure
+from tasks.monitoring.measure import keep_check, log_numbers, measure
 from tasks.monitoring.probation import judge_probation
 from tasks.promotion.promotion import settle
 from tasks.runs import newest_only
@@ -38,13 +38,13 @@ def monitor(usecase: UseCaseName, drift: DriftPolicy, policy: RetrainPolicy, as_
     if champion is None:
         return tell_no_champion(usecase)
 
-    check = measure(usecase, champion, now, drift, policy)
+    check = keep_check(measure(usecase, champion, now, policy.watch), champion, drift)
     log_numbers(check, champion)
     judge_probation(usecase, now, policy.watch.faults)
     if live_model(usecase) != champion:
         return None
 
-    past = history(usecase, champion, now)
+    past = history(check, champion, policy)
     keep_findings(check, past)
     reason = retrain_reason(check, past, policy)
     show_check(check, reason, past, policy)

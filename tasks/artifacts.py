@@ -1,15 +1,18 @@
-"""Show people what a run found, as Prefect artifacts; the only module that makes them."""
+"""Show people what a run found, as Prefect artifacts; the only module that makes them. In memory nobody looks."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from tasks import lasting
 from tasks.metrics import figure
 from tasks.windows import moment
 
 
 def show_markdown(key: str, text: str, summary: str) -> None:
     """Attach a page of markdown to the present run, under a key that keeps its history."""
+    if lasting.memory() is not None:
+        return
     from prefect.artifacts import create_markdown_artifact
 
     create_markdown_artifact(markdown=text, key=artifact_key(key), description=summary)
@@ -17,6 +20,8 @@ def show_markdown(key: str, text: str, summary: str) -> None:
 
 def show_table(key: str, rows: Sequence[Mapping[str, Any]], summary: str) -> None:
     """Attach a table to the present run, under a key that keeps its history."""
+    if lasting.memory() is not None:
+        return
     from prefect.artifacts import create_table_artifact
 
     create_table_artifact(table=[dict(row) for row in rows], key=artifact_key(key), description=summary)

@@ -16,7 +16,7 @@ class Memory:
     """The versions of each table, by the folder that would hold it (see `tasks/data/memory.py`)."""
     registry: Any = None
     """Runs, models and versions (see `tasks/registry/memory.py`)."""
-    fits: dict[tuple[str, str], Any] = field(default_factory=dict)
+    fits: dict[str, Any] = field(default_factory=dict)
     """Fitted models, by their recipe and the rows that they learned from: none is fitted twice."""
 
 

@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from tasks import predictions
 from tasks.metrics import score
-from tasks.monitoring import limits, look
+from tasks.monitoring import look
 from tasks.monitoring.limits import Watch
 from tasks.monitoring.look import Look
 from tasks.monitoring.signals.estimation import Estimate
@@ -15,7 +15,6 @@ from tasks.monitoring.signals.health import Fault
 from tasks.monitoring.signals.models import Alarm, Signal
 from tasks.predictions import IN_TRAINING, PREDICTION
 from tasks.training import estimators
-from tasks.triggers.age_cost import Scouts
 from tasks.usecases import MetricName, UseCase
 from tasks.windows import Window
 
@@ -80,8 +79,6 @@ class Check(BaseModel):
     new_lasting: tuple[Fault, ...] = ()
     """Those that did not last yet at the window before."""
     alarm: Alarm | None = None
-    scouts: Scouts | None = None
-    """What the age of the live model costs; None where it is not looked at."""
     labels_prompt: bool = False
     """Whether the window's labels stand for it already."""
     quiet: bool = False
@@ -142,8 +139,8 @@ def judged_check(problem: UseCase, watch: Watch, seen: Sequence[Look], version: 
         performance=found,
         signals=newest.signals,
         faults=look.broken(newest, lasts),
-        new_faults=limits.beside(newest, known),
-        warnings=limits.warnings(newest),
+        new_faults=look.beside(newest, known),
+        warnings=look.warnings(newest),
         lasting=lasts,
         new_lasting=tuple(one for one in lasts if one in look.broken(newest, look.lasting(before, policy.faults))),
         alarm=look.rung(seen, policy),

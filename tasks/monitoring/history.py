@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from tasks.data.tables import rows_at
 from tasks.monitoring import look
 from tasks.monitoring.limits import Watch
 from tasks.monitoring.look import Look
@@ -82,13 +81,21 @@ def brought_up_to_date(
     return found
 
 
-def seen_looks(problem: UseCase, live: Champion, watch: Watch, window: Window, as_of: datetime) -> list[Look]:
-    """Return the looks by these limits up to this window's, as known at `as_of`, which is not before its end."""
-    span = Window(start=window.start - problem.look_back - problem.window, end=window.end)
-    rows = rows_at(problem, as_of, span)
-    said = fair_predictions(problem, rows, live.version)
+def changeable_span(problem: UseCase, window: Window) -> Window:
+    """Return the event times up to the end of a window of rows that may still change, or whose labels may come."""
+    return Window(start=window.start - problem.look_back - problem.window, end=window.end)
+
+
+def looks_at(
+    problem: UseCase, live: Champion, watch: Watch, rows: "pd.DataFrame", window: Window, as_of: datetime
+) -> list[Look]:
+    """Return the looks by these limits up to this window's, as known at `as_of`, which is not before its end.
+
+    `rows` are those of the `changeable_span` with their predictions (see `scored_observations`).
+    """
+    fair = fair_predictions(problem, rows, live.version)
     stored = stored_looks(problem, watch.id, window.end)
-    before = brought_up_to_date(problem, watch, stored, rows, said, as_of)
+    before = brought_up_to_date(problem, watch, stored, rows, fair, as_of)
     inside = rows[problem.event_time] >= window.start
     good = look.last_good(before)
-    return [*before, look.looked(problem, watch, rows[inside], said[inside], window, as_of, good)]
+    return [*before, look.looked(problem, watch, rows[inside], fair[inside], window, as_of, good)]

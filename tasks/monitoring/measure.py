@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tasks import retries
+from tasks import lasting, retries
 from tasks.data import ledger
 from tasks.data.tables import observations, rows_at
 from tasks.data.watermarks import checked_until, feed_state
@@ -12,16 +12,15 @@ from tasks.monitoring.accepted import accepted
 from tasks.monitoring.check import Check, judged_check, performance
 from tasks.monitoring.drift_numbers import OF_A_COLUMN, drawing
 from tasks.monitoring.drift_report import DriftPolicy
-from tasks.monitoring.history import keep_looks, seen_looks
-from tasks.predictions import PREDICTION
+from tasks.monitoring.history import changeable_span, keep_looks, looks_at
+from tasks.monitoring.limits import WatchPolicy
+from tasks.predictions import MODEL_VERSION, PREDICTION
 from tasks.registry import models, tracking
 from tasks.registry.models import Champion
-from tasks.scoring.scoring import live_predictions
+from tasks.scoring.scoring import scored_observations
 from tasks.settings import Settings
 from tasks.steps import step
 from tasks.training import estimators, folds
-from tasks.triggers.age_cost import told_scouts
-from tasks.triggers.policy import RetrainPolicy
 from tasks.usecases import UseCase, use_case
 from tasks.windows import Window, window_before
 
@@ -77,8 +76,8 @@ def check_records(check: Check, evidently_run: str) -> list[dict[str, Any]]:
 
 
 @step(**retries.RETRIED)
-def measure(usecase: str, live: Champion, as_of: datetime, policy: DriftPolicy, retraining: RetrainPolicy) -> Check:
-    """Look at the newest collected window beside the champion's limits; keep looks, report, snapshot and numbers.
+def measure(usecase: str, live: Champion, as_of: datetime, policy: WatchPolicy) -> Check:
+    """Look at the newest collected window beside the champion's limits, and keep the looks.
 
     It ends where the newest collection did, and is looked at as that left it, so that a second check before the next
     collection finds the same. Older windows whose labels have come since are looked at again.
@@ -86,24 +85,38 @@ def measure(usecase: str, live: Champion, as_of: datetime, policy: DriftPolicy, 
     problem = use_case(usecase)
     until = checked_until(problem, as_of)
     window = window_before(until, problem.window)
-    watch = profile.watch_of(problem, live, retraining.watch)
-    found = seen_looks(problem, live, watch, window, until)
-    keep_looks(problem, found)
-    seen = look.without(found, accepted(ledger.decisions(usecase, as_of)))
-    current = rows_at(problem, until, window)
-    reference = folds.labelled(
-        observations(problem).read(live.trained, version=live.dataset_version), problem, live.trained_until
-    )
-    judged = live_predictions(problem, window, until)
-    check = judged_check(problem, watch, seen, live.version, performance(judged, problem, live.expected_score))
-    check = check.model_copy(update={"as_of": as_of, "feed": feed_state(problem, as_of)})
-    if retraining.regret is not None:
-        check = check.model_copy(update={"scouts": told_scouts(problem, live, until)})
+    watch = profile.watch_of(problem, live, policy)
+    rows = scored_observations(problem, changeable_span(problem, window), until)
+    looks = looks_at(problem, live, watch, rows, window, until)
+    keep_looks(problem, looks)
+    judged = look.without(looks, accepted(ledger.decisions(usecase, as_of)))
+    predicted = rows[rows[MODEL_VERSION].notna() & (rows[problem.event_time] >= window.start)]
+    check = judged_check(problem, watch, judged, live.version, performance(predicted, problem, live.expected_score))
+    return check.model_copy(update={"as_of": as_of, "feed": feed_state(problem, as_of)})
+
+
+@step(**retries.RETRIED)
+def keep_check(check: Check, live: Champion, policy: DriftPolicy) -> Check:
+    """Draw the check's columns with Evidently, keep its numbers, and return it with what was drawn and where.
+
+    Nothing is drawn of fewer rows than the policy wants, nor in memory, where nobody looks.
+    """
+    problem = use_case(check.usecase)
+    drawn, evidently_run = check, ""
+    if lasting.memory() is None:
+        drawn, evidently_run = _drawn(problem, live, check, policy)
+    checks(problem).upsert(checks(problem).rows(check_records(drawn, evidently_run)))
+    return drawn
+
+
+def _drawn(problem: UseCase, live: Champion, check: Check, policy: DriftPolicy) -> tuple[Check, str]:
+    """Return the check with its drift and the id of its Evidently run, having kept the report."""
+    current = rows_at(problem, check.window.end, check.window)
+    stored = observations(problem).read(live.trained, version=live.dataset_version)
+    reference = folds.labelled(stored, problem, live.trained_until)
     if min(len(current), len(reference)) < policy.min_rows:
         few = f"{len(current)} rows in the window and {len(reference)} in the reference"
-        check = check.model_copy(update={"note": f"{few}, {policy.min_rows} of each needed to draw drift"})
-        checks(problem).upsert(checks(problem).rows(check_records(check, "")))
-        return check
+        return check.model_copy(update={"note": f"{few}, {policy.min_rows} of each needed to draw drift"}), ""
     return _compared(problem, live, check, reference, current, policy)
 
 
@@ -114,29 +127,26 @@ def _compared(
     reference: "pd.DataFrame",
     current: "pd.DataFrame",
     policy: DriftPolicy,
-) -> Check:
-    """Return the check with its drift, having kept the report and the numbers."""
+) -> tuple[Check, str]:
+    """Return the check with its drift and the id of its Evidently run, having kept the report."""
     model = models.load(live)
     sides = [with_outcomes(side, model, problem, policy) for side in (reference, current)]
     compared_as = kinds(problem, sides[1])
     outcomes = {PREDICTION, TARGET_DRIFT}
     name = f"{check.window} version {live.version}"
-    found, snapshot = drift_report.compared(
+    columns, snapshot = drift_report.compared(
         sides[0], sides[1], compared_as, policy, until=check.window.end, name=name, drawing=drawing(check)
     )
     page = f"{problem.name}/{check.window.start:%Y-%m-%d}-{check.window.end:%Y-%m-%dT%H%M}.html"
     dashboard.save_html(snapshot, Settings().reports / page)
     run, url = dashboard.publish(snapshot, problem.name, problem.metric, _replaced_run(problem, check.window))
-    whole = check.model_copy(
-        update={
-            "features": tuple(one for one in found if one.column not in outcomes),
-            "outcomes": tuple(one for one in found if one.column in outcomes),
-            "report_url": f"{Settings().reports_url}/{page}",
-            "evidently_url": url,
-        }
-    )
-    checks(problem).upsert(checks(problem).rows(check_records(whole, run)))
-    return whole
+    drawn = {
+        "features": tuple(column for column in columns if column.column not in outcomes),
+        "outcomes": tuple(column for column in columns if column.column in outcomes),
+        "report_url": f"{Settings().reports_url}/{page}",
+        "evidently_url": url,
+    }
+    return check.model_copy(update=drawn), run
 
 
 def with_outcomes(rows: "pd.DataFrame", model: Any, problem: UseCase, policy: DriftPolicy) -> "pd.DataFrame":

@@ -21,24 +21,31 @@ if TYPE_CHECKING:
 MOMENT = timedelta(microseconds=1)
 
 
-def fair_predictions(problem: UseCase, rows: "pd.DataFrame", version: str) -> "pd.DataFrame":
-    """Return what a version predicted live for rows that it had not learned from, by the index of `rows`."""
+def scored_observations(problem: UseCase, window: Window, as_of: datetime) -> "pd.DataFrame":
+    """Return the window's observed rows, as known at `as_of`, with the prediction of each, missing where it has none.
+
+    Beside the columns of the observations: those of the prediction, `model_version` and `in_training`.
+    """
+    rows = rows_at(problem, as_of, window)
+    names = [*problem.key, *predictions.columns_of(PREDICTION, problem), MODEL_VERSION, IN_TRAINING]
+    scored = predicted(problem).read(window, names)
+    return rows.merge(scored, on=list(problem.key), how="left", validate="1:1")
+
+
+def fair_predictions(problem: UseCase, scored: "pd.DataFrame", version: str) -> "pd.DataFrame":
+    """Return what a version predicted live for rows that it had not learned from, missing elsewhere.
+
+    `scored` are rows with their predictions (see `scored_observations`), whose index stays.
+    """
     names = predictions.columns_of(PREDICTION, problem)
-    if rows.empty:
-        return rows.reindex(columns=names).astype(float)
-    start, end = rows[problem.event_time].min(), rows[problem.event_time].max()
-    told = predicted(problem).read(Window(start=start, end=end + MOMENT))
-    fair = told[(told[MODEL_VERSION] == version) & ~told[IN_TRAINING].astype(bool)]
-    keys = list(problem.key)
-    return rows[keys].merge(fair[[*keys, *names]], on=keys, how="left", validate="1:1").set_index(rows.index)[names]
+    fair = (scored[MODEL_VERSION] == version) & (scored[IN_TRAINING] == False)  # noqa: E712  # it may be missing
+    return scored[names].astype(float).where(fair)
 
 
 def live_predictions(problem: UseCase, window: Window, as_of: datetime) -> "pd.DataFrame":
     """Return the window's observed rows that were predicted, as known at `as_of`, with what was predicted when."""
-    rows = rows_at(problem, as_of, window)
-    names = [*problem.key, *predictions.columns_of(PREDICTION, problem), MODEL_VERSION, IN_TRAINING]
-    told = predicted(problem).read(window)[names]
-    return rows.merge(told, on=list(problem.key), validate="1:1")
+    scored = scored_observations(problem, window, as_of)
+    return scored[scored[MODEL_VERSION].notna()]
 
 
 def predictions_by(version: str, problem: UseCase, window: Window, as_of: datetime) -> "pd.DataFrame":

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from tasks import artifacts, predictions
 from tasks.data import ledger
 from tasks.data.collection import Collected
+from tasks.data.tables import rows_at, steps
 from tasks.data.validation import BatchPolicy
 from tasks.durations import in_words
 from tasks.gates import GatePolicy
@@ -17,12 +18,12 @@ from tasks.metrics import figure, score
 from tasks.monitoring.drift_report import DriftPolicy
 from tasks.predictions import IN_TRAINING, MODEL_VERSION, PREDICTION
 from tasks.promotion.promotion import PromotionPolicy
-from tasks.registry import models
+from tasks.registry import models, tracking
 from tasks.runs import retrain_states
 from tasks.scoring.scoring import Scored, live_predictions
 from tasks.steps import step
 from tasks.training import estimators
-from tasks.training.folds import TrainPolicy
+from tasks.training.folds import TrainPolicy, labelled, training_window
 from tasks.triggers.policy import RetrainPolicy
 from tasks.triggers.request import tell_automations
 from tasks.usecases import UseCase, use_case
@@ -30,7 +31,7 @@ from tasks.windows import Window
 
 if TYPE_CHECKING:
     import pandas as pd
-from tasks.data.tables import steps
+
 
 AUTOMATION = "automation"
 
@@ -52,6 +53,20 @@ class Policies(BaseModel):
     promotion: PromotionPolicy
     drift: DriftPolicy
     policy: RetrainPolicy
+
+
+def policies_in_memory(policies: Policies) -> tuple[Policies, tuple[str, ...]]:
+    """Return the policies by which history is played in memory, and what they leave out, in words."""
+    gates = policies.gates.model_copy(update={"must_serve": False, "must_reproduce": False})
+    promotion = policies.promotion.model_copy(update={"approval": "waived", "watch": policies.policy.watch})
+    left_out = [
+        "no model is loaded in a clean process, timed there or fitted twice (`serves`, `serves_fast`, `fits`, "
+        "`reproducible`)",
+        "no report is drawn",
+    ]
+    if policies.promotion.approval == "required":
+        left_out.append("no person is asked for approval")
+    return policies.model_copy(update={"gates": gates, "promotion": promotion}), tuple(left_out)
 
 
 class Pace(BaseModel):
@@ -166,7 +181,7 @@ def answer(usecase: str, decision: str, patience: timedelta) -> tuple[str, str]:
         RetrainFailedError: the retrain failed, or none has answered within `patience`.
     """
     began = told = time.monotonic()
-    while (known := ledger.answer_to(decision)) is None:
+    while ledger.answer_to(decision) is None:
         now = time.monotonic()
         runs = retrain_states(usecase, decision)
         if runs and all(state in {"FAILED", "CRASHED", "CANCELLED"} for state in runs):
@@ -180,7 +195,19 @@ def answer(usecase: str, decision: str, patience: timedelta) -> tuple[str, str]:
             tell_automations(usecase, decision)
             told = now
         time.sleep(1)
-    return ledger.decision(decision).reason, f"{known.kind}: {known.reason}"
+    return kept_answer(decision)
+
+
+def kept_answer(decision: str) -> tuple[str, str]:
+    """Return why a request was made and what it was answered with, from the ledger.
+
+    Raises:
+        RetrainFailedError: nothing has answered it.
+    """
+    closing = ledger.answer_to(decision)
+    if closing is None:
+        raise RetrainFailedError(f"nothing has answered {decision}")
+    return ledger.decision(decision).reason, f"{closing.kind}: {closing.reason}"
 
 
 def window_scores(usecase: str, played: "pd.DataFrame", as_of: datetime) -> list[dict[str, Any]]:
@@ -212,19 +239,48 @@ def _scores(live: "pd.DataFrame | None", problem: UseCase, first: models.Champio
     }
 
 
+def renewed_scores(usecase: str, played: "pd.DataFrame", as_of: datetime, policy: TrainPolicy) -> list[float | None]:
+    """Return, for each step but the first, the metric on its rows of a model that is fitted anew at each step.
+
+    None where there was too little to learn from, or nothing was predicted live.
+    """
+    problem = use_case(usecase)
+    first = models.first_version(usecase)
+    candidate = tracking.trained_facts(first.run_id)["candidate"]
+    pairs = zip(played["as_of"], played["as_of"].iloc[1:], strict=False)
+    return [_renewed_score(problem, candidate, Window(start=a, end=b), as_of, policy) for a, b in pairs]
+
+
+def _renewed_score(
+    problem: UseCase, candidate: str, window: Window, as_of: datetime, policy: TrainPolicy
+) -> float | None:
+    rows = live_predictions(problem, window, as_of)
+    rows = rows[rows[problem.target].notna() & ~rows[IN_TRAINING].astype(bool)]
+    past = rows_at(problem, window.start, training_window(problem, window.start))
+    past = labelled(past, problem, window.start)
+    if rows.empty or len(past) < policy.min_rows:
+        return None
+    model = estimators.fitted(estimators.contenders(problem)[candidate], past, problem)
+    return score(problem.metric, estimators.targets(rows, problem), estimators.predictions(model, rows, problem))
+
+
 @step()
 def tell_replay(usecase: str, as_of: datetime) -> str:
     """Show the whole replay as one table, and return it as text."""
+    rows, summary = replay_table(usecase, as_of)
+    artifacts.show_table(f"{usecase} replay", rows, summary)
+    return summary
+
+
+def replay_table(usecase: str, as_of: datetime) -> tuple[list[dict[str, Any]], str]:
+    """Return the table of a replay, a row a step, and how it went in a sentence; labels as known at `as_of`."""
     problem = use_case(usecase)
     played = steps(problem).read().sort_values("as_of")
     if models.champion(usecase) is None:
         scores: list[dict[str, Any]] = [{"model": None, "live": None, "first": None}] * len(played)
     else:
         scores = window_scores(usecase, played, as_of)
-    rows = replay_rows(problem, played, scores)
-    summary = replay_summary(problem, scores, played)
-    artifacts.show_table(f"{usecase} replay", rows, summary)
-    return summary
+    return replay_rows(problem, played, scores), replay_summary(problem, scores, played)
 
 
 def replay_rows(problem: UseCase, played: "pd.DataFrame", scores: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tasks import lasting
 from tasks.usecases import UseCase
 
 if TYPE_CHECKING:
@@ -70,15 +71,35 @@ def features(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
 
 
 def fitted(model: "Pipeline", rows: "pd.DataFrame", problem: UseCase) -> "Pipeline":
-    """Return a copy of `model` fitted on labelled rows.
+    """Return a copy of `model` fitted on labelled rows; in memory, the same model on the same rows is fitted once.
 
     A number that is missing in all of them is learned as a constant: boosted trees refuse it, and none can use it.
     """
+    inputs, labels = features(rows, problem), targets(rows, problem)
+    empty = [name for name in problem.numeric if inputs[name].isna().all()]
+    inputs = inputs.assign(**dict.fromkeys(empty, 0.0))
+    memory = lasting.memory()
+    if memory is None:
+        return _fit(model, inputs, labels)
+    name = _fingerprint(model, inputs, labels)
+    if name not in memory.fits:
+        memory.fits[name] = _fit(model, inputs, labels)
+    return memory.fits[name]
+
+
+def _fit(model: "Pipeline", inputs: "pd.DataFrame", labels: "np.ndarray") -> "Pipeline":
     from sklearn.base import clone
 
-    known = features(rows, problem)
-    unseen = [name for name in problem.numeric if known[name].isna().all()]
-    return clone(model).fit(known.assign(**dict.fromkeys(unseen, 0.0)), targets(rows, problem))
+    return clone(model).fit(inputs, labels)
+
+
+def _fingerprint(model: "Pipeline", inputs: "pd.DataFrame", labels: "np.ndarray") -> str:
+    """Return a name that another recipe, or other rows or another order of them, does not have."""
+    import joblib
+    import pandas as pd
+
+    rows = pd.util.hash_pandas_object(inputs, index=False).to_numpy()
+    return joblib.hash((joblib.hash(model), rows, labels))
 
 
 def targets(rows: "pd.DataFrame", problem: UseCase) -> "np.ndarray":

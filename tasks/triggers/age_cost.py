@@ -18,7 +18,6 @@ from tasks.registry import models
 from tasks.registry.models import Champion
 from tasks.training import estimators, folds
 from tasks.training.scouts import FEWEST_ROWS, PARTS, SETTLED, history_windows, scout, scout_rows
-from tasks.triggers import age_cost
 from tasks.triggers.moment import Moment
 from tasks.usecases import UseCase
 from tasks.windows import Window
@@ -215,11 +214,11 @@ def moment_of(scouts: Scouts, asked: Sequence[datetime]) -> Moment:
 def told_scouts(problem: UseCase, live: Champion, as_of: datetime) -> Scouts:
     """Return what the age of the live model costs as far as labels tell at `as_of`; what is new is kept."""
     kept = scouts_of(problem).read()
-    name = age_cost.declared(problem)
+    name = declared(problem)
     stored = [Scouted.model_validate_json(body) for body in kept[kept["declared"] == name]["body"]]
     first = models.first_version(problem.name).trained_until
-    whose = age_cost.scouts_at(problem, as_of, first, live.trained_until)
-    told = age_cost.completed(problem, whose, stored, as_of, partial(rows_at, problem), {})
+    whose = scouts_at(problem, as_of, first, live.trained_until)
+    told = completed(problem, whose, stored, as_of, partial(rows_at, problem), {})
     records = [
         {"declared": name, "scout": float(one.scout), "window": float(one.window), "body": one.model_dump_json()}
         for one in told.found

@@ -6,7 +6,10 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel, ConfigDict
 
 from tasks.data.ledger import ANSWERS, MOVES, Decision, open_request
+from tasks.triggers.age_cost import Scouts
 from tasks.triggers.episodes import Episode, open_episode
+
+MONTH = timedelta(days=30)
 
 
 class History(BaseModel):
@@ -31,9 +34,8 @@ class History(BaseModel):
     """End of the champion's training window."""
     asked: tuple[datetime, ...] = ()
     """When retrains were asked for."""
-
-
-MONTH = timedelta(days=30)
+    scouts: Scouts | None = None
+    """What the age of the live model costs; None where it is not looked at."""
 
 
 def standing_refusal(past: Sequence[Decision]) -> datetime | None:

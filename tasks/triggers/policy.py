@@ -200,9 +200,9 @@ def loss_reason(check: Check, policy: RetrainPolicy) -> str | None:
 
 def cost_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
     """Say that the age of the live model has cost more than a retrain is worth, or None."""
-    if policy.regret is None or check.scouts is None:
+    if policy.regret is None or history.scouts is None:
         return None
-    return policy.regret(moment_of(check.scouts, history.asked))
+    return policy.regret(moment_of(history.scouts, history.asked))
 
 
 def age_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:

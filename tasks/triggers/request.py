@@ -14,6 +14,7 @@ from tasks.monitoring.signals import models
 from tasks.registry.models import Champion
 from tasks.steps import step
 from tasks.triggers import episodes
+from tasks.triggers.age_cost import told_scouts
 from tasks.triggers.history import History, known_history
 from tasks.triggers.policy import RetrainPolicy, harmless_reason, holding_reason, wanted_reason
 from tasks.usecases import use_case
@@ -23,10 +24,10 @@ EVENTS: Mapping[ledger.Kind, events.Kind] = {"fault": "data.fault", "drift found
 
 
 @step()
-def history(usecase: str, live: Champion, as_of: datetime) -> History:
-    """Return what bears on the next retrain: when the last was, how many labels are new, what is unanswered."""
-    problem = use_case(usecase)
-    past = ledger.decisions(usecase, as_of)
+def history(check: Check, live: Champion, policy: RetrainPolicy) -> History:
+    """Return what bears on the next retrain: when the last was, what is unanswered, new labels, the cost of age."""
+    problem, as_of = use_case(check.usecase), check.as_of
+    past = ledger.decisions(check.usecase, as_of)
 
     def labelled_since(start: datetime) -> int:
         if start >= as_of:
@@ -34,7 +35,10 @@ def history(usecase: str, live: Champion, as_of: datetime) -> History:
         rows = rows_at(problem, as_of, Window(start=start, end=as_of), columns=())
         return int(rows[problem.target].notna().sum())
 
-    return known_history(past, labelled_since, live.trained_until, as_of)
+    before = known_history(past, labelled_since, live.trained_until, as_of)
+    if policy.regret is None:
+        return before
+    return before.model_copy(update={"scouts": told_scouts(problem, live, check.window.end)})
 
 
 @step()
