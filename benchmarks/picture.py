@@ -1,7 +1,7 @@
 """Draw the live metric over time beside the model left alone: `python -m benchmarks.picture [NAME]`.
 
 History is played in memory, by the flows' own steps, with the numbers of the deployment `replay`. The numbers are
-kept as benchmarks/results/picture.json, the picture as docs/pictures/live-metric.svg; `--drawn-only` draws what was kept.
+kept as benchmarks/results/picture.json, the picture as docs/pictures/live-metric.svg; `--drawn-only` draws it again.
 """
 
 import argparse
