@@ -66,6 +66,19 @@ class Visitor:
         near = f"//label[starts-with(normalize-space(), '{label}')]/ancestor::*[.//{tag}][1]//{tag}"
         return self.wait(lambda driver: driver.find_element(By.XPATH, near))
 
+    def fill_in(self, date: str, reason: str) -> None:
+        """Fill in the form of a retrain once its defaults are there, and submit it."""
+        self.wait(lambda driver: self.value("reason", "textarea") == "asked for by hand")
+        self.field("reason", "textarea").clear()
+        self.field("reason", "textarea").send_keys(reason)
+        self.field("as_of", "input").send_keys(date)
+        self.wait(lambda driver: self.value("reason", "textarea") == reason)
+        self.click(By.CSS_SELECTOR, "button[type=submit]")
+        self.wait(lambda driver: not driver.current_url.endswith("/run"))
+
+    def value(self, label: str, tag: str) -> str | None:
+        return self.field(label, tag).get_attribute("value")
+
     def open_verdict(self, system: Settings) -> None:
         """Open the newest verdict about the use case among Prefect's artifacts."""
         self.visit(f"{system.prefect_url}/artifacts/key/{USECASE}-verdict")
@@ -89,15 +102,11 @@ def run(system: Settings, visitor: Visitor) -> FlowRun:
     """The retrain that a person has asked for in Prefect's form, once it has ended."""
     collect(USECASE, AS_OF, batch=BatchPolicy(max_bad_share=0.1, min_volume_share=0.3))
     visitor.visit(f"{system.prefect_url}/deployments")
-    visitor.wait(lambda driver: driver.find_element(By.CSS_SELECTOR, "input")).send_keys("booth-retrain")
-    visitor.follow("booth-retrain")
+    visitor.wait(lambda driver: driver.find_element(By.CSS_SELECTOR, "input")).send_keys(f"{USECASE}-retrain")
+    visitor.follow(f"{USECASE}-retrain")
     visitor.wait(lambda driver: "/deployments/deployment/" in driver.current_url)
     visitor.visit(f"{visitor.driver.current_url.partition('?')[0]}/run")
-    reason = visitor.field("reason", "textarea")
-    reason.clear()
-    reason.send_keys(REASON)
-    visitor.field("as_of", "input").send_keys(f"{AS_OF:%m%d%Y}")
-    visitor.click(By.CSS_SELECTOR, "button[type=submit]")
+    visitor.fill_in(f"{AS_OF:%m%d%Y}", REASON)
     return ended(REASON)
 
 
