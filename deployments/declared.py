@@ -18,9 +18,9 @@ def parameters_of(flow: str, name: str) -> dict[str, Any]:
         NotDeclaredError: no file in deployments/ declares it.
     """
     for file in prefect_files():
-        for one in yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]:
-            if one["name"] == name and one["entrypoint"] == f"flows/{flow}.py:{flow}":
-                return one["parameters"]
+        for deployment in yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]:
+            if deployment["name"] == name and deployment["entrypoint"] == f"flows/{flow}.py:{flow}":
+                return deployment["parameters"]
     raise NotDeclaredError(
         f"No file in deployments/ declares the deployment {flow}/{name}, whose numbers are needed. "
         "Describe a new problem with `make new`, or copy that of flights in deployments/prefect.yaml."

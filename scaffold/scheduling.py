@@ -141,9 +141,9 @@ HOUR = timedelta(hours=1)
 YEAR = timedelta(days=365.25)
 
 
-def deployments_text(told: Description) -> str:
+def deployments_text(description: Description) -> str:
     """Return the text of the deployments: one of each flow."""
-    name = told.answers.name
+    name = description.answers.name
     flows = [
         ("collect", "Bring the newest rows and labels in, each once; set bad rows aside with their reasons.", "often",
          f"{{usecase: {name}, batch: *batch}}"),
@@ -154,7 +154,7 @@ def deployments_text(told: Description) -> str:
         ("retrain", "Train a challenger; it goes live only if it beats the live model on rows that neither has seen.",
          "renew", f"{{usecase: {name}, training: *training, gates: *gates, promotion: *promotion}}"),
         ("replay", "Play the history as if it were live, with real events, automations and retrains.", "",
-         _replay(told)),
+         _replay(description)),
         ("rollback", "Put an earlier model in the live one's place, after it has loaded and predicted.", "",
          f"{{usecase: {name}}}"),
         ("mute", "Let the open drift ask for no retrain until a date; a reason is asked for.", "",
@@ -175,44 +175,43 @@ def deployments_text(told: Description) -> str:
          f"{{<<: *backtest, usecase: {name}}}"),
     ]  # fmt: skip
     parts = []
-    for flow, description, schedule, parameters in flows:
+    for flow, purpose, schedule, parameters in flows:
         schedules = f"    schedules: *{schedule}\n" if schedule else ""
         text = DEPLOYMENT.format(
-            name=name, flow=flow, description=description, schedules=schedules, parameters=parameters
+            name=name, flow=flow, description=purpose, schedules=schedules, parameters=parameters
         ).replace("parameters: \n", "parameters:\n")
         parts.append(text + (TRIGGER.format(name=name) if flow == "retrain" else ""))
-    return HEADER.format(name=name, version=PREFECT_VERSION, **_numbers(told)) + "\n".join(parts)
+    return HEADER.format(name=name, version=PREFECT_VERSION, **_numbers(description)) + "\n".join(parts)
 
 
-def limits(told: Description) -> tuple[str, float, float, float]:
+def limits(description: Description) -> tuple[str, float, float, float]:
     """Return why, and the gains over baseline and champion and the loss that count, in units of the metric."""
-    metric = metric_of(told)
+    metric = metric_of(description)
     if metric == "roc_auc":
         return "In units of ROC AUC: 0.5 is a guess, 1 is perfect.", 0.02, 0.002, 0.03
-    values = told.target.values.dropna()
+    values = description.target.values.dropna()
     if metric == "log_loss":
         shares = values.value_counts(normalize=True)
         spread = float(-(shares * shares.map(math.log)).sum())
         why = f"In units of log loss: {spread:.3g} is that of always telling the classes' shares."
     else:
         spread = float(values.std())
-        why = (
-            f"In units of {told.names[told.answers.target]}, whose standard deviation is {spread:.3g}: shares of that."
-        )
+        target = description.names[description.answers.target]
+        why = f"In units of {target}, whose standard deviation is {spread:.3g}: shares of that."
     baseline, champion, loss = (float(f"{share * spread:.2g}") for share in (0.02, 0.002, 0.05))
     return why, baseline, champion, loss
 
 
-def _numbers(told: Description) -> dict[str, object]:
-    pace = told.pacing
-    units, baseline, champion, loss = limits(told)
+def _numbers(description: Description) -> dict[str, object]:
+    pace = description.pacing
+    units, baseline, champion, loss = limits(description)
     least = max(FEWEST_FIT_ROWS, min(1000, pace.window_rows // 3))
     is_fine = pace.window_moments >= 2 * FEWEST_MOMENTS
     volume = f"Half of the smallest batch seen, {pace.smallest_volume:.0%} of the usual"
     if pace.min_volume_share == 0:
         volume = "Off: this history has empty or nearly empty batches"
     return {
-        "volume": f"{volume}; a batch is {_told(pace.period)}.",
+        "volume": f"{volume}; a batch is {_length_text(pace.period)}.",
         "min_volume_share": pace.min_volume_share,
         "window_rows": pace.window_rows,
         "origins": 2 if is_fine else 1,
@@ -258,15 +257,15 @@ def schedules(window: timedelta) -> dict[str, object]:
     }
 
 
-def _replay(told: Description) -> str:
-    start, end, step = replay_stretch(told)
-    return REPLAY.format(name=told.answers.name, start=start, end=end, step=step / timedelta(days=1),
+def _replay(description: Description) -> str:
+    start, end, step = replay_stretch(description)
+    return REPLAY.format(name=description.answers.name, start=start, end=end, step=step / timedelta(days=1),
                          per_year=YEAR / step)  # fmt: skip
 
 
-def replay_stretch(told: Description) -> tuple[datetime, datetime, timedelta]:
+def replay_stretch(description: Description) -> tuple[datetime, datetime, timedelta]:
     """Return from where, until when and in which steps the history is played: first what two blocks need, then all."""
-    pace = told.pacing
+    pace = description.pacing
     span = pace.history_end - pace.history_start
     before = max(3 * pace.window, math.ceil(span / 5 / pace.window) * pace.window)
     start = pace.history_start + min(before, span / 2)
@@ -275,6 +274,6 @@ def replay_stretch(told: Description) -> tuple[datetime, datetime, timedelta]:
     return start, max(end, start + HOUR), pace.window
 
 
-def _told(length: timedelta) -> str:
+def _length_text(length: timedelta) -> str:
     days = length / timedelta(days=1)
     return f"{days:g} days" if days >= 1 else f"{length / timedelta(hours=1):g} hours"

@@ -31,13 +31,13 @@ def metric(name: MetricName) -> Metric:
     """
     from sklearn import metrics as sk
 
-    known = {
+    by_name = {
         "roc_auc": Metric("roc_auc", True, True, sk.roc_auc_score),
         "log_loss": Metric("log_loss", False, False, _log_loss),
         "rmse": Metric("rmse", False, False, sk.root_mean_squared_error),
         "mae": Metric("mae", False, False, sk.mean_absolute_error),
     }
-    return known[name]
+    return by_name[name]
 
 
 def _log_loss(target: "np.ndarray", prediction: "np.ndarray") -> float:
@@ -50,8 +50,8 @@ def log_losses(target: "np.ndarray", prediction: "np.ndarray") -> "np.ndarray":
 
     chances = prediction if prediction.ndim == 2 else np.column_stack([1 - prediction, prediction])
     possible = np.clip(chances, LEAST_CHANCE, 1)
-    told = possible[np.arange(len(target)), target.astype(int)] / possible.sum(axis=1)
-    return -np.log(told)
+    true_class_chance = possible[np.arange(len(target)), target.astype(int)] / possible.sum(axis=1)
+    return -np.log(true_class_chance)
 
 
 def score(name: MetricName, target: "np.ndarray", prediction: "np.ndarray") -> float | None:

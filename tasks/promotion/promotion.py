@@ -148,7 +148,7 @@ def _registered(request: Request, trained: Trained, told: dict[str, Any], watch:
     version = models.register(request.usecase, trained.run_id, trained.model_uri, facts)
     requirements = tracking.model_requirements(trained.model_uri)
     text = card.card(problem, told, tracking.code_of(trained.run_id), requirements)
-    models.describe(request.usecase, version, card.shortened(text, tracking.log_card(trained.run_id, text)))
+    models.describe(request.usecase, version, card.short_text(text, tracking.log_card(trained.run_id, text)))
     return version
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tasks import errors, predictions
 from tasks.data import ledger, validation
 from tasks.gates import GatePolicy, refusal_reason, verdicts
-from tasks.labels import as_usable, known
+from tasks.labels import as_usable, label_time_passed
 from tasks.metrics import score
 from tasks.monitoring import check as monitoring_check
 from tasks.monitoring import history, look
@@ -86,7 +86,7 @@ def collected(problem: UseCase, until: datetime, policy: validation.BatchPolicy)
     chunks = [chunk for chunk in problem.source.rows(problem.history_start, until) if len(chunk)]
     if not chunks:
         raise errors.BatchRefusedError(f"{problem.name} has no rows from {problem.history_start} to {until}")
-    every = validation.settled(pd.concat(chunks, ignore_index=True), problem)
+    every = validation.with_declared_dtypes(pd.concat(chunks, ignore_index=True), problem)
     if fault := validation.shape_fault(every, problem):
         raise errors.BatchRefusedError(f"{problem.name}: {fault}")
     times = every[problem.event_time]
@@ -208,7 +208,7 @@ def _counts(play: Play, before: datetime | None, now: datetime) -> dict[str, int
     if before is None:
         return counts
     older = play.rows[play.problem.event_time] < before
-    came = known(play.rows, play.problem, now) & ~known(play.rows, play.problem, before)
+    came = label_time_passed(play.rows, play.problem, now) & ~label_time_passed(play.rows, play.problem, before)
     return counts | {"updated": int((older & came).sum())}
 
 

@@ -4,17 +4,17 @@ import pytest
 from rich.console import Console
 
 from deployments.status import chosen, main, servers_told, show_status
-from tasks.usecases import known_use_cases
+from tasks.usecases import use_case_names
 
 
 def test_all_use_cases_are_told_of_or_the_one_that_is_named():
-    assert chosen([]) == known_use_cases()
+    assert chosen([]) == use_case_names()
     assert chosen(["NAME=weather"]) == ["weather"]
 
 
-@pytest.mark.parametrize(("words", "told"), [(["NAME=x"], "unknown use case 'x'"), (["NAMES=x"], "found NAMES")])
-def test_what_is_unknown_is_refused_by_name(words, told):
-    with pytest.raises(ValueError, match=told):
+@pytest.mark.parametrize(("words", "refusal"), [(["NAME=x"], "unknown use case 'x'"), (["NAMES=x"], "found NAMES")])
+def test_what_is_unknown_is_refused_by_name(words, refusal):
+    with pytest.raises(ValueError, match=refusal):
         chosen(words)
 
 

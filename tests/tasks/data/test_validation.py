@@ -9,7 +9,7 @@ import pandera.pandas as pa
 import pytest
 from pydantic import ValidationError
 
-from tasks.data.validation import UNPARSED, BatchPolicy, batch_fault, row_faults, settled, shape_fault
+from tasks.data.validation import UNPARSED, BatchPolicy, batch_fault, row_faults, shape_fault, with_declared_dtypes
 
 
 def policy(max_bad_share=0.25, min_volume_share=0.5):
@@ -108,7 +108,7 @@ def test_a_rule_that_only_the_whole_batch_can_break_is_not_passed_over(stall, sa
 def test_a_column_with_missing_values_only_takes_the_declared_dtype(stall, sales):
     moved = sales({}, {}).assign(weight=pd.Series([None, None], dtype=object), told_at=[None, None])
 
-    rows = settled(moved, stall)
+    rows = with_declared_dtypes(moved, stall)
 
     assert rows.dtypes[["weight", "told_at"]].astype(str).tolist() == ["float64", "datetime64[us, UTC]"]
     assert shape_fault(rows, stall) is None
@@ -117,7 +117,7 @@ def test_a_column_with_missing_values_only_takes_the_declared_dtype(stall, sales
 def test_a_column_that_holds_a_value_keeps_its_dtype(stall, sales):
     moved = sales({}, {}).assign(weight=pd.Series([None, "heavy"], dtype=object))
 
-    assert settled(moved, stall)["weight"].dtype == object
+    assert with_declared_dtypes(moved, stall)["weight"].dtype == object
 
 
 def test_a_column_that_is_gone_is_named_beside_those_that_are_there(stall, sales):
@@ -134,7 +134,7 @@ def test_a_column_too_many_is_no_fault(stall, sales):
 
 
 @pytest.mark.parametrize(
-    ("column", "values", "found"),
+    ("column", "values", "faults"),
     [
         ("price", ["ten", "ten"], "expected 'price' as float64, found str, such as ['ten']"),
         ("price", [1, 2], "expected 'price' as float64, found int64, such as [1, 2]"),
@@ -145,8 +145,8 @@ def test_a_column_too_many_is_no_fault(stall, sales):
         ("channel", [1.0, 2.0], "expected 'channel' as str, found float64, such as [1.0, 2.0]"),
     ],
 )
-def test_a_column_of_another_type_is_named_with_values_of_it(stall, sales, column, values, found):
-    assert shape_fault(sales({}, {}).assign(**{column: values}), stall) == found
+def test_a_column_of_another_type_is_named_with_values_of_it(stall, sales, column, values, faults):
+    assert shape_fault(sales({}, {}).assign(**{column: values}), stall) == faults
 
 
 @pytest.mark.parametrize(

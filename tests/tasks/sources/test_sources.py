@@ -125,9 +125,9 @@ def test_a_source_is_told_by_where_it_reads():
 
 
 def test_a_database_is_told_without_its_password():
-    told = str(SqlSource(url="postgresql://ann:secret@db/shop", table="sales", event_time="at"))
+    text = str(SqlSource(url="postgresql://ann:secret@db/shop", table="sales", event_time="at"))
 
-    assert told == "sales in postgresql://ann:***@db/shop"
+    assert text == "sales in postgresql://ann:***@db/shop"
     assert str(SqlSource(url_env="SHOP_URL", query="select 1", event_time="at")) == (
         "select 1 in the database that SHOP_URL names"
     )
