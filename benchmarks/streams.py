@@ -50,9 +50,7 @@ def drafted(name: str, words: dict[str, str], package: Path) -> UseCase:
     if words["TIME"] == "rows":
         words = words | {"TIME": MADE_UP, "DATA": str(_with_clock(Path(words["DATA"]), package))}
     answers = answers_from([f"NAME={name}", *(f"{word}={text}" for word, text in words.items())])
-        answers_from([f"NAME={name}", *(f"{word}={text}" for word, text in words.items())])
-    )
-    (package / f"{name}.py").write_text(use_case_text(told))
+    (package / f"{name}.py").write_text(use_case_text(checked_description(answers)))
     return use_case(name)
 
 
