@@ -32,7 +32,7 @@ FEWEST_LEVEL_ROWS = 20
 MOST_REPEATED = 0.01
 """Largest share of rows with a key borne before; collect keeps the last of them and sets the others aside."""
 BIASED_DELAY = 0.6
-"""AUC of the label's delay for the target from which early labels are no fair sample."""
+"""AUC of the label's delay for the target from which early labels are a biased sample."""
 MATURE_SHARE = 0.99
 _DELAY = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d|w)")
 _COMMA = r"\s*[+-]?[\d.]*\d,\d+\s*"
@@ -41,7 +41,7 @@ _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days", "w": "wee
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """What the owner said."""
+    """What the owner of the table has given."""
 
     name: str
     address: Address
@@ -96,7 +96,7 @@ def use_case_description(answers: Answers, table: TableSample) -> Description:
     """Return the use case that the table and the answers describe.
 
     Raises:
-        Undecided: something must be said by the owner.
+        Undecided: the owner must give one more answer.
     """
     _refuse_unknown(answers, table)
     columns, frame = _column_profiles(answers, table)
@@ -237,11 +237,11 @@ def _column_profiles(answers: Answers, table: TableSample) -> tuple[dict[str, Co
 
 def _label(answers: Answers, frame: pd.DataFrame, dates: Sequence[str]) -> Availability:
     if answers.label_time == NOW:
-        return Availability(why="at once, as its owner said")
+        return Availability(why="at once, as its owner gave it")
     if answers.label_time:
         if delay := delay_of(answers.label_time):
-            return Availability(delay=delay, why="as its owner said")
-        return Availability(column=answers.label_time, why="as its owner said")
+            return Availability(delay=delay, why="as its owner gave it")
+        return Availability(column=answers.label_time, why="as its owner gave it")
     candidates = profiling.label_time_candidates(frame, answers.time, dates)
     if len(candidates) > 1:
         choices = ", ".join(
@@ -264,7 +264,7 @@ def _mature(
             return None
         delay = delay_of(answers.mature)
         return Availability(
-            delay=delay or timedelta(0), column=None if delay else answers.mature, why="as its owner said"
+            delay=delay or timedelta(0), column=None if delay else answers.mature, why="as its owner gave it"
         )
     if label.column is None or (bias := _delay_bias(frame, answers.time, target, label)) < BIASED_DELAY:
         return None
@@ -275,13 +275,13 @@ def _mature(
     if settled > (times.max() - times.min()).to_pytimedelta() / 8:
         others = [name for name in dates if name not in (answers.time, label.column)]
         raise Undecided(
-            f"how late the label comes tells what it is (AUC {bias:.2f}), so early labels are no fair sample, and "
+            f"the delay of a label predicts its value (AUC {bias:.2f}), so early labels are a biased sample, and "
             f"{MATURE_SHARE:.0%} of them are known only after {length_text(settled)}. Say from when on a row's label "
             f"can be trusted: MATURE=<{' or '.join(others) or 'a time column'}>, a delay such as "
             f"MATURE={settled.days}d, or MATURE=none"
         )
     why = (
-        f"how late the label comes tells what it is (AUC {bias:.2f}), so early labels are no fair sample; "
+        f"the delay of a label predicts its value (AUC {bias:.2f}), so early labels are a biased sample; "
         f"{MATURE_SHARE:.0%} are known {length_text(settled)} after the event"
     )
     return Availability(delay=settled, why=why)
@@ -312,7 +312,7 @@ def _key(
         return answers.key, findings + _key_faults(answers.key, raw)
     never = {answers.target, label.column or ""}
     key = profiling.key_of(frame, answers.time, list(columns.values()), never)
-    choices = f"KEY={ROW} to have every row count, told apart by its content and number among equal ones"
+    choices = f"KEY={ROW} to have every row count, identified by its content and its number among equal rows"
     if key is None:
         nearest = _nearest_keys(frame, answers.time, [n for n in columns if n not in never and n != answers.time])
         raise Undecided(
@@ -406,7 +406,7 @@ def _unusable_reason(
         first, last = values.dropna().iloc[[0, -1]]
         return (
             "runs with time",
-            f"goes from {first!s:.40} to {last!s:.40} and never back: the future has values never seen",
+            f"goes from {first!s:.40} to {last!s:.40} and never back: later rows have only new values",
         )
     if is_rich:
         return "very many levels", f"{profile.distinct:,} levels, {present / profile.distinct:.1f} rows each"

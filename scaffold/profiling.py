@@ -84,7 +84,7 @@ class TargetProfile:
 
 
 class Undecided(ValueError):
-    """Something must be said by the owner; the message says what was found and which words would answer it."""
+    """The owner must decide; the message gives what the table holds and which words would answer."""
 
 
 def column_profile(values: "pd.Series[Any]", zone: str = "UTC") -> "tuple[ColumnProfile, pd.Series[Any]]":
@@ -113,7 +113,7 @@ def as_times(
     if values.dtype.kind == "M":
         return _dates(values, zone, missing, distinct)
     if fmt and "%" in fmt and not re.search("%[YyGcxs]", fmt):
-        raise Undecided(f"TIME_FORMAT={fmt!r} has no year, so it tells no time; add the year to column {name!r}")
+        raise Undecided(f"TIME_FORMAT={fmt!r} has no year, so it gives no time; add the year to column {name!r}")
     formats = [fmt] if fmt else time_formats(present)
     if not formats:
         examples = ", ".join(map(repr, present.unique()[:3].tolist()))

@@ -59,7 +59,7 @@ definitions:
     probation: {{windows: 2, error_rate: 0.05, min_rows: {labelled}}}
     watch: *ordinary
 
-  # What the live model's age costs is told by small models fitted anew; it asks once that is no noise, and its price.
+  # The cost of the live model's age, estimated by small models; a retrain is due once it exceeds noise and its price.
   regret: &regret {{certainty: 2.5, worth: 1, margin: 4, rest: 2, most_share: 0.333}}
 
   policy: &policy
@@ -69,7 +69,7 @@ definitions:
     # Only where no limit of the performance could be calibrated, as with several classes.
     max_loss: {loss:g}
     min_labelled: {labelled}
-    # One window: a new model is seen at work before another is asked for.
+    # One window: a new model is measured in use before another is asked for.
     cooldown_days: {cooldown:g}
     min_new_rows: {new_rows}
     max_per_month: 4
@@ -207,7 +207,7 @@ def _numbers(description: Description) -> dict[str, object]:
     units, baseline, champion, loss = limits(description)
     least = max(FEWEST_FIT_ROWS, min(1000, pace.window_rows // 3))
     is_fine = pace.window_moments >= 2 * FEWEST_MOMENTS
-    volume = f"Half of the smallest batch seen, {pace.smallest_volume:.0%} of the usual"
+    volume = f"Half of the smallest batch so far, {pace.smallest_volume:.0%} of the usual"
     if pace.min_volume_share == 0:
         volume = "Off: this history has empty or nearly empty batches"
     return {

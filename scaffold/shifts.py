@@ -49,7 +49,7 @@ def shift_findings(frame: pd.DataFrame, target: TargetProfile, names: Sequence[s
 
 
 def counts_up(values: "pd.Series[Any]") -> bool:
-    """Say whether a column, in order of time, only ever goes on to values not seen before, as a year does."""
+    """Say whether a column, in order of time, only ever goes on to new values, as a year does."""
     present = values.dropna()
     codes = present if present.dtype.kind == "f" else pd.Series(pd.factorize(present)[0], index=present.index)
     steps = codes.diff().dropna().to_numpy()

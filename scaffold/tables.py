@@ -104,7 +104,7 @@ def _files(url: str) -> "Iterator[pa.Table]":
 
 
 def _csv(files: Any, path: str) -> "Iterator[pa.Table]":
-    """Yield the file's rows as text: what a column is may only be told once all of it was seen."""
+    """Yield the file's rows as text: the type of a column is decided only once all of it was read."""
     from pyarrow import Table as ArrowTable
     from pyarrow import string
 

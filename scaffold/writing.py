@@ -19,7 +19,7 @@ CLOSED_LEVELS = 20
 """Most levels of a category that is written down as a closed list."""
 MANY_COLUMNS = 80
 MARGIN = 0.5
-"""How far beyond the values seen a number may lie, as a share of their range."""
+"""How far beyond the values of the table a number may lie, as a share of their range."""
 _CODE = re.compile(r"[A-Z0-9]{1,6}")
 
 
@@ -98,7 +98,7 @@ def _findings(findings: Sequence[Finding]) -> str:
         blocks[-1] += " below (suspected leaks are in the first two already)."
         blocks += [f"- {finding.column}: {finding.kind}: {finding.evidence}." for finding in out]
     if remarks:
-        blocks.append("What else was seen:")
+        blocks.append("Other findings:")
         blocks += [
             f"- {finding.column + ': ' if finding.column else ''}{finding.kind}: {finding.evidence}."
             for finding in remarks
@@ -186,7 +186,7 @@ def _spread(values: "pd.Series[Any]") -> str:
 
 
 def _range(values: "pd.Series[Any]", description: Description) -> str:
-    """Return the check that a number lies where it was seen, or not too far beyond."""
+    """Return the check that a number lies within the range of the table, or not too far beyond."""
     present = values.dropna()
     if present.empty:
         return ""
@@ -338,7 +338,7 @@ def _row_keys(description: Description) -> list[str]:
     ]
     names += [f"{description.names[name]}_days" for name in description.dates]
     return [
-        "# What a row is told apart by: known at its event time, and never changed later.",
+        "# What identifies a row: known at its event time, and never changed later.",
         f"KNOWN = {names!r}",
         "",
         "",
@@ -461,7 +461,7 @@ def _declaration(description: Description) -> str:
              _length(pace.train_on))
         )  # fmt: skip
     else:
-        fields.append(("All of the past: no feature was seen to change its meaning.", "train_on", "None"))
+        fields.append(("All of the past: no feature changes its meaning.", "train_on", "None"))
     lines = [line for why, name, text in fields for line in (*_comment(why, 4), f"    {name}={text},")]
     return "\n".join(["", _reader(description) + "USE_CASE = UseCase(", *lines, ")"])
 
@@ -473,8 +473,8 @@ def metric_of(description: Description) -> str:
 
 def _key_reason(description: Description) -> str:
     if description.key == (ROW,):
-        return "As its owner said: every row counts, though some are equal."
-    reason = "As its owner said" if description.answers.key else "The fewest columns found"
+        return "As its owner gave it: every row counts, though some are equal."
+    reason = "As its owner gave it" if description.answers.key else "The fewest columns found"
     return f"{reason} to tell all {description.looked:,} rows apart."
 
 

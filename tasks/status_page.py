@@ -11,7 +11,7 @@ from tasks.runs import NextRun
 from tasks.triggers.episodes import open_episode
 
 NEWEST = 10
-"""How many decisions, and how many checks, are told."""
+"""How many decisions, and how many checks, are shown."""
 
 
 OPENING: tuple[str, ...] = ("alarm", "retrain asked", "approval asked")
@@ -49,7 +49,7 @@ class Stored(BaseModel):
 
 
 class Status(BaseModel):
-    """All that is told about a use case at a moment."""
+    """All that is shown of a use case at a moment."""
 
     model_config = ConfigDict(frozen=True)
 

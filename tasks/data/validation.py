@@ -21,7 +21,7 @@ FEWEST_PERIODS = 3
 
 
 REPEATED = "borne by a later row too"
-"""What is said of a row that gave way to another of its key."""
+"""The reason given for a row that was replaced by a later row of the same key."""
 
 
 class BatchPolicy(BaseModel):

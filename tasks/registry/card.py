@@ -95,7 +95,7 @@ def estimate_text(estimate: Mapping[str, Any]) -> str:
 
 
 def gates_table(gates: list[dict[str, Any]]) -> str:
-    """Return what each gate said as a markdown table."""
+    """Return the verdict of each gate as a markdown table."""
     rows = [gate | {"verdict": "passed" if gate["reason"] is None else f"refused: {gate['reason']}"} for gate in gates]
     return as_table(rows, GATE_COLUMNS) if rows else "No gate was asked."
 

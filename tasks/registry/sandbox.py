@@ -97,7 +97,7 @@ def _times(predict: "Callable[[pd.DataFrame], np.ndarray]", asked: dict, rows: "
     try:
         rival, size = (None, None) if uri is None else _model(uri, asked)
     except Exception:
-        # The gates are told that the champion has no numbers, and refuse.
+        # The gates get no numbers of the champion, and refuse.
         rival, size = None, None
     spent: dict[str, list[float]] = {"milliseconds": [], "champion_milliseconds": []}
     for _ in range(ROUNDS):

@@ -162,7 +162,7 @@ def test_a_name_that_cannot_be_is_refused(tree: Path, name: str, refusal: str) -
         (["TIME=line"], "expected times in column 'line', found '(north|south)'"),
         (["KEY=line"], "KEY=line is borne by 1,438 of 1,440 rows"),
         (["LABEL_TIME=later"], "no such column"),
-        (["TIME=line", "TIME_FORMAT=%d.%m. %H:%M"], "has no year, so it tells no time"),
+        (["TIME=line", "TIME_FORMAT=%d.%m. %H:%M"], "has no year, so it gives no time"),
         (["COLOUR=red"], "expected NAME, DATA, .*, found COLOUR"),
         (["KIND=ranking"], "expected KIND=binary or multiclass or regression, found ranking"),
         (["ZONE=Mars"], "'Mars', which no zone is called"),

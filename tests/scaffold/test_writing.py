@@ -149,7 +149,7 @@ def test_a_delay_makes_the_label_time_and_the_maturity(tmp_path: Path) -> None:
     assert (problem.mature, problem.look_back) == ("mature", problem.period)
 
 
-def test_a_label_whose_delay_tells_what_it_is_matures_when_nearly_all_are_known(tmp_path: Path) -> None:
+def test_a_label_whose_delay_predicts_its_value_matures_when_nearly_all_labels_have_come(tmp_path: Path) -> None:
     frame = a_table()
     closed = HOURS + pd.to_timedelta(np.where(frame.lost == "yes", 2, 50), unit="h")
 

@@ -63,5 +63,5 @@ def test_an_immature_label_is_stored_but_not_shown(patient, sold):
     assert as_usable(sold, patient, day(3))["returned"].isna().all()
 
 
-def test_a_hidden_label_takes_its_time_along_since_that_tells_of_it(patient, sold):
+def test_a_hidden_label_takes_its_time_along_since_that_reveals_it(patient, sold):
     assert as_usable(sold, patient, day(4))["told_at"].notna().tolist() == [True, False, False]

@@ -43,7 +43,7 @@ PROMOTED = decision("promoted", 48, ASKED.id, version="3", turn=1, window="Janua
         (-HOUR, "later than this moment"),
     ],
 )
-def test_an_age_is_told_in_the_largest_unit_of_which_there_are_two(passed, words):
+def test_an_age_is_shown_in_the_largest_unit_of_which_there_are_two(passed, words):
     assert age(NOON - passed, NOON) == words
 
 
@@ -73,7 +73,7 @@ OPENED = "since 2024-01-06 10:00 (2 days ago): why drift found"
     ],
     ids=["just found", "asked", "refused", "muted", "muted until now"],
 )
-def test_an_open_drift_is_told_with_its_reason_and_how_far_it_has_come(later, words):
+def test_an_open_drift_is_shown_with_its_reason_and_how_far_it_has_come(later, words):
     status = Status(usecase="stall", as_of=NOON, decisions=(DRIFT, *later))
 
     assert facts(status)["open drift"] == OPENED + words
@@ -96,7 +96,7 @@ def test_a_request_is_open_until_it_is_answered_and_a_question_until_its_request
     assert open_matters((newer, question, decision("refused", 1, newer.id))) == ()
 
 
-def test_the_page_tells_each_section_or_why_it_is_empty():
+def test_the_page_shows_each_section_or_why_it_is_empty():
     text = page(Status(usecase="stall", as_of=NOON))
 
     assert text.splitlines()[0] == "# stall on 2024-01-08 12:00"
@@ -132,7 +132,7 @@ def test_the_page_holds_the_numbers():
     assert "| price: bad | 2 |" in text
 
 
-def test_the_last_ten_decisions_are_told_newest_first():
+def test_the_last_ten_decisions_are_shown_newest_first():
     many = tuple(decision("refused", hours, f"request {hours}") for hours in range(12, 0, -1))
 
     last = page(Status(usecase="stall", as_of=NOON, decisions=many)).split("## Last decisions")[1]
@@ -170,7 +170,7 @@ def test_a_row_in_quarantine_counts_in_each_of_its_reasons(stored, quiet):
     assert (stored_counts.in_quarantine, stored_counts.quarantined) == (2, {"price: bad": 2, "sale: bad": 1})
 
 
-def test_a_check_is_told_from_its_rows(stall, state):
+def test_a_check_is_summarised_from_its_rows(stall, state):
     window = {"as_of": NOON, "window_start": NOON - DAY, "window_end": NOON, "model_version": "3", "rows": 50.0}
     table = checks(stall).rows(
         [
@@ -188,7 +188,7 @@ def test_a_check_is_told_from_its_rows(stall, state):
     assert check_summaries(table, NOON - HOUR) == ()
 
 
-def test_the_status_is_shown_as_a_page_and_told_in_a_line(stored, quiet, shown):
+def test_the_status_is_shown_as_a_page_and_returned_in_a_line(stored, quiet, shown):
     ledger.record(decision("retrain asked", 1))
 
     line = tell_status.fn("stall", NOON)

@@ -117,7 +117,7 @@ def test_a_history_that_starts_in_no_zone_is_refused(stall):
         replace(stall, history_start=datetime(2024, 1, 1))
 
 
-def test_a_file_beside_those_of_the_repository_is_found(stall):
+def test_a_file_beside_those_of_the_repository_is_loaded(stall):
     assert {"flights", "stall", "weather"} <= set(use_case_names())
     assert use_case("stall") is stall
 

@@ -72,7 +72,7 @@ class FileSource(_TimedSource):
     """Path, fsspec URL (`s3://...`, `zip://a.csv::b.zip`), folder or glob, or a function that finds it when rows are
     read. Csv and json lines may be compressed."""
     format: Format | None = None
-    """None: told by the suffix of the first file."""
+    """None: read from the suffix of the first file."""
     na_values: tuple[str, ...] = MISSING_WORDS
     """Words that mean a missing value in csv."""
 

@@ -110,7 +110,7 @@ def _text(url: str, layout: Layout, kind: Format, na_values: tuple[str, ...]) ->
 def _cached_rows(
     url: str, layout: Layout, kind: Format, na_values: tuple[str, ...], fingerprint: tuple[Any, ...]
 ) -> "tuple[pd.DataFrame, ...]":
-    """Return the rows of the files at `url`, which `fingerprint` tells from other states of them."""
+    """Return the rows of the files at `url`, of which `fingerprint` identifies the state."""
     return tuple(_text(url, layout, kind, na_values))
 
 

@@ -44,11 +44,11 @@ def test_a_good_row_has_no_faults(stall, sales):
     ],
     ids=str,
 )
-def test_a_row_that_breaks_one_rule_is_told_that_rule(stall, sales, change, reason):
+def test_a_row_that_breaks_a_rule_has_that_rule_as_its_reason(stall, sales, change, reason):
     assert row_faults(sales({}, change, {}), stall).tolist() == ["", reason, ""]
 
 
-def test_a_row_is_told_every_rule_that_it_breaks(stall, sales):
+def test_a_row_has_every_rule_that_it_breaks_as_a_reason(stall, sales):
     rows = sales({"price": -1.0, "channel": "phone", "weight": np.inf})
 
     assert set(row_faults(rows, stall).iloc[0].split("; ")) == {
@@ -58,7 +58,7 @@ def test_a_row_is_told_every_rule_that_it_breaks(stall, sales):
     }
 
 
-def test_a_row_that_lacks_a_value_is_still_told_what_else_is_missing_or_infinite(stall, sales):
+def test_a_row_that_lacks_a_value_still_has_all_that_is_missing_or_infinite_as_reasons(stall, sales):
     rows = sales({"price": None, "channel": None, "weight": np.inf})
 
     assert set(row_faults(rows, stall).iloc[0].split("; ")) == {
@@ -87,9 +87,9 @@ def test_faults_stand_at_the_index_of_their_rows(stall, sales):
     assert row_faults(rows, stall).to_dict() == {30: "", 10: "price: in_range(0, 1000)", 20: ""}
 
 
-def test_a_rule_over_several_columns_is_told_of_the_rows_that_break_it(stall, sales):
-    told_later = pa.Check(lambda rows: rows["told_at"] > rows["sold_at"], name="told after sold", ignore_na=False)
-    strict = replace(stall, schema=pa.DataFrameSchema(stall.schema.columns, checks=told_later))
+def test_a_rule_over_several_columns_is_a_reason_for_the_rows_that_break_it(stall, sales):
+    label_after_sale = pa.Check(lambda rows: rows["told_at"] > rows["sold_at"], name="told after sold", ignore_na=False)
+    strict = replace(stall, schema=pa.DataFrameSchema(stall.schema.columns, checks=label_after_sale))
     rows = sales({}, {"told_at": datetime.fromisoformat("2024-01-01T00:00Z")})
 
     faults = row_faults(rows, strict)

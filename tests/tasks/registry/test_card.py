@@ -65,11 +65,11 @@ def test_the_intended_use_is_in_the_use_case_s_own_words(stall):
         "| asked for because | 3 of 4 features drifted |",
     ],
 )
-def test_the_card_tells(stall, fact):
+def test_the_card_states(stall, fact):
     assert fact in card_text(stall)
 
 
-def test_a_gain_is_told_with_its_interval():
+def test_a_gain_is_reported_with_its_interval():
     # two-sided 95 % of Student's t with 10 degrees of freedom: 2.2281
     assert estimate_text({"value": 0.1, "error": 0.01, "freedom": 10}) == ("+0.1000, 95 % interval +0.0777 to +0.1223")
     assert gain_text(FACTS).startswith("Gain over champion version 3: +0.1000, 95 %")

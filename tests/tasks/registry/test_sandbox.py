@@ -103,5 +103,5 @@ def test_a_pickle_is_not_loaded_whatever_it_is_called_and_its_code_does_not_run(
     assert not ran.exists()
 
 
-def test_a_model_that_is_not_there_is_told(ask, tmp_path):
+def test_a_model_that_is_not_there_is_a_fault(ask, tmp_path):
     assert ask(tmp_path / "nowhere").fault is not None

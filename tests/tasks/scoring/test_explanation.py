@@ -55,7 +55,7 @@ def test_what_is_no_key_is_refused_with_what_one_looks_like(stall, text, refusal
         key_of(text, replace(stall, key=("sold_at", "items")))
 
 
-def test_a_row_in_quarantine_is_found_though_its_whole_number_became_a_fraction():
+def test_a_row_in_quarantine_is_matched_though_its_whole_number_became_a_fraction():
     aside = pd.DataFrame([{"row": '{"id": 12.0, "x": 1}', "reasons": "bad", "quarantined_at": pd.Timestamp(JAN_1)}])
 
     assert [event.reasons for event in quarantine_history(aside, {"id": 12})] == ["bad"]
@@ -67,12 +67,12 @@ def test_an_unknown_key_is_refused_with_an_example(stored):
         row_story.fn("stall", "S12345", NOW)
 
 
-def test_before_anything_is_stored_no_key_is_known(stall, state):
+def test_before_anything_is_stored_the_refusal_says_so(stall, state):
     with pytest.raises(UnknownRowError, match="nothing is stored yet"):
         row_story.fn("stall", "S1", NOW)
 
 
-def test_a_row_is_told_as_stored_with_the_version_since_which_it_is(stored, sales):
+def test_a_stored_row_is_shown_with_the_version_since_which_it_is(stored, sales):
     later = observations(stored).upsert(sales({"sale": "S500", "sold_at": JAN_1 + 9 * DAY})).version
 
     story = row_story.fn("stall", "S500", NOW)
@@ -90,20 +90,20 @@ def test_a_label_that_came_later_is_unknown_and_a_row_that_came_later_is_none(st
         row_story.fn("stall", "S8", JAN_1 + 1 * DAY)
 
 
-def test_the_times_that_a_row_was_set_aside_are_told_oldest_first(stored, set_aside):
+def test_the_times_that_a_row_was_set_aside_are_shown_oldest_first(stored, set_aside):
     story = row_story.fn("stall", "S7", NOW)
 
     assert [event.reasons for event in story.set_aside] == ["price: below 0", "items: missing"]
 
 
-def test_a_row_that_was_only_set_aside_is_told_with_its_reason(stored, set_aside, shown):
+def test_a_row_that_was_only_set_aside_is_shown_with_its_reason(stored, set_aside, shown):
     sentence = tell_row.fn(row_story.fn("stall", "S900", NOW))
 
     assert sentence == "S900 was set aside and never stored: price: below 0"
     assert "| 2024-01-04 00:00 | price: below 0 |" in shown[-1]["markdown"]
 
 
-def test_a_row_that_a_real_collection_set_aside_is_found(stall, state):
+def test_a_row_that_a_real_collection_set_aside_is_shown(stall, state):
     policy = BatchPolicy(max_bad_share=1.0, min_volume_share=0.0)
     collect_window.fn("stall", Window(start=JAN_1, end=JAN_1 + DAY), NOW, policy)
 
