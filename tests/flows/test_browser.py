@@ -166,4 +166,4 @@ def test_the_list_of_retrains_shows_verdict_and_score_without_a_click(
     visitor.open_verdict(system)
     visitor.follow("All retrains")
 
-    assert visitor.shows("2024-02-20 promoted v1: roc_auc 0.", "evergreen.verdict", "score", "gain")
+    assert visitor.shows("2024-02-20 promoted v1: roc_auc 0.", "evergreen.verdict", "score", "promoted")
