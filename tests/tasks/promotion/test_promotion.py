@@ -107,7 +107,7 @@ def test_the_run_is_named_by_what_came_of_it_and_all_three_pages_link_to_the_ver
     run = MlflowClient().get_run(trained.run_id)
     link = "/#/models/stall/versions/1)"
     pages = (run.data.tags["mlflow.note.content"], *(one["markdown"] for one in shown))
-    assert run.info.run_name == "2024-01-03 promoted v1: roc_auc 0.7500, no champion before"
+    assert run.info.run_name == "2024-01-04 promoted v1: roc_auc 0.7500, no champion before"
     assert ["[Version 1](http" in page and link in page for page in pages] == [True] * 3
 
 
