@@ -76,7 +76,7 @@ def _rows(problem: UseCase) -> "pd.DataFrame":
 
     lenient = BatchPolicy(max_bad_share=1, min_volume_share=0)
     with in_memory():
-        collect.fn(problem.name, lenient, datetime.now(UTC))
+        collect.fn(problem.name, datetime.now(UTC), batch=lenient)
         return observations(problem).read()
 
 

@@ -93,7 +93,7 @@ def flow_play(numbers: dict[str, Any]) -> Play:
     from flows.score import score
 
     def play(now: datetime) -> None:
-        collect(USECASE, numbers["batch"], now)
+        collect(USECASE, now, batch=numbers["batch"])
         score(USECASE, now)
 
     return play
@@ -119,7 +119,8 @@ def first_model(numbers: dict[str, Any]) -> None:
     """Train the model that both ways score with."""
     from flows.retrain import retrain
 
-    retrain(USECASE, numbers["training"], numbers["gates"], numbers["promotion"], FIRST, reason="benchmark")
+    own = {name: numbers[name] for name in ("training", "gates", "promotion")}
+    retrain(USECASE, "benchmark", FIRST, **own)
 
 
 def policies() -> dict[str, Any]:
@@ -127,7 +128,7 @@ def policies() -> dict[str, Any]:
     from tasks.simulation.replay import Policies
 
     deployments = yaml.safe_load(PREFECT_FILE.read_text())["deployments"]
-    (replay,) = [one for one in deployments if one["name"] == USECASE and one["entrypoint"].endswith(":replay")]
+    (replay,) = [one for one in deployments if one["name"] == f"{USECASE}-replay"]
     return dict(Policies.model_validate(replay["parameters"]["policies"]))
 
 

@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def parameters(words: list[str]) -> dict[str, Any]:
-    """Return the flow's parameters: the numbers of the deployment `backtest/NAME`, and what the words say.
+    """Return the flow's parameters: the numbers of the deployment `NAME-backtest`, and what the words say.
 
     Raises:
         ValueError: NAME is missing, a word is unknown, or no file in deployments/ declares the deployment.

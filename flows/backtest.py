@@ -14,25 +14,26 @@ from tasks.windows import AsOf, moment
 @flow(flow_run_name=run_name)
 def backtest(
     usecase: UseCaseName,
+    price: float | None = None,
+    as_of: AsOf = None,
+    candidate: str = "",
+    workers: str = "threads",
+    *,
     span: BacktestSpan,
     gate: BacktestGate,
     policies: BacktestPolicies,
-    as_of: AsOf = None,
-    candidate: str = "",
-    price: float | None = None,
-    workers: str = "threads",
 ) -> str:
     """Replay history under each policy; return the advice. A backtest that died goes on with the models it has.
 
     Args:
         usecase: The ML problem, one of the files in usecases/.
+        price: What a retrain costs, in units of the metric times windows. Empty: nobody said.
+        as_of: The moment at which history ends, with its zone. Empty: the clock.
+        candidate: The estimator that every model is. Empty: the first that the use case declares.
+        workers: Where models are trained: threads, processes, or the address of a Dask scheduler.
         span: Which part of history policies and the first model learn from before any is live.
         gate: What a challenger must show before it goes live.
         policies: The numbers of the policies that are compared.
-        as_of: The moment at which history ends, with its zone. Empty: the clock.
-        candidate: The estimator that every model is. Empty: the first that the use case declares.
-        price: What a retrain costs, in units of the metric times windows. Empty: nobody said.
-        workers: Where models are trained: threads, processes, or the address of a Dask scheduler.
     """
     plan = planned(usecase, moment(as_of), span, candidate)
     train_models.with_options(task_runner=runner_for(workers))(plan)

@@ -13,13 +13,13 @@ from tasks.windows import AsOf, moment
 
 @flow(flow_run_name=run_name)
 @newest_only
-def collect(usecase: UseCaseName, batch: BatchPolicy, as_of: AsOf = None) -> list[Collected]:
+def collect(usecase: UseCaseName, as_of: AsOf = None, *, batch: BatchPolicy) -> list[Collected]:
     """Store what the source has up to a moment and is not stored yet; set bad rows aside with their reasons.
 
     Args:
         usecase: The ML problem, one of the files in usecases/.
-        batch: When a batch is refused as a whole.
         as_of: The moment taken as now, with its zone. Empty: the clock.
+        batch: When a batch is refused as a whole.
     """
     now = moment(as_of)
     collected = collect_periods(usecase, list_windows(usecase, now), now, batch)

@@ -37,7 +37,7 @@ def drill(usecase: str, training: TrainPolicy, gates: GatePolicy, drill: DrillPo
     with staged(usecase) as stage:
 
         def run(as_of: datetime, given: GatePolicy) -> str:
-            return retrain(stage.problem.name, training, given, UNATTENDED, as_of, reason="drill")
+            return retrain(stage.problem.name, "drill", as_of, training=training, gates=given, promotion=UNATTENDED)
 
         honest_champion(stage, run, gates)
         tries = [one for one in sabotages() if one.fits(stage.problem)]

@@ -18,7 +18,7 @@ from tasks.windows import AsOf, moment
 
 @flow(flow_run_name=run_name)
 @newest_only
-def monitor(usecase: UseCaseName, drift: DriftPolicy, policy: RetrainPolicy, as_of: AsOf = None) -> str | None:
+def monitor(usecase: UseCaseName, as_of: AsOf = None, *, drift: DriftPolicy, policy: RetrainPolicy) -> str | None:
     """Compare the newest window with what the champion was trained on; return the id of a request to retrain, or None.
 
     A champion on probation that the labels show to be worse than its predecessor is taken back, and nothing is asked
@@ -27,9 +27,9 @@ def monitor(usecase: UseCaseName, drift: DriftPolicy, policy: RetrainPolicy, as_
 
     Args:
         usecase: The ML problem, one of the files in usecases/.
+        as_of: The moment taken as now, with its zone. Empty: the clock.
         drift: What Evidently's report draws as drifted; the verdict is that of the policy's limits.
         policy: The evidence that asks for a retrain, and what holds it back.
-        as_of: The moment taken as now, with its zone. Empty: the clock.
     """
     now = moment(as_of)
     settle(usecase, moment(None))

@@ -57,14 +57,19 @@ def replay(usecase: UseCaseName, over: Window, pace: Pace, policies: Policies) -
 
 def play(usecase: str, now: datetime, policies: Policies, run: Run, answered: Callable[[str], tuple[str, str]]) -> None:
     """Let every flow have its turn at one moment; `answered` returns why a request was made and what came of it."""
-    collected = run(collect, usecase, policies.batch, now)
+    collected = run(collect, usecase, now, batch=policies.batch)
     scored = run(score, usecase, now)
     if live_model(usecase) is None:
-        verdict = run(retrain, usecase, policies.training, policies.gates, policies.promotion, now, reason=NO_CHAMPION)
+        numbers: dict[str, Any] = {
+            "training": policies.training,
+            "gates": policies.gates,
+            "promotion": policies.promotion,
+        }
+        verdict = run(retrain, usecase, NO_CHAMPION, now, **retraining(policies))
         keep_step(usecase, now, collected, scored, NO_CHAMPION, verdict)
         return
 
-    asked = run(monitor, usecase, policies.drift, policies.policy, now)
+    asked = run(monitor, usecase, now, drift=policies.drift, policy=policies.policy)
     if asked is None:
         keep_step(usecase, now, collected, scored, "", "")
         return
@@ -77,10 +82,20 @@ def play_in_memory(usecase: str, now: datetime, policies: Policies) -> None:
     """Let every flow have its turn at one moment, as plain functions; a request is answered at once."""
 
     def answered(request: str) -> tuple[str, str]:
-        retrain.fn(usecase, policies.training, policies.gates, policies.promotion, decision=request)
+        numbers: dict[str, Any] = {
+            "training": policies.training,
+            "gates": policies.gates,
+            "promotion": policies.promotion,
+        }
+        retrain.fn(usecase, decision=request, **retraining(policies))
         return kept_answer(request)
 
     play(usecase, now, policies, as_function, answered)
+
+
+def retraining(policies: Policies) -> dict[str, Any]:
+    """Return the numbers by which a retrain decides."""
+    return {"training": policies.training, "gates": policies.gates, "promotion": policies.promotion}
 
 
 def as_flow_run(flow: Flow, *args: Any, **kwargs: Any) -> Any:

@@ -19,23 +19,24 @@ from tasks.windows import AsOf, moment
 @newest_only
 def retrain(
     usecase: UseCaseName,
+    reason: str = "asked for by hand",
+    as_of: AsOf = None,
+    decision: str = "",
+    *,
     training: TrainPolicy,
     gates: GatePolicy,
     promotion: PromotionPolicy,
-    as_of: AsOf = None,
-    decision: str = "",
-    reason: str = "asked for by hand",
 ) -> str:
     """Train a challenger on the labelled rows that exist, and promote it only if it beats the champion.
 
     Args:
         usecase: The ML problem, one of the files in usecases/.
+        reason: Why a person asks for this retrain; kept in the ledger.
+        as_of: The moment taken as now, with its zone. Empty: the clock.
+        decision: Id of the request in the ledger that this run answers; it brings its own moment and reason.
         training: How much evidence is gathered.
         gates: What the challenger must show before it goes live.
         promotion: Whether a person must agree, and how the model is watched once it is live.
-        as_of: The moment taken as now, with its zone. Empty: the clock.
-        decision: Id of the request in the ledger that this run answers; it brings its own moment and reason.
-        reason: Why a person asks for this retrain; kept in the ledger.
     """
     settle(usecase, moment(None))
     request = waiting_request(usecase) or understood(usecase, moment(as_of), decision, reason)

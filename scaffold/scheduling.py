@@ -7,6 +7,7 @@ from scaffold.describing import Description
 from scaffold.pacing import FEWEST_MOMENTS
 from scaffold.writing import metric_of
 from tasks.durations import in_words
+from tasks.runs import BY_HAND, DAILY_FLOWS, EVERY_DAY
 
 PREFECT_VERSION = "3.8.8"
 HEADER = """\
@@ -113,10 +114,10 @@ definitions:
 deployments:
 """
 DEPLOYMENT = """\
-  - name: {name}
+  - name: {name}-{flow}
     entrypoint: flows/{flow}.py:{flow}
     description: {description}
-    tags: [{name}]
+    tags: [{name}, {tag}]
     work_pool: *pool
 {schedules}    concurrency_limit: *one_at_a_time
     parameters: {parameters}
@@ -186,7 +187,12 @@ def deployments_text(told: Description) -> str:
     for flow, description, schedule, parameters in flows:
         schedules = f"    schedules: *{schedule}\n" if schedule else ""
         text = DEPLOYMENT.format(
-            name=name, flow=flow, description=description, schedules=schedules, parameters=parameters
+            tag=EVERY_DAY if flow in DAILY_FLOWS else BY_HAND,
+            name=name,
+            flow=flow,
+            description=description,
+            schedules=schedules,
+            parameters=parameters,
         ).replace("parameters: \n", "parameters:\n")
         parts.append(text + (TRIGGER.format(name=name) if flow == "retrain" else ""))
     return HEADER.format(name=name, version=PREFECT_VERSION, **_numbers(told)) + "\n".join(parts)

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+DAILY_FLOWS = ("collect", "score", "monitor", "retrain", "status")
+"""What a person looks at every day; all else is started by hand."""
+EVERY_DAY, BY_HAND = "every-day", "by-hand"
+"""Tags of the deployments of the one and of the other; no use case can be called so, as its name has no dash."""
 MOST = 200
 """Most runs that are read at once, which is Prefect's own limit."""
 
@@ -85,7 +89,7 @@ def _next_runs(usecase: str) -> tuple[NextRun, ...]:
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import (
         DeploymentFilter,
-        DeploymentFilterName,
+        DeploymentFilterTags,
         FlowRunFilter,
         FlowRunFilterState,
         FlowRunFilterStateType,
@@ -96,7 +100,7 @@ def _next_runs(usecase: str) -> tuple[NextRun, ...]:
     waiting = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED]))
     with get_client(sync_client=True) as client:
         found = client.read_flow_runs(
-            deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=[usecase])),
+            deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=[usecase])),
             flow_run_filter=FlowRunFilter(state=waiting),
             sort=FlowRunSort.EXPECTED_START_TIME_ASC,
             limit=MOST,

@@ -146,7 +146,8 @@ def _registered(request: Request, trained: Trained, told: dict[str, Any], watch:
     )
     version = models.register(request.usecase, trained.run_id, trained.model_uri, facts)
     requirements = tracking.model_requirements(trained.model_uri)
-    text = card.card(problem, told, tracking.code_of(trained.run_id), requirements)
+    links = tracking.links(request.usecase, told | {"version": version})
+    text = card.card(problem, told, tracking.code_of(trained.run_id), requirements, links)
     models.describe(request.usecase, version, card.shortened(text, tracking.log_card(trained.run_id, text)))
     return version
 
@@ -179,6 +180,8 @@ def _facts(request: Request, trained: Trained, judged: tuple[Verdict, ...]) -> d
     return _as_json(trained.evidence) | {
         "run_id": trained.run_id,
         "mlflow_run": trained.run_url,
+        "flow_run_url": tracking.flow_run_url(),
+        "report_url": _report_url(request),
         "dataset_version": trained.dataset_version,
         "window": str(trained.window),
         "rows_trained_on": trained.rows,
@@ -187,6 +190,11 @@ def _facts(request: Request, trained: Trained, judged: tuple[Verdict, ...]) -> d
         "gates": [_as_json(one) for one in judged],
         "model_uri": trained.model_uri,
     }
+
+
+def _report_url(request: Request) -> str | None:
+    """Return where the drift report lies that this retrain was asked for by, or None."""
+    return ledger.decision(request.decision).facts.get("report") if request.decision else None
 
 
 def _answer(request: Request, kind: ledger.Kind, reason: str, facts: dict[str, Any]) -> Decision:
@@ -221,11 +229,20 @@ def _show(decision: Decision) -> None:
     tell_of(decision)
     facts, name = decision.facts, decision.usecase
     page = f"# {decision.kind}\n\n{decision.reason}\n\nAsked for because: {facts['asked_because']}\n\n"
-    page += f"[Run in MLflow]({facts['mlflow_run']})\n\n{card.gates_table(facts['gates'])}"
+    links = tracking.links(name, facts)
+    page += f"{links}\n\n{card.gates_table(facts['gates'])}"
     artifacts.show_markdown(f"{name} verdict", page, f"{decision.kind}: {decision.reason}")
     if decision.kind == "promoted":
         told = f"version {facts['version']}, live since {decision.as_of:%Y-%m-%d %H:%M}"
         artifacts.show_markdown(f"{name} model card", tracking.card_of(facts["run_id"]), told)
-    version = facts.get("version")
-    run_name = f"{decision.as_of:%Y-%m-%d} {decision.kind}" + (f" v{version}" if version else "")
-    tracking.conclude(facts["run_id"], decision.kind, decision.reason, run_name)
+    numbers = card.gain_numbers(facts)
+    tracking.conclude(
+        facts["run_id"], decision.kind, decision.reason, run_name(decision), numbers, decision.as_of, links
+    )
+
+
+def run_name(decision: Decision) -> str:
+    """Name a retrain's run by what came of it, as in "2013-07-01 promoted v2: roc_auc 0.7597 (+0.0317, ...)"."""
+    version = decision.facts.get("version")
+    verdict = decision.kind + (f" v{version}" if version else "")
+    return f"{decision.as_of:%Y-%m-%d} {verdict}: {card.score_told(decision.facts)}"

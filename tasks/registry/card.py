@@ -3,26 +3,29 @@
 Source of the form: Mitchell et al., Model Cards for Model Reporting, FAT* 2019.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from tasks.artifacts import as_markdown, as_table
-from tasks.metrics import change
+from tasks.metrics import change, figure
 from tasks.usecases import UseCase
 
 LONGEST_DESCRIPTION = 5_000
 """Characters that MLflow's registry keeps of a description on a database that counts them."""
+LOCAL_FOLDER = re.compile(r"^(file://)?/.*/|(?<=sqlite:///)/.*/")
 GATE_COLUMNS = ("gate", "number", "limit", "verdict", "note")
 
 
-def card(problem: UseCase, facts: Mapping[str, Any], code: str, requirements: list[str]) -> str:
+def card(problem: UseCase, facts: Mapping[str, Any], code: str, requirements: list[str], links: str = "") -> str:
     """Return the card of a model as markdown.
 
     `facts` are those of its promotion in the ledger (see `tasks/promotion/promotion.py`), `code` the commit that
-    trained it, `requirements` the libraries that it was stored with.
+    trained it, `requirements` the libraries that it was stored with, `links` markdown that leads to what goes with it.
     """
     parts = [
         f"# {problem.name}: {problem.question}",
+        *([links] if links else []),
         f"## Intended use and limits\n\n{intended_use(problem, facts)}",
         f"## Data\n\n{as_markdown(data_facts(problem, facts))}",
         f"## How good it is\n\n{as_table(score_rows(facts), ('model', facts['metric'], 'rows'))}\n\n{gain_told(facts)}",
@@ -55,12 +58,17 @@ def data_facts(problem: UseCase, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the model learned from, by name."""
     label = f"known at {problem.label_time}" + (f", used from {problem.mature} on" if problem.mature else "")
     return {
-        "source": str(problem.source),
+        "source": source_name(problem),
         "dataset version": facts["dataset_version"],
         "event times": facts["window"],
         "labelled rows": facts["rows_trained_on"],
         "target": f"{problem.target}, {label}",
     }
+
+
+def source_name(problem: UseCase) -> str:
+    """Return what the rows are read from, without the folders of the machine that trained the model."""
+    return LOCAL_FOLDER.sub("", str(problem.source))
 
 
 def score_rows(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -87,11 +95,37 @@ def gain_told(facts: Mapping[str, Any]) -> str:
 
 def estimate_told(estimate: Mapping[str, Any]) -> str:
     """Return an estimate (value, standard error, degrees of freedom) with its 95 % interval by Student's t."""
+    low, high = interval(estimate)
+    return f"{change(estimate['value'])}, 95 % interval {change(low)} to {change(high)}"
+
+
+def interval(estimate: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the bounds of an estimate's 95 % interval by Student's t."""
     from scipy.stats import t
 
     reach = float(t.isf(0.025, estimate["freedom"])) * estimate["error"]
-    low, high = estimate["value"] - reach, estimate["value"] + reach
-    return f"{change(estimate['value'])}, 95 % interval {change(low)} to {change(high)}"
+    return estimate["value"] - reach, estimate["value"] + reach
+
+
+def score_told(facts: Mapping[str, Any]) -> str:
+    """Return the metric that decided, and the gain over the champion with its 95 % interval, in a few words."""
+    if facts.get("champion_version") is None:
+        return f"{facts['metric']} {figure(facts['challenger'])}, no champion before"
+    score = f"{facts['metric']} {figure(facts['challenger_beside_champion'])}"
+    estimate = facts.get("gain_over_champion")
+    if estimate is None:
+        return f"{score}, gain unknown"
+    low, high = map(change, interval(estimate))
+    return f"{score} ({change(estimate['value'])}, 95 % {low} to {high})"
+
+
+def gain_numbers(facts: Mapping[str, Any]) -> dict[str, float]:
+    """Return what the list of runs shows as columns: the metric that decided, and the gain's bounds and value."""
+    estimate = facts.get("gain_over_champion")
+    score = facts["challenger"] if estimate is None else facts["challenger_beside_champion"]
+    gain = {} if estimate is None else dict(zip(("gain_low", "gain_high"), interval(estimate), strict=True))
+    numbers = {"score": score, "gain": estimate and estimate["value"], **gain}
+    return {name: float(number) for name, number in numbers.items() if number is not None}
 
 
 def gates_table(judged: list[dict[str, Any]]) -> str:
@@ -124,7 +158,6 @@ def making_facts(facts: Mapping[str, Any], code: str, requirements: list[str]) -
         "candidate": facts["candidate"],
         "code version": code,
         "dependencies": ", ".join(requirements),
-        "MLflow run": facts["mlflow_run"],
         "approved": facts.get("approved", "not asked for"),
     }
 

@@ -97,5 +97,5 @@ def _show(usecase: str, version: str) -> None:
             raise
         raise LiveVersionGoneError(
             f"version {version} of {usecase} is live by the ledger, but not in MLflow's registry any more. "
-            f"Run the deployment `rollback` of {usecase} to a version that is"
+            f"Run the deployment {usecase}-rollback to a version that is"
         ) from error

@@ -38,6 +38,7 @@ def in_place_of_servers(function: Callable[P, R]) -> Callable[P, R]:
             memory.registry = MemoryRegistry()
         return cast(R, getattr(memory.registry, function.__name__)(*args, **kwargs))
 
+    chosen.in_place_of_servers = True  # type: ignore[attr-defined]  # the tests compare all that bear it with memory
     return chosen
 
 
@@ -62,7 +63,7 @@ class MemoryRegistry:
         return None if run_id is None else _run(run_id)
 
     @contextmanager
-    def fresh_run(self, request: "Request", _tags: dict[str, str]) -> Iterator[Any]:
+    def fresh_run(self, request: "Request", tags: dict[str, str]) -> Iterator[Any]:
         """Open the run of a retrain."""
         yield _run(f"run of {request.id}")
         self._runs[request.id] = f"run of {request.id}"
@@ -70,7 +71,16 @@ class MemoryRegistry:
     def mark_complete(self, run_id: str) -> None:
         """Change nothing: a run in memory is complete when it is closed."""
 
-    def conclude(self, run_id: str, verdict: str, _reason: str, _name: str) -> None:
+    def conclude(
+        self,
+        run_id: str,
+        verdict: str,
+        reason: str,
+        name: str,
+        numbers: Mapping[str, float],
+        at: datetime,
+        links: str,
+    ) -> None:
         """Keep a retrain's verdict."""
         self._verdicts[run_id] = verdict
 
@@ -117,42 +127,42 @@ class MemoryRegistry:
         """Return a version's fitted pipeline."""
         return self._models[self._facts[model.run_id]["model_uri"]]
 
-    def log_parameters(self, _parameters: Mapping[str, Any]) -> None:
+    def log_parameters(self, parameters: Mapping[str, Any]) -> None:
         """Keep nothing: only people read it."""
 
-    def log_numbers(self, _numbers: Mapping[str, float], step: int | None = None) -> None:
+    def log_numbers(self, numbers: Mapping[str, float], step: int | None = None) -> None:
         """Keep nothing: only people read it."""
 
-    def log_json(self, _value: Mapping[str, Any], _path: str) -> None:
+    def log_json(self, value: Mapping[str, Any], path: str) -> None:
         """Keep nothing: only people read it."""
 
-    def log_pictures(self, _pictures: "Callable[[], Mapping[str, Figure]]") -> None:
+    def log_pictures(self, pictures: "Callable[[], Mapping[str, Figure]]") -> None:
         """Draw nothing: nobody looks at it."""
 
-    def log_gates(self, _run_id: str, _judged: list[dict[str, Any]], _table: str, _told: str) -> None:
+    def log_gates(self, run_id: str, judged: list[dict[str, Any]], table: str, told: str) -> None:
         """Keep nothing: the ledger holds what the gates decided."""
 
-    def log_picture(self, _run_id: str, _figure: "Figure", _path: str) -> None:
+    def log_picture(self, run_id: str, figure: "Figure", path: str) -> None:
         """Keep nothing: nobody looks at it."""
 
-    def log_limits(self, _run_id: str, _numbers: dict[str, float], _note: str) -> None:
+    def log_limits(self, run_id: str, numbers: dict[str, float], note: str) -> None:
         """Keep nothing: the profile holds the limits."""
 
-    def log_check(self, _run_id: str, _numbers: Mapping[str, float], _at: datetime) -> None:
+    def log_check(self, run_id: str, numbers: Mapping[str, float], at: datetime) -> None:
         """Keep nothing: the tables hold the check."""
 
-    def log_dataset(self, _dataset: "Dataset", _version: int, _name: str) -> None:
+    def log_dataset(self, dataset: "Dataset", version: int, name: str) -> None:
         """Keep nothing: the version's facts name the dataset."""
 
-    def log_card(self, run_id: str, _text: str) -> str:
+    def log_card(self, run_id: str, text: str) -> str:
         """Keep nothing, and return the address that it would have."""
         return f"memory:/{run_id}/card.md"
 
-    def card_of(self, _run_id: str) -> str:
+    def card_of(self, run_id: str) -> str:
         """Return no card."""
         return ""
 
-    def code_of(self, _run_id: str) -> str:
+    def code_of(self, run_id: str) -> str:
         """Return that the code is the one at work."""
         return "unknown"
 
@@ -160,7 +170,7 @@ class MemoryRegistry:
         """Return that the code is the one at work."""
         return "unknown"
 
-    def model_requirements(self, _model_uri: str) -> list[str]:
+    def model_requirements(self, model_uri: str) -> list[str]:
         """Return no libraries: the model was never stored."""
         return []
 
@@ -182,7 +192,7 @@ class MemoryRegistry:
         versions = (model.version for model in self._versions.get(usecase, []) if model.run_id == run_id)
         return next(versions, None)
 
-    def register(self, usecase: str, run_id: str, _model_uri: str, facts: "ModelFacts") -> str:
+    def register(self, usecase: str, run_id: str, model_uri: str, facts: "ModelFacts") -> str:
         """Register a run's model with its facts, once however often it is called; return the version."""
         from tasks.registry.models import Champion
 
@@ -198,7 +208,7 @@ class MemoryRegistry:
         """Give the alias champion to a version."""
         self._champions[usecase] = version
 
-    def describe(self, _usecase: str, _version: str, _text: str) -> None:
+    def describe(self, usecase: str, version: str, text: str) -> None:
         """Keep nothing: nobody reads it."""
 
     def withdraw(self, usecase: str, version: str) -> None:

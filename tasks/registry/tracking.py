@@ -1,5 +1,6 @@
 """Keep one retrain's evidence as one MLflow run that a reviewer can read."""
 
+import json
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +28,13 @@ CODE = "evergreen.code"
 TRAINED = "trained.json"
 PROFILE = "profile.json"
 CARD = "card.md"
+VIEW = "retrains"
+LISTED = ("score", "gain", "gain_low", "gain_high")
+"""Metrics that the list of runs shows, beside the verdict."""
+MACHINE_LEARNING = "workflowType=machine_learning"
+"""Without this MLflow's pages come in the frame for generative models."""
+NAME_WIDTH = 520
+"""Pixels in which a run's name fits: of what MLflow gives it by itself, the verdict takes all."""
 UNSEEN = "unseen_predictions.parquet"
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops")
 
@@ -66,7 +74,9 @@ def fresh_run(request: Request, tags: dict[str, str]) -> Iterator["Run"]:
 
     for remains in _runs(MlflowClient(), request):
         MlflowClient().delete_run(remains.info.run_id)
-    mlflow.set_experiment(request.usecase)
+    experiment = mlflow.set_experiment(request.usecase)
+    view = saved_view(experiment.creation_time or 0)
+    MlflowClient().set_experiment_tag(experiment.experiment_id, f"mlflow.sharedViewState.{VIEW}", view)
     told = {
         REQUEST: request.id,
         "evergreen.as_of": request.as_of.isoformat(),
@@ -75,6 +85,40 @@ def fresh_run(request: Request, tags: dict[str, str]) -> Iterator["Run"]:
     name = f"{request.as_of:%Y-%m-%d} running"
     with mlflow.start_run(run_name=name, tags=told | {CODE: code_version()} | tags) as run:
         yield run
+
+
+def saved_view(made_at: int) -> str:
+    """Return the view of an experiment's runs that MLflow 3.17 lists under Views: whole names, verdict, score, gain.
+
+    `made_at` is in milliseconds since 1970.
+    """
+    columns = ["tags.`evergreen.verdict`", *(f"metrics.`{name}`" for name in LISTED)]
+    name = "attributes.`Run Name`"
+    # A width counts only for a column that the order names.
+    state = {
+        "selectedColumns": columns,
+        "columnOrder": [name, *columns, "runDateAndNestInfo", "duration"],
+        "columnWidths": {name: NAME_WIDTH},
+    }
+    return json.dumps({"name": VIEW, "createdAt": made_at, "updatedAt": made_at, "state": json.dumps(state)})
+
+
+def links(usecase: str, facts: Mapping[str, Any]) -> str:
+    """Return as markdown what leads from a challenger to its run, version, card, drift report and flow run.
+
+    `facts` are those of its promotion or refusal in the ledger; what they lack is left out.
+    """
+    run = facts["mlflow_run"]
+    version = facts.get("version")
+    pages = {
+        "Run in MLflow": f"{run}?{MACHINE_LEARNING}",
+        f"Version {version}": version and f"{Settings().mlflow_url}/#/models/{usecase}/versions/{version}",
+        "Model card": version and f"{run}/artifacts/{CARD}?{MACHINE_LEARNING}",
+        "Drift report": facts.get("report_url"),
+        "Flow run in Prefect": facts.get("flow_run_url"),
+        "All retrains": f"{run.rpartition('/runs/')[0]}/runs?viewStateShareKey={VIEW}&{MACHINE_LEARNING}",
+    }
+    return " · ".join(f"[{title}]({url})" for title, url in pages.items() if url)
 
 
 @in_place_of_servers
@@ -86,13 +130,18 @@ def mark_complete(run_id: str) -> None:
 
 
 @in_place_of_servers
-def conclude(run_id: str, verdict: str, reason: str, name: str) -> None:
-    """Write a retrain's verdict into its run, as description, name and, once those stand, as tag."""
+def conclude(
+    run_id: str, verdict: str, reason: str, name: str, numbers: Mapping[str, float], at: datetime, links: str
+) -> None:
+    """Write a retrain's verdict into its run: numbers for the list, description, name and, once those stand, a tag."""
     from mlflow import MlflowClient
+    from mlflow.entities import Metric
 
+    stamp = int(at.timestamp()) * 1000
+    MlflowClient().log_batch(run_id, metrics=[Metric(key, number, stamp, 0) for key, number in numbers.items()])
     told = {
         "evergreen.verdict_reason": reason,
-        "mlflow.note.content": f"**{verdict}**: {reason}\n\n[Flow run in Prefect]({flow_run_url()})",
+        "mlflow.note.content": f"**{verdict}**: {reason}\n\n{links}",
         "mlflow.runName": name,
     }
     for key, value in (told | {VERDICT: verdict}).items():
@@ -300,12 +349,13 @@ def model_requirements(model_uri: str) -> list[str]:
 
 @in_place_of_servers
 def log_dataset(dataset: "Dataset", version: int, name: str) -> None:
-    """Name in the open run the dataset version that it learns from."""
+    """Name in the open run the dataset version that it learns from, by the table's place in the folder of tables."""
     import mlflow
     from mlflow.data.delta_dataset_source import DeltaDatasetSource
     from mlflow.data.meta_dataset import MetaDataset
 
-    source = DeltaDatasetSource(path=str(dataset.path), delta_table_version=version)
+    table = dataset.path.relative_to(Settings().tables) if dataset.path.is_relative_to(Settings().tables) else None
+    source = DeltaDatasetSource(path=str(table or dataset.path.name), delta_table_version=version)
     known = MetaDataset(source=source, name=name, digest=f"v{version}")  # type: ignore[abstract]  # it is not, at run time
     mlflow.log_input(known, context="training")
 

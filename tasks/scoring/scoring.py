@@ -125,7 +125,7 @@ def tell_no_champion(usecase: str) -> None:
     """Say that nothing is live yet, and what to do."""
     artifacts.show_markdown(
         f"{usecase} no champion",
-        f"# nothing to do\n\nNo model of {usecase} is live yet. Run the deployment `retrain` of {usecase}; "
+        f"# nothing to do\n\nNo model of {usecase} is live yet. Run the deployment `{usecase}-retrain`; "
         f"its model goes live if it beats the trivial baseline.",
         f"nothing to do: {usecase} has no champion yet",
     )

@@ -212,12 +212,18 @@ def kept_answer(decision: str) -> tuple[str, str]:
 def _retrains(usecase: str, decision: str) -> list[str]:
     """Return the states of the flow runs that were started to answer a decision."""
     from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
+    from prefect.client.schemas.filters import (
+        DeploymentFilter,
+        DeploymentFilterTags,
+        FlowFilter,
+        FlowFilterName,
+    )
     from prefect.client.schemas.sorting import FlowRunSort
 
     with get_client(sync_client=True) as client:
         runs = client.read_flow_runs(
-            deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=[usecase])),
+            flow_filter=FlowFilter(name=FlowFilterName(any_=["retrain"])),
+            deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=[usecase])),
             sort=FlowRunSort.START_TIME_DESC,
             limit=100,
         )

@@ -45,7 +45,7 @@ def test_the_numbers_of_a_described_problem_are_those_of_its_own_file(tmp_path: 
 
 
 def test_a_problem_that_no_file_deploys_is_refused():
-    with pytest.raises(ValueError, match="declares the deployment backtest/nowhere"):
+    with pytest.raises(ValueError, match="declares the deployment nowhere-backtest"):
         parameters(["NAME=nowhere"])
 
 

@@ -33,7 +33,7 @@ PATIENCE = 240
 
 def started(flow: str, **parameters: Any) -> UUID:
     with get_client(sync_client=True) as client:
-        deployment = client.read_deployment_by_name(f"{flow}/weather")
+        deployment = client.read_deployment_by_name(f"{flow}/weather-{flow}")
         return client.create_flow_run_from_deployment(deployment.id, parameters=parameters).id
 
 
@@ -76,7 +76,7 @@ def answered(verdict: str) -> ledger.Decision:
 @pytest.fixture(scope="module")
 def weather(system: Settings) -> None:
     """A quarter of weather is collected; nothing was ever trained."""
-    collect("weather", BatchPolicy(**NUMBERS["batch"]), max(MOMENTS.values()))
+    collect("weather", max(MOMENTS.values()), batch=BatchPolicy(**NUMBERS["batch"]))
     assert models.champion("weather") is None
 
 
@@ -93,7 +93,8 @@ def overdue(declined: FlowRun) -> FlowRun:
     """A retrain that nobody answered in time, and the monitoring that came after it."""
     run = suspended("overdue", hours=SECONDS / 3600)
     found = in_state(run, "Failed")
-    monitor("weather", DriftPolicy(**NUMBERS["drift"]), RetrainPolicy(**NUMBERS["weather_policy"]), MOMENTS["overdue"])
+    policy = RetrainPolicy(**NUMBERS["weather_policy"])
+    monitor("weather", MOMENTS["overdue"], drift=DriftPolicy(**NUMBERS["drift"]), policy=policy)
     return found
 
 
@@ -144,7 +145,7 @@ def test_what_waited_was_trained_once(approved: FlowRun) -> None:
     experiment = MlflowClient().get_experiment_by_name("weather")
 
     runs = MlflowClient().search_runs([experiment.experiment_id])
-    assert sorted(run.info.run_name for run in runs) == [
+    assert sorted(run.info.run_name.partition(":")[0] for run in runs) == [
         "2013-04-01 refused",
         "2013-04-02 refused",
         "2013-04-03 promoted v1",

@@ -83,7 +83,7 @@ def test_the_automation_created_that_run(summary: str) -> None:
     from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
 
     with get_client(sync_client=True) as client:
-        ours = DeploymentFilter(name=DeploymentFilterName(any_=["shop"]))
+        ours = DeploymentFilter(name=DeploymentFilterName(any_=["shop-retrain"]))
         runs = client.read_flow_runs(deployment_filter=ours)
 
     assert {run.created_by.type for run in runs} == {"AUTOMATION"}

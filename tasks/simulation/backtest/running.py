@@ -99,7 +99,7 @@ def planned(usecase: str, as_of: datetime, span: BacktestSpan, candidate: str) -
     problem = use_case(usecase)
     newest = latest(observations(problem).read(columns=[problem.event_time])[problem.event_time])
     if newest is None:
-        raise ValueError(f"expected stored rows of {usecase}, found none: run collect/{usecase} first")
+        raise ValueError(f"expected stored rows of {usecase}, found none: run {usecase}-collect first")
     return plan_for(problem, min(as_of, newest), span, candidate or None, observations(problem).version())
 
 

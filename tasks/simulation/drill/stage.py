@@ -121,7 +121,7 @@ def _collected(usecase: str) -> "tuple[UseCase, pd.DataFrame]":
     problem = use_case(usecase)
     rows = observations(problem).read()
     if rows.empty:
-        raise ValueError(f"nothing is collected of {usecase}: run collect/{usecase} first, or drill {SYNTHETIC!r}")
+        raise ValueError(f"nothing is collected of {usecase}: run {usecase}-collect first, or drill {SYNTHETIC!r}")
     return replace(problem, name=f"drill_{usecase}", source=Nowhere()), rows
 
 

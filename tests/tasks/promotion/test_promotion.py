@@ -99,6 +99,19 @@ def test_the_card_is_the_version_s_description_an_artifact_of_the_run_and_one_of
 
 
 @pytest.mark.slow
+def test_the_run_is_named_by_what_came_of_it_and_all_three_pages_link_to_the_version(challenger, shown):
+    request, trained = challenger(3)
+
+    promote.fn(request, trained, PASSED)
+
+    run = MlflowClient().get_run(trained.run_id)
+    link = "/#/models/stall/versions/1)"
+    pages = (run.data.tags["mlflow.note.content"], *(one["markdown"] for one in shown))
+    assert run.info.run_name == "2024-01-04 promoted v1: roc_auc 0.7500, no champion before"
+    assert ["[Version 1](http" in page and link in page for page in pages] == [True] * 3
+
+
+@pytest.mark.slow
 def test_the_profile_tells_the_rows_that_the_model_learned_from(challenger, shown):
     import mlflow
 

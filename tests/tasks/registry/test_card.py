@@ -4,7 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.registry.card import LONGEST_DESCRIPTION, card, estimate_told, gain_told, gates_table, shortened
+from tasks.registry.card import (
+    LONGEST_DESCRIPTION,
+    card,
+    estimate_told,
+    gain_numbers,
+    gain_told,
+    gates_table,
+    score_told,
+    shortened,
+)
 
 PASSED = {"gate": "better_than_champion", "number": 0.125, "limit": 0.0, "reason": None, "note": "web: 3 rows"}
 FACTS = {
@@ -73,6 +82,45 @@ def test_a_gain_is_told_with_its_interval():
     # two-sided 95 % of Student's t with 10 degrees of freedom: 2.2281
     assert estimate_told({"value": 0.1, "error": 0.01, "freedom": 10}) == ("+0.1000, 95 % interval +0.0777 to +0.1223")
     assert gain_told(FACTS).startswith("Gain over champion version 3: +0.1000, 95 %")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "roc_auc 0.7000 (+0.1000, 95 % +0.0777 to +0.1223)"),
+        ({"gain_over_champion": None}, "roc_auc 0.7000, gain unknown"),
+        ({"champion_version": None, "gain_over_champion": None}, "roc_auc 0.7500, no champion before"),
+    ],
+)
+def test_the_metric_that_decided_and_its_gain_fit_into_a_name(changes, words):
+    assert score_told(FACTS | changes) == words
+
+
+def test_the_list_of_runs_gets_the_score_on_the_compared_rows_and_the_gain_with_its_bounds():
+    assert gain_numbers(FACTS) == pytest.approx(
+        {"score": 0.7, "gain": 0.1, "gain_low": 0.07772, "gain_high": 0.12228}, abs=1e-5
+    )
+    assert gain_numbers(FACTS | {"champion_version": None, "gain_over_champion": None}) == {"score": 0.75}
+
+
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [
+        ("/home/ann/rows/sales.csv", "sales.csv"),
+        ("file:///home/ann/sales.parquet", "sales.parquet"),
+        ("sales in sqlite:////home/ann/shop.db", "sales in sqlite:///shop.db"),
+        ("s3://bucket/rows/sales.csv", "s3://bucket/rows/sales.csv"),
+        ("sales in postgresql://ann:***@db/shop", "sales in postgresql://ann:***@db/shop"),
+    ],
+)
+def test_a_source_is_named_without_the_folders_of_the_machine(stall, source, named):
+    assert f"| source | {named} |" in told(replace(stall, source=source))
+
+
+def test_links_stand_below_the_title(stall):
+    text = card(stall, FACTS, "abc123", [], "[Run in MLflow](http://mlflow/run)")
+
+    assert text.splitlines()[2] == "[Run in MLflow](http://mlflow/run)"
 
 
 def test_a_first_model_had_nothing_to_be_compared_with(stall):

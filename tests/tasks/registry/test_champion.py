@@ -140,7 +140,7 @@ def test_a_live_version_that_was_deleted_is_named_with_what_to_do(versions):
     crown(promotion(1), "1", None)
     MlflowClient().delete_model_version("stall", "1")
 
-    with pytest.raises(LiveVersionGoneError, match=r"version 1 of stall is live by the ledger, .* `rollback` of stall"):
+    with pytest.raises(LiveVersionGoneError, match=r"version 1 of stall is live by the ledger, .* stall-rollback"):
         live("stall")
 
 

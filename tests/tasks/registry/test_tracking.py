@@ -1,5 +1,6 @@
 """What is left of a retrain in MLflow, and which run of it counts? Asked of a real MLflow."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
@@ -103,11 +104,12 @@ def test_a_run_says_why_and_as_of_when_it_was_made_and_by_which_code(mlflow_serv
 def test_a_verdict_is_the_runs_name_description_and_tag(mlflow_server):
     run_id = completed(REQUEST)
 
-    conclude(run_id, "refused", "no gain", "2024-01-01 refused")
+    conclude(run_id, "refused", "no gain", "2024-01-01 refused", {"gain": -0.25}, JAN_1, "[Page](http://page)")
 
     run = MlflowClient().get_run(run_id)
     assert run.info.run_name == "2024-01-01 refused"
-    assert run.data.tags["mlflow.note.content"].startswith("**refused**: no gain")
+    assert run.data.tags["mlflow.note.content"] == "**refused**: no gain\n\n[Page](http://page)"
+    assert run.data.metrics["gain"] == -0.25
     assert (run.data.tags["evergreen.verdict"], run.data.tags["evergreen.verdict_reason"]) == ("refused", "no gain")
 
 
@@ -119,8 +121,58 @@ def test_a_run_names_the_dataset_version_that_it_learned_from(mlflow_server, tmp
 
     [used] = MlflowClient().get_run(run.info.run_id).inputs.dataset_inputs
     assert (used.dataset.name, used.dataset.digest) == ("stall 2024-01", "v12")
-    assert f'"path": "{dataset.path}"' in used.dataset.source
+    assert '"path": "observations"' in used.dataset.source
     assert '"delta_table_version": 12' in used.dataset.source
+
+
+def test_a_table_among_ours_is_named_by_its_place_among_them_and_no_folder_of_the_machine(mlflow_server, state):
+    dataset = Dataset(state / "tables" / "stall" / "observations", arrow_schema({"sale": "str"}), ("sale",))
+
+    with fresh_run(REQUEST, {}) as run:
+        tracking.log_dataset(dataset, 12, "stall 2024-01")
+
+    [used] = MlflowClient().get_run(run.info.run_id).inputs.dataset_inputs
+    assert '"path": "stall/observations"' in used.dataset.source
+
+
+def test_the_experiment_holds_a_view_whose_columns_are_verdict_score_and_gain(mlflow_server):
+    completed(REQUEST)
+
+    view = json.loads(MlflowClient().get_experiment_by_name("stall").tags["mlflow.sharedViewState.retrains"])
+    assert view["name"] == "retrains"
+    assert json.loads(view["state"])["selectedColumns"] == [
+        "tags.`evergreen.verdict`",
+        "metrics.`score`",
+        "metrics.`gain`",
+        "metrics.`gain_low`",
+        "metrics.`gain_high`",
+    ]
+
+
+RUN = "http://mlflow/#/experiments/1/runs/2"
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        (
+            {},
+            f"[Run in MLflow]({RUN}?workflowType=machine_learning) · [All retrains](http://mlflow/#/experiments/1/runs?viewStateShareKey=retrains&workflowType=machine_learning)",
+        ),
+        (
+            {"version": "3", "report_url": "http://reports/a.html", "flow_run_url": "http://prefect/run"},
+            f"[Run in MLflow]({RUN}?workflowType=machine_learning) · [Version 3](http://127.0.0.1:5000/#/models/stall/versions/3)"
+            f" · [Model card]({RUN}/artifacts/card.md?workflowType=machine_learning) · [Drift report](http://reports/a.html)"
+            " · [Flow run in Prefect](http://prefect/run)"
+            " · [All retrains](http://mlflow/#/experiments/1/runs?viewStateShareKey=retrains&workflowType=machine_learning)",
+        ),
+    ],
+)
+def test_what_goes_with_a_challenger_is_linked_and_what_is_not_there_is_left_out(monkeypatch, facts, told):
+    monkeypatch.delenv("EVERGREEN_MLFLOW_PORT", raising=False)
+    monkeypatch.delenv("EVERGREEN_HOST", raising=False)
+
+    assert tracking.links("stall", {"mlflow_run": RUN} | facts) == told
 
 
 def test_a_checkout_says_its_commit_and_whether_it_was_changed(monkeypatch):

@@ -124,10 +124,10 @@ def test_a_backtest_ends_with_its_advice_a_page_and_a_run_in_mlflow(
 
     told = backtest(
         "kiosk",
-        BacktestSpan(rehearsal_share=0.3, min_rehearsal=2),
-        BacktestGate(blocks=1, min_gain=0.0),
-        POLICIES,
         as_of=kiosk_plan.windows[-1].end,
+        span=BacktestSpan(rehearsal_share=0.3, min_rehearsal=2),
+        gate=BacktestGate(blocks=1, min_gain=0.0),
+        policies=POLICIES,
     )
 
     (run,) = MlflowClient().search_runs([MlflowClient().get_experiment_by_name("kiosk").experiment_id])
