@@ -13,7 +13,7 @@ import pandas as pd
 from benchmarks.alarms.rules import Ours
 from benchmarks.alarms.streams import BLOCKS, START, WEEK, Stream, Table, made
 from tasks.monitoring.signals.faults import Fault, faults
-from tasks.monitoring.signals.health import str, FaultPolicy, Healthy, healthy
+from tasks.monitoring.signals.health import FaultPolicy, Healthy, healthy
 from tasks.windows import Window
 
 Break = Callable[[pd.DataFrame, pd.Series, str, np.random.Generator], tuple[pd.DataFrame, pd.Series]]
