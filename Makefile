@@ -8,7 +8,7 @@ SOURCES := flows tasks scaffold usecases deployments benchmarks tests
 .DEFAULT_GOAL := help
 # Threads that spin while they wait cost seven times the time of a fit where cores are shared.
 export OMP_WAIT_POLICY := $(or $(OMP_WAIT_POLICY),passive)
-.PHONY: help new try backtest demo drill up deploy down status test test-unit check fix docs lock bench bench-alarms bench-policies
+.PHONY: help new try backtest demo drill up deploy down env status test test-unit check fix docs lock bench bench-alarms bench-policies
 
 help:  ## Say what each word does
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r word text; do \
@@ -28,6 +28,9 @@ deploy: .venv/.installed  ## Deploy all files in deployments/ to the system that
 
 down: .venv/.installed  ## Stop everything that runs on the state folder
 	@$(BIN)/python -m deployments.down
+
+env: .venv/.installed  ## Print the variables for `prefect` and `mlflow` by hand: eval "$$(make -s env)"
+	@$(BIN)/python -m deployments.shell
 
 status: .venv/.installed  ## Say how each problem stands, with the servers up or down: [NAME=]
 	@$(BIN)/python -m deployments.status $(foreach word,NAME,$(call said,$(word)))

@@ -6,7 +6,6 @@ as benchmarks/results/live.md; a replay that was played already is only counted.
 """
 
 import argparse
-import os
 import sys
 import time
 from collections import Counter
@@ -17,7 +16,7 @@ from rich.console import Console
 
 from deployments.demo import CannotPlay, follow, start_replay, told
 from deployments.deploy import deploy_all
-from deployments.environment import environment
+from deployments.environment import join
 from deployments.startup import CannotStart, ready_system
 from tasks.metrics import figure
 from tasks.settings import Settings
@@ -35,7 +34,7 @@ def main() -> None:
     try:
         ready_system(settings, say=console.print)
         deploy_all(settings, console.print)
-        os.environ.update(environment(settings))
+        join(settings)
         rows = [played(name, console) for name in names]
     except (CannotStart, CannotPlay) as refusal:
         sys.exit(str(refusal))

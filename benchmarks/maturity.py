@@ -69,11 +69,15 @@ def measured(problem: UseCase, rows: "pd.DataFrame") -> dict[str, dict[str, floa
 
 
 def _rows(problem: UseCase) -> "pd.DataFrame":
+    from flows.collect import collect
+    from tasks.data.tables import observations
     from tasks.data.validation import BatchPolicy
-    from tasks.simulation.rehearsal import collected
+    from tasks.lasting import in_memory
 
     lenient = BatchPolicy(max_bad_share=1, min_volume_share=0)
-    return collected(problem, datetime(2100, 1, 1, tzinfo=UTC), lenient)[0]
+    with in_memory():
+        collect.fn(problem.name, lenient, datetime.now(UTC))
+        return observations(problem).read()
 
 
 def _model(sight: UseCase, rows: "pd.DataFrame", now: Any) -> Any:

@@ -22,7 +22,7 @@ from typing import Any
 
 import yaml
 
-from deployments.environment import environment
+from deployments.environment import join
 from deployments.running import stop
 from deployments.startup import PREFECT_FILE, ready_system
 from tasks.settings import ROOT, Settings
@@ -43,7 +43,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(state=Path(folder) / "servers", **free_ports())
         ready_system(settings)
-        os.environ.update(environment(settings))
+        join(settings)
         try:
             found = measured(Path(folder), options.rounds, timedelta(days=options.step_days))
         finally:
@@ -101,13 +101,12 @@ def flow_play(numbers: dict[str, Any]) -> Play:
 
 def bare_play(numbers: dict[str, Any]) -> Play:
     """Return what plays a moment through the same functions, without Prefect."""
-    from tasks.data.collection import collect_window, list_windows
+    from tasks.data.collection import collect_periods, list_windows
     from tasks.data.watermarks import mark_collected
     from tasks.scoring.scoring import live_model, score_new_rows
 
     def play(now: datetime) -> None:
-        for window in list_windows.fn(USECASE, now):
-            collect_window.fn(USECASE, window, now, numbers["batch"])
+        collect_periods.fn(USECASE, list_windows.fn(USECASE, now), now, numbers["batch"])
         mark_collected.fn(USECASE, now)
         live = live_model.fn(USECASE)
         if live is not None:

@@ -1,18 +1,20 @@
 """Ask what answers on an address or a port."""
 
 import socket
+from base64 import b64encode
 from http import HTTPStatus
 from urllib.error import URLError
-from urllib.request import ProxyHandler, build_opener
+from urllib.request import ProxyHandler, Request, build_opener
 
 # A proxy that the machine is set up with cannot reach servers of this machine.
 _direct = build_opener(ProxyHandler({}))
 
 
-def answers(url: str) -> bool:
-    """Say whether a GET of `url` is answered with 200 within two seconds."""
+def answers(url: str, password: str | None = None) -> bool:
+    """Say whether a GET of `url` is answered with 200 within two seconds; `password` is `user:secret`."""
+    signed = {"Authorization": f"Basic {b64encode(password.encode()).decode()}"} if password else {}
     try:
-        with _direct.open(url, timeout=2) as response:
+        with _direct.open(Request(url, headers=signed), timeout=2) as response:  # noqa: S310
             return response.status == HTTPStatus.OK
     except (URLError, OSError):
         return False

@@ -1,13 +1,12 @@
 """Backtest the retraining policies of a problem: `python -m deployments.backtest NAME=flights [PRICE=0.05]`."""
 
-import os
 import sys
 from typing import Any
 
 from rich.console import Console
 
 from deployments.declared import parameters_of
-from deployments.environment import environment
+from deployments.environment import join
 from deployments.startup import CannotStart, ready_system
 from tasks.settings import Settings
 
@@ -22,7 +21,7 @@ def main() -> None:
         ready_system(settings, say=console.print)
     except (CannotStart, ValueError) as refusal:
         sys.exit(str(refusal))
-    os.environ.update(environment(settings))
+    join(settings)
     collect_if_empty(given, console)
     from flows.backtest import backtest
 

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 import time
 from datetime import timedelta
@@ -13,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deployments.declared import NotDeclaredError, parameters_of
-from deployments.environment import environment
+from deployments.environment import join
 from deployments.startup import CannotStart, ready_system
 from deployments.telling import show_replay
 from deployments.up import addresses
@@ -40,7 +39,7 @@ def main() -> None:
         ready_system(settings, say=console.print)
     except (CannotStart, NotDeclaredError) as refusal:
         sys.exit(str(refusal))
-    os.environ.update(environment(settings))
+    join(settings)
     try:
         ended = follow(usecase, start_replay(usecase), console)
     except CannotPlay as refusal:

@@ -2,6 +2,7 @@
 
 import os
 
+from deployments.password import password
 from tasks.settings import ROOT, Settings
 
 
@@ -9,7 +10,8 @@ def environment(settings: Settings) -> dict[str, str]:
     """Return the variables to lay over `os.environ` for a server, a worker, a client or a test.
 
     Two processes given the same settings find the same servers, databases and folders, whatever their
-    working directory, and nothing reports to anyone.
+    working directory, and nothing reports to anyone. The password of Prefect's API is among them as soon as the first
+    start has made it.
     """
     return {
         **_evergreen(settings),
@@ -28,6 +30,12 @@ def environment(settings: Settings) -> dict[str, str]:
 
 def _folders(path: str) -> list[str]:
     return [folder for folder in path.split(os.pathsep) if folder]
+
+
+def join(settings: Settings) -> None:
+    """Make this process one of the installation: its environment, and files that only their owner can read."""
+    os.environ.update(environment(settings))
+    os.umask(0o077)
 
 
 def prefect_database(settings: Settings) -> str:
@@ -60,7 +68,18 @@ def _prefect(settings: Settings) -> dict[str, str]:
         # From creation to the first line of a flow: 10 s at the default poll of 10 s, 3.6 s at 1 s.
         "PREFECT_WORKER_QUERY_SECONDS": "1",
         "PREFECT_RUNNER_POLL_FREQUENCY": "1",
+        **_prefect_protection(settings),
     }
+
+
+def _prefect_protection(settings: Settings) -> dict[str, str]:
+    """Return what keeps other pages and other users from Prefect's API, which runs commands."""
+    secret = password(settings)
+    return {
+        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+        "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true",
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(settings.origins(settings.prefect_port)),
+    } | ({"PREFECT_SERVER_API_AUTH_STRING": secret, "PREFECT_API_AUTH_STRING": secret} if secret else {})
 
 
 def _mlflow(settings: Settings) -> dict[str, str]:
@@ -68,6 +87,8 @@ def _mlflow(settings: Settings) -> dict[str, str]:
         "MLFLOW_TRACKING_URI": settings.mlflow_url,
         "MLFLOW_REGISTRY_URI": settings.mlflow_url,
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(settings.hosts(settings.mlflow_port)),
+        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(settings.origins(settings.mlflow_port)),
         # Job runners for generative models: eight processes and 1.5 GB that tabular models never use.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "GIT_PYTHON_REFRESH": "quiet",

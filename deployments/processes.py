@@ -4,7 +4,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.environment import mlflow_database
 from tasks.settings import Settings
 
 WORK_POOL = "evergreen"
@@ -29,8 +28,8 @@ class Server:
 
 
 def servers(settings: Settings) -> list[Server]:
-    """Return the four servers of this installation."""
-    return [_prefect(settings), _mlflow(settings), _evidently(settings), _reports(settings)]
+    """Return the four servers of this installation, our own pages first."""
+    return [_reports(settings), _prefect(settings), _mlflow(settings), _evidently(settings)]
 
 
 def commands(settings: Settings) -> dict[str, tuple[str, ...]]:
@@ -45,7 +44,7 @@ def worker_command() -> tuple[str, ...]:
 
 
 def work_pool_url(settings: Settings) -> str:
-    """Return the address that answers 200 once Prefect serves and the work pool exists."""
+    """Return the address that answers 200, to the password, once Prefect serves and the work pool exists."""
     return f"{settings.prefect_url}/api/work_pools/{WORK_POOL}"
 
 
@@ -69,7 +68,7 @@ def _prefect(settings: Settings) -> Server:
     return Server(
         name="prefect",
         title="Prefect",
-        command=(*_module("prefect"), "server", "start"),
+        command=_served("prefect"),
         port=settings.prefect_port,
         port_setting="EVERGREEN_PREFECT_PORT",
         health_url=f"{settings.prefect_url}/api/health",
@@ -78,19 +77,10 @@ def _prefect(settings: Settings) -> Server:
 
 
 def _mlflow(settings: Settings) -> Server:
-    options = {
-        "--host": settings.host,
-        "--port": settings.mlflow_port,
-        "--workers": 1,  # SQLite has one writer
-        "--backend-store-uri": mlflow_database(settings),
-        # Clients on other hosts read and write artifacts through the server.
-        "--artifacts-destination": settings.state.absolute() / "mlflow" / "artifacts",
-        "--allowed-hosts": f"{settings.host}:*,localhost:*",
-    }
     return Server(
         name="mlflow",
         title="MLflow",
-        command=(*_module("mlflow"), "server", *(str(word) for option in options.items() for word in option)),
+        command=_served("mlflow"),
         port=settings.mlflow_port,
         port_setting="EVERGREEN_MLFLOW_PORT",
         health_url=f"{settings.mlflow_url}/health",
@@ -100,11 +90,10 @@ def _mlflow(settings: Settings) -> Server:
 
 
 def _evidently(settings: Settings) -> Server:
-    place = ("--host", settings.host, "--port", str(settings.evidently_port))
     return Server(
         name="evidently",
         title="Evidently",
-        command=(*_module("evidently.cli"), "ui", *place, "--workspace", str(settings.evidently_workspace)),
+        command=_served("evidently"),
         port=settings.evidently_port,
         port_setting="EVERGREEN_EVIDENTLY_PORT",
         health_url=f"{settings.evidently_url}/api/version",
@@ -113,13 +102,16 @@ def _evidently(settings: Settings) -> Server:
 
 
 def _reports(settings: Settings) -> Server:
-    place = ("--bind", settings.host, "--directory", str(settings.reports), str(settings.reports_port))
     return Server(
         name="reports",
-        title="Report pages",
-        command=(*_module("http.server"), *place),
+        title="Home page",
+        command=_served("reports"),
         port=settings.reports_port,
         port_setting="EVERGREEN_REPORTS_PORT",
-        health_url=settings.reports_url,
+        health_url=f"{settings.reports_url}/health",
         page=settings.reports_url,
     )
+
+
+def _served(name: str) -> tuple[str, ...]:
+    return (*_module("deployments.serve"), name)

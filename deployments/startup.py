@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from deployments.answers import answers, port_is_free
 from deployments.environment import environment, mlflow_database
+from deployments.password import make_password, password
 from deployments.processes import WORK_POOL, Server, folders, log_file, servers, work_pool_url
 from deployments.running import mark, stop, supervised, supervisor_file, supervisor_pid
 from deployments.supervisor import ENDED
@@ -41,8 +42,7 @@ def ready_system(settings: Settings, prefect_file: Path | None = None, say: Say 
 
 def start(settings: Settings, prefect_file: Path | None, say: Say) -> subprocess.Popen[bytes]:
     """Start the supervisor in a session of its own; return it when every server answers and all is deployed."""
-    for folder in folders(settings):
-        folder.mkdir(parents=True, exist_ok=True)
+    prepare(settings)
     with _alone(settings):
         refuse_a_second_start(settings)
         if supervised(settings):
@@ -61,6 +61,25 @@ def start(settings: Settings, prefect_file: Path | None, say: Say) -> subprocess
             stop(settings)
             raise
     return supervisor
+
+
+def prepare(settings: Settings) -> None:
+    """Leave folders that only their owner can enter, and a password; what this process writes from here on is private.
+
+    Raises:
+        CannotStart: another user owns the state folder.
+    """
+    os.umask(0o077)
+    try:
+        for folder in [settings.state.absolute(), *folders(settings)]:
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700)
+        make_password(settings)
+    except PermissionError as refusal:
+        raise CannotStart(
+            f"Expected a state folder of our own, and cannot change {refusal.filename}. "
+            "Choose another one with EVERGREEN_STATE=..."
+        ) from refusal
 
 
 def refuse_a_second_start(settings: Settings) -> None:
@@ -150,7 +169,7 @@ def prefect_files() -> list[Path]:
 
 def deploy(settings: Settings, prefect_file: Path, say: Say) -> None:
     """Create the work pool where it is missing, and deploy every flow that `prefect_file` declares."""
-    if not answers(work_pool_url(settings)):
+    if not answers(work_pool_url(settings), password(settings)):
         _finish(settings, "work-pool", "prefect", "work-pool", "create", WORK_POOL, "--type", "process")
     if prefect_file.exists():
         say(f"Deploying {prefect_file.name} ...")

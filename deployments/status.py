@@ -1,13 +1,12 @@
 """Print how each use case stands, with the servers up or down: `python -m deployments.status [NAME=flights]`."""
 
-import os
 import sys
 
 from rich.console import Console
 from rich.table import Table
 
 from deployments.answers import answers
-from deployments.environment import environment
+from deployments.environment import join
 from deployments.processes import servers
 from tasks.settings import Settings
 from tasks.usecases import known_use_cases, use_case
@@ -19,7 +18,7 @@ def main() -> None:
     settings, console = Settings(), Console(width=None if sys.stdout.isatty() else 160)
     if not settings.state.exists():
         sys.exit(f"Nothing was ever started on {settings.state.absolute()}; `make up` starts it.")
-    os.environ.update(environment(settings))
+    join(settings)
     try:
         names = chosen(sys.argv[1:])
     except ValueError as refusal:

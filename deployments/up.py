@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from deployments.password import where_password_is
 from deployments.processes import log_file, servers
 from deployments.running import stop
 from deployments.startup import CannotStart, end_of, ready_system, start
@@ -35,10 +36,10 @@ def main() -> None:
 
 
 def addresses(settings: Settings) -> str:
-    """Return the pages that a person opens and the folder of the logs, one to a line."""
+    """Return the pages that a person opens, the folder of the logs and where the password is, one to a line."""
     pages = [f"  {server.title:<12} {server.page}" for server in servers(settings)]
     logs = f"  {'Logs':<12} {log_file(settings, 'supervisor').parent}"
-    return "\n".join(["The system is up:", *pages, logs])
+    return "\n".join(["The system is up:", *pages, logs, where_password_is(settings)])
 
 
 def _stay(settings: Settings, supervisor: subprocess.Popen[bytes]) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from deployments.answers import answers
+from deployments.password import password
 from deployments.processes import work_pool_url, worker_command
 from deployments.sweep import Watch, sweep
 from tasks.settings import Settings
@@ -30,7 +31,7 @@ LOOK_EVERY = 60.0
 def main() -> None:
     """Wait for the pool that `up` creates, sweep, run the worker, and begin again while it dies seldom enough."""
     settings = Settings()
-    while not answers(work_pool_url(settings)):
+    while not answers(work_pool_url(settings), password(settings)):
         time.sleep(0.5)
     look = partial(told_look, Watch(settings))
     sys.exit(kept_alive(worker_command(), lambda: told_sweep(settings), time.monotonic, look))

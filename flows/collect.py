@@ -3,7 +3,7 @@
 from prefect import flow
 
 from tasks.artifacts import run_name
-from tasks.data.collection import Collected, collect_window, list_windows, tell_collected
+from tasks.data.collection import Collected, collect_periods, list_windows, tell_collected
 from tasks.data.validation import BatchPolicy
 from tasks.data.watermarks import mark_collected
 from tasks.runs import newest_only
@@ -22,7 +22,7 @@ def collect(usecase: UseCaseName, batch: BatchPolicy, as_of: AsOf = None) -> lis
         as_of: The moment taken as now, with its zone. Empty: the clock.
     """
     now = moment(as_of)
-    collected = [collect_window(usecase, window, now, batch) for window in list_windows(usecase, now)]
+    collected = collect_periods(usecase, list_windows(usecase, now), now, batch)
     mark_collected(usecase, now)
     tell_collected(usecase, collected)
     return collected

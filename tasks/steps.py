@@ -4,6 +4,7 @@ So a flow's paragraph runs on servers, and over a store in memory, without a sec
 imports Prefect before a flow run has.
 """
 
+import logging
 import sys
 from collections.abc import Callable
 from functools import cached_property, update_wrapper
@@ -45,3 +46,12 @@ def in_flow_run() -> bool:
     """Say whether this is called in a run of a Prefect flow."""
     context = sys.modules.get("prefect.context")
     return context is not None and context.FlowRunContext.get() is not None
+
+
+def logger() -> "logging.Logger | logging.LoggerAdapter[logging.Logger]":
+    """Return the logger of the present flow run, or of Evergreen outside of one."""
+    if not in_flow_run():
+        return logging.getLogger("evergreen")
+    from prefect import get_run_logger
+
+    return get_run_logger()

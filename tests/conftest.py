@@ -1,7 +1,10 @@
 """What several tests share: free ports, and one real system for those that ask for it."""
 
+import os
+import shutil
 import socket
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,7 +15,7 @@ import pytest
 import usecases
 from deployments.environment import environment
 from deployments.running import stop, supervised
-from deployments.startup import deploy, ready_system
+from deployments.startup import deploy, prepare, ready_system
 from tasks.settings import Settings
 
 HOST = "127.0.0.1"
@@ -39,6 +42,36 @@ def settings_in(state: Path) -> Settings:
         evidently_port=evidently,
         reports_port=reports,
     )
+
+
+def program(name: str) -> str:
+    """Return the path of a program that a test needs; without it the test is left out, or fails where none may be."""
+    path = shutil.which(name)
+    if path is not None:
+        return path
+    lacking = f"{name} is not installed; `apt-get install {name}` as root, or as .ci/run does, brings this test back"
+    if os.environ.get("EVERGREEN_NO_SKIPS"):
+        pytest.fail(f"{lacking} (EVERGREEN_NO_SKIPS is set: no test may be left out for want of a program)")
+    pytest.skip(lacking)
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Opens an address in a browser of its own, and returns the page as its script has left it.
+
+    To this browser every name that ends in `.example` is this machine.
+    """
+    browser = program("chromium")
+    quiet = ("gpu", "quic", "background-networking", "component-update", "sync", "extensions")
+
+    def opened(address: str) -> str:
+        profile = tmp_path_factory.mktemp("chromium")
+        options = ["--headless", "--no-sandbox", "--no-first-run", *(f"--disable-{part}" for part in quiet)]
+        options += ["--host-resolver-rules=MAP *.example 127.0.0.1", "--virtual-time-budget=60000", "--dump-dom"]
+        command = [browser, *options, f"--user-data-dir={profile}", address]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=180).stdout
+
+    return opened
 
 
 @pytest.fixture
@@ -92,6 +125,7 @@ def system(tmp_path_factory: pytest.TempPathFactory, shop_table: Path) -> Iterat
         patch.setenv("PYTHONPATH", str(SHOP))
         patch.setenv("SHOP_TABLE", str(shop_table))
         patch.setattr(usecases, "__path__", [*usecases.__path__, str(SHOP / "usecases")])
+        prepare(settings)
         for name, value in environment(settings).items():
             patch.setenv(name, value)
         from prefect import context

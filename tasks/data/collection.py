@@ -13,7 +13,7 @@ from tasks.data.store import Written, latest
 from tasks.data.validation import BatchPolicy
 from tasks.errors import BatchRefusedError
 from tasks.labels import as_known
-from tasks.steps import step
+from tasks.steps import logger, step
 from tasks.usecases import UseCase, use_case
 from tasks.windows import Window, on_grid, periods
 
@@ -23,6 +23,11 @@ from tasks.data.tables import observations, quarantine
 
 MOST_FILES = 500
 """Number of data files above which the observations are compacted."""
+PIECE_ROWS = 50_000
+"""Rows that are read and stored at once, about: consecutive periods are, as far as they hold fewer."""
+MOST_PERIODS = 1_000
+GROWTH = 8
+"""How many times as many periods a piece may hold as the one before: how many rows they hold is only guessed."""
 
 
 _UNTOUCHED = (
@@ -32,7 +37,7 @@ _UNTOUCHED = (
 
 
 class Collected(BaseModel):
-    """What became of the rows of one period."""
+    """What became of the rows of consecutive periods that were stored at once."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -86,35 +91,73 @@ def list_windows(usecase: str, as_of: datetime) -> list[Window]:
     return windows_to_collect(problem, latest(stored[problem.event_time]), as_of)
 
 
-@step(**retries.RETRIED, task_run_name="{window}")
-def collect_window(usecase: str, window: Window, as_of: datetime, policy: BatchPolicy) -> Collected:
-    """Read one period, set bad rows aside, and store the good ones.
+@step(**retries.RETRIED)
+def collect_periods(usecase: str, windows: list[Window], as_of: datetime, policy: BatchPolicy) -> list[Collected]:
+    """Read periods, oldest first, set bad rows aside, and store the good ones; return what became of each piece.
 
-    The quarantine is written first: killed between the two writes, a rerun finds the same bad rows there.
+    Consecutive periods are read in pieces of about `PIECE_ROWS` rows and judged period by period. Killed between two
+    pieces, the next run goes on from the last one that was stored.
 
     Raises:
-        BatchRefusedError: the batch is bad as a whole; nothing of it was stored.
+        BatchRefusedError: a period is bad as a whole; the ones before it were stored, nothing of it was.
         SourceError: the source did not answer, after three more tries.
     """
     problem = use_case(usecase)
-    rows = _read(problem, window, as_of)
-    faults = _judged(rows, problem, window, policy)
+    collected: list[Collected] = []
+    size = 1
+    while windows:
+        piece, windows = windows[:size], windows[size:]
+        done, rows = _collected(problem, piece, as_of, policy)
+        collected += done
+        size = min(max(PIECE_ROWS * len(piece) // max(rows, 1), 1), GROWTH * size, MOST_PERIODS)
+        if windows:
+            logger().info("%s: collected up to %s, %s periods to go", usecase, piece[-1].end, len(windows))
+    observations(problem).compact(MOST_FILES)
+    return collected
+
+
+def _collected(
+    problem: UseCase, piece: list[Window], as_of: datetime, policy: BatchPolicy
+) -> tuple[list[Collected], int]:
+    """Store a piece at once, or, where a period of it is refused, one period after the other up to that one.
+
+    Returns what became of it, and how many rows the source had.
+    """
+    try:
+        return _stored_piece(problem, piece, as_of, policy)
+    except BatchRefusedError:
+        if len(piece) == 1:
+            raise
+    parts = [_stored_piece(problem, [window], as_of, policy) for window in piece]
+    return [one for done, _ in parts for one in done], sum(rows for _, rows in parts)
+
+
+def _stored_piece(
+    problem: UseCase, piece: list[Window], as_of: datetime, policy: BatchPolicy
+) -> tuple[list[Collected], int]:
+    """Store a piece at once.
+
+    The quarantine is written first: killed between the two writes, a rerun finds the same bad rows there.
+    """
+    whole = Window(start=piece[0].start, end=piece[-1].end)
+    rows = _read(problem, whole, as_of)
+    faults = _judged(rows, problem, piece, policy)
     bad = faults != ""
     records = quarantine_records(rows[bad], faults[bad], problem, as_of)
     aside = quarantine(problem).append_new(quarantine(problem).rows(records).drop_duplicates("id"))
     stored = _stored(held(rows[~bad], problem), problem, as_of)
-    observations(problem).compact(MOST_FILES)
-    return Collected(
-        window=window,
+    done = Collected(
+        window=whole,
         version=stored.version,
         inserted=stored.inserted,
         updated=stored.updated,
         quarantined=aside.inserted,
     )
+    return [done], len(rows)
 
 
 def _read(problem: UseCase, window: Window, as_of: datetime) -> "pd.DataFrame":
-    """Return the period's rows as known at `as_of`; an empty frame where the source has none."""
+    """Return the rows of a window as known at `as_of`; an empty frame where the source has none."""
     import pandas as pd
 
     chunks = [chunk for chunk in problem.source.rows(window.start, window.end) if len(chunk)]
@@ -126,14 +169,21 @@ def _read(problem: UseCase, window: Window, as_of: datetime) -> "pd.DataFrame":
     return as_known(rows, problem, as_of)
 
 
-def _judged(rows: "pd.DataFrame", problem: UseCase, window: Window, policy: BatchPolicy) -> "pd.Series":
-    """Return each row's faults; raise if the batch is bad as a whole."""
-    faults = validation.row_faults(rows, problem)
-    bad = faults[(faults != "") & rows[problem.event_time].notna()]
-    complete = window.length == problem.period
-    fault = validation.batch_fault(len(rows), bad, _usual(problem, window), policy, complete=complete)
-    if fault is not None:
-        raise BatchRefusedError(f"{problem.name} {window}: {fault}. {_UNTOUCHED}")
+def _judged(rows: "pd.DataFrame", problem: UseCase, piece: list[Window], policy: BatchPolicy) -> "pd.Series":
+    """Return each row's faults; raise if a period is bad as a whole."""
+    times = rows[problem.event_time]
+    number = (times - piece[0].start) // problem.period
+    faults = validation.row_faults(rows, problem, number)
+    usual = _usual(problem, piece[0])
+    for place, window in enumerate(piece):
+        inside = (number == place) | times.isna()
+        bad = faults[inside & (faults != "") & times.notna()]
+        complete = window.length == problem.period
+        fault = validation.batch_fault(int(inside.sum()), bad, usual, policy, complete=complete)
+        if fault is not None:
+            raise BatchRefusedError(f"{problem.name} {window}: {fault}. {_UNTOUCHED}")
+        good = int((inside & (faults == "")).sum())
+        usual = [*usual, good][-validation.USUAL_PERIODS :] if good else usual
     return faults
 
 
@@ -146,16 +196,20 @@ def _usual(problem: UseCase, window: Window) -> list[int]:
 
 
 def _stored(good: "pd.DataFrame", problem: UseCase, as_of: datetime) -> Written:
-    """Store good rows; a moment earlier than what is stored adds rows, but must not take back what is known since."""
+    """Store good rows; a moment earlier than what is stored adds rows, but must not take back what is known since.
+
+    A key that stands in several periods of the piece is stored as one period after the other would have stored it.
+    """
     table = observations(problem)
     times = table.read(columns=[problem.event_time, problem.label_time])
-    known_later = (times[problem.event_time] >= as_of) | (times[problem.label_time] > as_of)
-    return table.append_new(good) if known_later.any() else table.upsert(good)
+    later = ((times[problem.event_time] >= as_of) | (times[problem.label_time] > as_of)).any()
+    rows = good.drop_duplicates(list(problem.key), keep="first" if later else "last")
+    return table.append_new(rows) if later else table.upsert(rows)
 
 
 @step()
 def tell_collected(usecase: str, collected: list[Collected]) -> None:
-    """Show what became of the rows of each period."""
+    """Show what became of the rows of each piece of history."""
     totals = {name: sum(getattr(one, name) for one in collected) for name in ("inserted", "updated", "quarantined")}
     rows = [{"window": str(one.window), **one.model_dump(exclude={"window"})} for one in collected]
     artifacts.show_table(

@@ -130,28 +130,25 @@ class Dataset:
             return _frame(self._bearing(self._log.snapshot(version), sought))
 
     def first_with(self, key: dict[str, Any]) -> int | None:
-        """Return the oldest version in which a row bears a key; None where there is none or a version asked is gone.
+        """Return the oldest version in which a row bears a key; None where there is none or the one before it is gone.
 
-        No row is ever taken out. So ever longer steps are taken back from the newest version, of which the last ones
-        are always there, until the row is missing, and the versions between are halved until two neighbours differ.
+        No row is ever taken out, so the versions are halved until two neighbours differ; what is gone is mostly old.
         """
         newest = self.version()
         if newest is None or self.find(key).empty:
             return None
-        try:
-            return self._first_between(key, newest)
-        except LostVersionError:
-            return None
-
-    def _first_between(self, key: dict[str, Any], newest: int) -> int:
-        before, since, step = newest - 1, newest, 1
-        while before >= 0 and not self.find(key, before).empty:
-            since, step = before, 2 * step
-            before = max(before - step, -1)
+        before, since = -1, newest
         while since - before > 1:
             middle = (before + since) // 2
-            before, since = (middle, since) if self.find(key, middle).empty else (before, middle)
-        return since
+            before, since = (before, middle) if self._bears(key, middle) else (middle, since)
+        return None if before >= 0 and self._bears(key, before) is None else since
+
+    def _bears(self, key: dict[str, Any], version: int) -> bool | None:
+        """Say whether a row bears a key in a version; None: the version is gone."""
+        try:
+            return not self.find(key, version).empty
+        except LostVersionError:
+            return None
 
     def rows(self, records: list[dict[str, Any]]) -> "pd.DataFrame":
         """Return records as rows of this table; what a record leaves out is missing."""

@@ -61,16 +61,16 @@ def shape_fault(rows: "pd.DataFrame", problem: UseCase) -> str | None:
     return None
 
 
-def row_faults(rows: "pd.DataFrame", problem: UseCase) -> "pd.Series":
+def row_faults(rows: "pd.DataFrame", problem: UseCase, period: "pd.Series | None" = None) -> "pd.Series":
     """Return for each row every reason it is bad, joined by "; ", or an empty string for a good row.
 
     `rows` has a unique index and passed `shape_fault`. Beyond the schema's own checks, a row is bad when a cell
-    did not parse, a number is infinite, or a later row bears the same key.
+    did not parse, a number is infinite, or a later row (of the same `period`, where given by row) bears the same key.
     """
     import pandas as pd
 
     found = [_unparsed(rows), _missing(rows, problem), _schema_faults(rows, problem), _infinite(rows, problem)]
-    found.append(_repeated(rows, problem.key))
+    found.append(_repeated(rows, problem.key, period))
     faults = pd.concat([part for part in found if not part.empty] or [pd.Series(dtype=str)])
     reasons = faults.groupby(level=0, sort=False).agg(lambda texts: "; ".join(dict.fromkeys(texts)))
     return reasons.reindex(rows.index, fill_value="").astype(str)
@@ -146,10 +146,11 @@ def _infinite(rows: "pd.DataFrame", problem: UseCase) -> "pd.Series":
     return pd.concat(parts) if parts else pd.Series(dtype=str)
 
 
-def _repeated(rows: "pd.DataFrame", key: tuple[str, ...]) -> "pd.Series":
+def _repeated(rows: "pd.DataFrame", key: tuple[str, ...], period: "pd.Series | None") -> "pd.Series":
     import pandas as pd
 
-    again = rows.duplicated(list(key), keep="last")
+    named = rows[list(key)] if period is None else rows[list(key)].assign(_period=period)
+    again = named.duplicated(keep="last")
     return pd.Series(f"key {', '.join(key)}: {REPEATED}", index=rows.index[again])
 
 

@@ -137,7 +137,7 @@ def candidate(problem: UseCase, as_of: datetime, policy: TrainPolicy, found: Com
 
 def store(model: "Pipeline", sample: "pd.DataFrame", problem: UseCase, name: str) -> tuple[str, str | None]:
     """Log a model in the open run; return its address, or the reason why it must not be stored."""
-    if strange := models.untrusted_types(model):
+    if lasting.memory() is None and (strange := models.untrusted_types(model)):
         return "", f"its types {', '.join(strange)} are not on the list of those that a model file may name"
     known = estimators.features(sample, problem)
     return tracking.log_model(model, known, estimators.predictions(model, sample, problem), name), None

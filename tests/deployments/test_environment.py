@@ -48,6 +48,20 @@ def test_nothing_reports_to_anyone(settings, name, value):
     assert environment(settings)[name] == value
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PREFECT_SERVER_CSRF_PROTECTION_ENABLED", "true"),
+        ("PREFECT_CLIENT_CSRF_SUPPORT_ENABLED", "true"),
+        ("PREFECT_SERVER_CORS_ALLOWED_ORIGINS", "http://10.0.0.7:4201"),
+        ("MLFLOW_SERVER_ALLOWED_HOSTS", "10.0.0.7:5001"),
+        ("MLFLOW_SERVER_CORS_ALLOWED_ORIGINS", "http://10.0.0.7:5001"),
+    ],
+)
+def test_the_servers_are_told_whose_pages_are_ours(settings, name, value):
+    assert environment(settings)[name] == value
+
+
 def test_the_two_databases_are_two_files_below_the_state_folder(settings):
     assert prefect_database(settings) == "sqlite+aiosqlite:////srv/evergreen/prefect/prefect.db"
     assert mlflow_database(settings) == "sqlite:////srv/evergreen/mlflow/mlflow.db"
@@ -65,5 +79,7 @@ def test_prefect_knows_every_variable_that_is_set_for_it(monkeypatch, settings):
     assert set_for_prefect - set(understood) == set()
 
 
-def test_flows_import_the_rooms_of_the_repository_from_any_working_directory(settings):
+def test_flows_import_the_rooms_of_the_repository_from_any_working_directory(monkeypatch, settings):
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+
     assert environment(settings)["PYTHONPATH"] == str(ROOT)

@@ -118,7 +118,7 @@ def test_the_deployments_load_and_their_limits_are_in_units_of_the_target(
     # a twentieth of the standard deviation, 10
     assert content["definitions"]["policy"]["max_loss"] == pytest.approx(0.5, abs=0.02)
     schedules = [schedule for one in content["deployments"] for schedule in one.get("schedules", [])]
-    assert [schedule["active"] for schedule in schedules] == [False] * 4
+    assert [schedule["active"] for schedule in schedules] == [False] * 5
 
 
 @pytest.mark.parametrize("there", ["usecases/calls.py", "deployments/calls.yaml"])

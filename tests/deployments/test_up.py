@@ -13,6 +13,7 @@ import pytest
 
 from deployments.answers import answers, port_is_free
 from deployments.environment import environment
+from deployments.password import password, password_file
 from deployments.processes import commands, folders, log_file, servers, work_pool_url
 from deployments.running import mark, stop, supervised, supervisor_pid
 from deployments.startup import (
@@ -20,10 +21,12 @@ from deployments.startup import (
     last_error,
     launch,
     port_wanted_twice,
+    prepare,
     ready_system,
     refuse_ports_in_use,
 )
 from deployments.supervisor import shell_line
+from deployments.up import addresses
 from tasks.settings import ROOT, Settings
 
 
@@ -152,6 +155,16 @@ def test_an_id_on_file_that_now_belongs_to_another_program_is_not_taken_for_the_
     bystander.kill()
 
 
+def test_pages_and_the_place_of_the_password_are_told_but_not_the_password(installation):
+    prepare(installation)
+
+    told = addresses(installation)
+
+    assert f"Home page    {installation.reports_url}\n" in told
+    assert told.endswith(f"Prefect asks once for a password: the line in {password_file(installation)}")
+    assert str(password(installation)) not in told
+
+
 @pytest.mark.servers
 def test_every_server_of_the_system_answers(system):
     silent = [server.name for server in servers(system) if not answers(server.health_url)]
@@ -161,7 +174,8 @@ def test_every_server_of_the_system_answers(system):
 
 @pytest.mark.servers
 def test_the_worker_serves_the_work_pool(system):
-    assert answers(work_pool_url(system))
+    assert not answers(work_pool_url(system))
+    assert answers(work_pool_url(system), password(system))
     wait_until(lambda: "started" in log_file(system, "worker").read_text())
 
 
@@ -209,8 +223,7 @@ def test_a_start_that_is_interrupted_leaves_no_process_behind(installation):
 
 @pytest.mark.servers
 def test_down_ends_what_a_killed_supervisor_left_behind(installation):
-    for folder in folders(installation):
-        folder.mkdir(parents=True)
+    prepare(installation)
     supervisor = launch(installation)
     wait_until(lambda: "worker started" in supervisor_words(installation))
     supervisor.kill()
@@ -227,14 +240,13 @@ def test_down_ends_what_a_killed_supervisor_left_behind(installation):
 
 @pytest.mark.servers
 def test_one_server_that_dies_takes_the_others_with_it_and_is_named(installation):
-    for folder in folders(installation):
-        folder.mkdir(parents=True)
+    prepare(installation)
     with socket.create_server((installation.host, installation.reports_port)):
         supervisor = launch(installation)
 
         assert supervisor.wait(timeout=60) == 1
 
-    assert "reports   | ended by itself with exit code 1" in supervisor_words(installation)
+    assert "reports   | ended by itself with exit code 3" in supervisor_words(installation)
     assert supervised(installation) == set()
 
 

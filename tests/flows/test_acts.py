@@ -161,6 +161,11 @@ def test_a_row_is_explained_by_its_key(approved: FlowRun) -> None:
     assert run.state.name == "Completed"
 
 
+def test_a_maintained_problem_s_live_model_can_still_be_made_again(approved: FlowRun) -> None:
+    assert in_state(started("maintain"), "Completed", "Failed").state.name == "Completed"
+    assert in_state(started("reproduce"), "Completed", "Failed").state.name == "Completed"
+
+
 def test_a_rollback_without_a_predecessor_fails_and_says_why(approved: FlowRun) -> None:
     run = in_state(started("rollback", reason="a test"), "Completed", "Failed")
 

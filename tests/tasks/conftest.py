@@ -233,15 +233,14 @@ def challenger(stored: UseCase, mlflow_server: None) -> Callable[..., tuple]:
     The evidence is made up, and good enough. A tree whose leaves must hold more rows than there are is a constant.
     """
     from tasks.data.tables import observations
-    from tasks.promotion.training_run import TRAINED, Trained
-    from tasks.registry.tracking import Request, fresh_run, log_model, mark_complete, run_url
+    from tasks.promotion.training_run import Trained
+    from tasks.registry.tracking import Request, fresh_run, log_model, log_trained, mark_complete, run_url
     from tasks.training.estimators import features, fitted, pipeline, predictions
     from tasks.training.evidence import Evidence
     from tasks.training.folds import labelled
     from tasks.windows import Window
 
     def train(day: int, over: str | None = None, leaf: int = 1) -> tuple[Request, Trained]:
-        import mlflow
 
         as_of = stored.history_start + day * DAY
         rows = labelled(observations(stored).read(), stored, as_of)
@@ -261,7 +260,7 @@ def challenger(stored: UseCase, mlflow_server: None) -> Callable[..., tuple]:
                 rows=len(rows),
                 evidence=found,
             )
-            mlflow.log_dict(trained.model_dump(mode="json"), TRAINED)
+            log_trained(trained.run_id, trained.model_dump(mode="json"))
         mark_complete(run.info.run_id)
         return request, trained
 

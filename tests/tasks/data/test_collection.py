@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from tasks.data.collection import as_known, collect_window, list_windows, quarantine_records, windows_to_collect
+from tasks.data.collection import as_known, collect_periods, list_windows, quarantine_records, windows_to_collect
 from tasks.data.tables import observations, quarantine
 from tasks.data.validation import BatchPolicy
 from tasks.errors import BatchRefusedError
@@ -22,7 +22,7 @@ STRICT = BatchPolicy(max_bad_share=0.25, min_volume_share=0.5)
 
 COLLECT_10_DAYS = """
 from datetime import UTC, datetime, timedelta
-from tasks.data.collection import collect_window, list_windows
+from tasks.data.collection import collect_periods, list_windows
 from tasks.data.validation import BatchPolicy
 
 as_of = datetime(2024, 1, 11, tzinfo=UTC)
@@ -30,7 +30,7 @@ policy = BatchPolicy(max_bad_share=1, min_volume_share=0)
 windows = list_windows.fn("stall", as_of)
 ready.set()
 for window in windows:
-    collect_window.fn("stall", window, as_of, policy)
+    collect_periods.fn("stall", [window], as_of, policy)
 """
 SALES_OF_10_DAYS = 8 * 10
 BAD_SALES_OF_10_DAYS = [f"S{number}" for number in range(7, SALES_OF_10_DAYS, 20)]
@@ -41,7 +41,7 @@ def on_day(number, hour=0):
 
 
 def collect(window=FIRST_DAY, as_of=JAN_1 + 10 * DAY, policy=LENIENT):
-    return collect_window.fn("stall", window, as_of, policy)
+    return collect_periods.fn("stall", [window], as_of, policy)[0]
 
 
 def collect_days(*numbers, as_of, policy=LENIENT):

@@ -8,7 +8,7 @@ import pandas as pd
 import pandera.pandas as pa
 import pytest
 
-from tasks.data.collection import collect_window, list_windows, quarantine_records
+from tasks.data.collection import collect_periods, list_windows, quarantine_records
 from tasks.data.quarantine import STORED_BETTER, readmit_rows, restored, still_aside, tell_readmission
 from tasks.data.tables import observations, quarantine, readmissions
 from tasks.data.validation import REPEATED, BatchPolicy
@@ -41,7 +41,7 @@ def on_day(number, hour=0):
 @pytest.fixture
 def collected(stall, state):
     """Ten days of sales, of which four were set aside for their price."""
-    [collect_window.fn("stall", window, NOW, LENIENT) for window in list_windows.fn("stall", NOW)]
+    collect_periods.fn("stall", list_windows.fn("stall", NOW), NOW, LENIENT)
     return stall
 
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tasks.labels import as_usable
-from tasks.monitoring.limits import WatchPolicy, beside, learned_watch, warnings, watched_kinds
-from tasks.monitoring.look import Look, broken, last_good, lasting, measured, quiet, ripe, rung
+from tasks.monitoring.limits import WatchPolicy, learned_watch, watched_kinds
+from tasks.monitoring.look import Look, beside, broken, last_good, lasting, measured, quiet, ripe, rung, warnings
 from tasks.monitoring.signals.health import Fault
 from tasks.monitoring.signals.models import AlarmPolicy, Signal
 from tasks.windows import Window

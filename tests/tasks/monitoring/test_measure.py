@@ -5,26 +5,30 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tasks.data import ledger
-from tasks.data.tables import checks, looks, observations, predicted, scouts_of
+from tasks.data.tables import checks, looks, observations, predicted
 from tasks.data.watermarks import UNMARKED, mark_collected
 from tasks.monitoring.accepted import acceptance
 from tasks.monitoring.check import Check, ColumnDrift, Performance
 from tasks.monitoring.drift_report import DriftPolicy
+from tasks.monitoring.limits import WatchPolicy
 from tasks.monitoring.look import Look
-from tasks.monitoring.measure import check_records, measure
+from tasks.monitoring.measure import check_records, keep_check, measure
 from tasks.monitoring.signals.models import Signal
 from tasks.scoring.scoring import scored_rows
-from tasks.triggers.policy import RetrainPolicy
 from tasks.windows import Window
 
 JAN_1 = datetime(2024, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 DRIFT = DriftPolicy(numeric_threshold=0.5, categorical_threshold=0.3, missing_threshold=0.25, min_rows=10, max_rows=100)
-RETRAINING = RetrainPolicy(max_loss=0.1, min_labelled=10, cooldown_days=0, min_new_rows=0)
 
 
 def on_day(number, hour=0):
     return JAN_1 + timedelta(days=number, hours=hour)
+
+
+def checked(champion, as_of, drift):
+    """Return the check at a moment, its numbers kept."""
+    return keep_check.fn(measure.fn("stall", champion, as_of, WatchPolicy()), champion, drift)
 
 
 def days(first, last):
@@ -111,7 +115,7 @@ def unstored(monkeypatch, a_champion):
 def test_too_few_rows_are_a_check_that_says_so_and_knows_no_drift(stall, observed, unstored, a_champion):
     policy = DRIFT.model_copy(update={"min_rows": 57})
 
-    check = measure.fn("stall", a_champion(dataset_version=observed), on_day(14), policy, RETRAINING)
+    check = checked(a_champion(dataset_version=observed), on_day(14), policy)
 
     # the champion's window of seven days has 56 sales, of which 16 were told after it had ended
     assert check.note == "56 rows in the window and 41 in the reference, 57 of each needed to draw drift"
@@ -124,9 +128,9 @@ def test_the_reference_is_what_the_champion_was_trained_on_at_its_version(
 ):
     observations(stall).upsert(sales(*[{"price": 999.0}] * 8 * 7))
     sides = []
-    monkeypatch.setattr("tasks.monitoring.measure._compared", lambda *given: sides.append(given[3:5]) or given[2])
+    monkeypatch.setattr("tasks.monitoring.measure._compared", lambda *given: sides.append(given[3:5]) or (given[2], ""))
 
-    measure.fn("stall", a_champion(dataset_version=observed), on_day(14), DRIFT, RETRAINING)
+    checked(a_champion(dataset_version=observed), on_day(14), DRIFT)
 
     [(reference, current)] = sides
     assert reference["price"].max() < 999.0
@@ -138,7 +142,7 @@ def test_the_reference_is_what_the_champion_was_trained_on_at_its_version(
 def test_a_look_is_kept_once_a_window_and_brought_up_to_date_as_labels_land(stall, observed, unstored, a_champion):
     champion, strict = a_champion(dataset_version=observed), DRIFT.model_copy(update={"min_rows": 100})
     for day in (14, 14, 15):
-        measure.fn("stall", champion, on_day(day), strict, RETRAINING)
+        checked(champion, on_day(day), strict)
 
     kept = [Look.model_validate_json(body) for body in looks(stall).read().sort_values("window_end")["body"]]
 
@@ -151,12 +155,12 @@ def test_a_look_is_kept_once_a_window_and_brought_up_to_date_as_labels_land(stal
 
 def test_a_fault_that_a_person_has_accepted_is_none_any_more(stall, observed, unstored, sales, a_champion):
     observations(stall).upsert(sales(*[{}] * 56, *[{"weight": None}] * 56))
-    given = "stall", a_champion(dataset_version=observed), on_day(14), DRIFT.model_copy(update={"min_rows": 100})
+    given = a_champion(dataset_version=observed), on_day(14), DRIFT.model_copy(update={"min_rows": 100})
     # healthy rows are told from fifty on, and the champion has 56
-    before = measure.fn(*given, RETRAINING)
+    before = checked(*given)
     ledger.record(acceptance("stall", on_day(14), before.faults, "weight", "it is optional now", []))
 
-    after = measure.fn(*given, RETRAINING)
+    after = checked(*given)
 
     assert {one.column for one in before.faults} == {"weight"}
     assert after.faults == ()
@@ -168,9 +172,9 @@ def minutes_after(day, minutes):
 
 def test_a_check_long_after_the_newest_collection_ends_there_and_finds_no_fault(stall, observed, unstored, a_champion):
     mark_collected.fn("stall", on_day(14))
-    given = "stall", a_champion(dataset_version=observed), on_day(17), DRIFT.model_copy(update={"min_rows": 100})
+    given = a_champion(dataset_version=observed), on_day(17), DRIFT.model_copy(update={"min_rows": 100})
 
-    check = measure.fn(*given, RETRAINING)
+    check = checked(*given)
 
     assert (check.window, check.rows, check.as_of) == (days(7, 14), 56, on_day(17))
     assert check.performance.labelled == 0
@@ -179,18 +183,18 @@ def test_a_check_long_after_the_newest_collection_ends_there_and_finds_no_fault(
 
 
 def test_without_a_watermark_a_check_ends_at_its_own_moment_and_says_why(stall, observed, unstored, a_champion):
-    given = "stall", a_champion(dataset_version=observed), on_day(17), DRIFT.model_copy(update={"min_rows": 100})
+    given = a_champion(dataset_version=observed), on_day(17), DRIFT.model_copy(update={"min_rows": 100})
 
-    check = measure.fn(*given, RETRAINING)
+    check = checked(*given)
 
     assert (check.window, check.feed) == (days(10, 17), UNMARKED)
 
 
 def test_rows_that_lie_beyond_the_newest_collection_are_not_looked_at(stall, observed, unstored, a_champion):
     mark_collected.fn("stall", on_day(14))  # a later one was cut off after it had stored the rows of more days
-    given = "stall", a_champion(dataset_version=observed), on_day(17), DRIFT.model_copy(update={"min_rows": 100})
+    given = a_champion(dataset_version=observed), on_day(17), DRIFT.model_copy(update={"min_rows": 100})
 
-    measure.fn(*given, RETRAINING)
+    checked(*given)
 
     [look] = [Look.model_validate_json(body) for body in looks(stall).read()["body"]]
     # told after two days: 41 of the window's sales by its end
@@ -200,10 +204,10 @@ def test_rows_that_lie_beyond_the_newest_collection_are_not_looked_at(stall, obs
 def test_a_second_check_before_the_next_collection_leaves_the_looks_as_they_are(stall, observed, unstored, a_champion):
     mark_collected.fn("stall", on_day(14))
     champion, strict = a_champion(dataset_version=observed), DRIFT.model_copy(update={"min_rows": 100})
-    first = measure.fn("stall", champion, minutes_after(14, 5), strict, RETRAINING)
+    first = checked(champion, minutes_after(14, 5), strict)
     before = looks(stall).version(), len(checks(stall).read())
 
-    second = measure.fn("stall", champion, minutes_after(14, 10), strict, RETRAINING)
+    second = checked(champion, minutes_after(14, 10), strict)
 
     assert (looks(stall).version(), len(checks(stall).read())) == before
     assert second.signals == first.signals
@@ -214,27 +218,7 @@ def test_labels_that_land_bring_the_measured_performance_with_them(stall, observ
     rows = observations(stall).read()
     predicted(stall).append_new(scored_rows(rows, stall, a_champion(), rows["returned"].fillna(0.0), on_day(14)))
 
-    measure.fn("stall", a_champion(dataset_version=observed), on_day(14), DRIFT.model_copy(update={"min_rows": 100}),
-               RETRAINING)  # fmt: skip
+    checked(a_champion(dataset_version=observed), on_day(14), DRIFT.model_copy(update={"min_rows": 100}))
 
     [look] = [Look.model_validate_json(body) for body in looks(stall).read()["body"]]
     assert look.measured == 1.0
-
-
-def test_scouts_are_kept_once_and_told_of_windows_whose_labels_have_settled(stall, observed, unstored, a_champion):
-    champion, strict = a_champion(dataset_version=observed), DRIFT.model_copy(update={"min_rows": 100})
-    told = [measure.fn("stall", champion, on_day(35), strict, RETRAINING).scouts for _ in (1, 2)]
-
-    # Five whole weeks; the labels of the last come until two days after it.
-    pairs = [(0, 2), (0, 3), (1, 2), (2, 3)]
-    assert [[(one.scout, one.window) for one in scouts.found] for scouts in told] == [pairs, pairs]
-    assert len(scouts_of(stall).read()) == len(pairs)
-
-
-def test_without_a_policy_for_the_cost_of_age_no_scout_is_fitted(stall, observed, unstored, a_champion):
-    silent, strict = RETRAINING.model_copy(update={"regret": None}), DRIFT.model_copy(update={"min_rows": 100})
-
-    check = measure.fn("stall", a_champion(dataset_version=observed), on_day(35), strict, silent)
-
-    assert check.scouts is None
-    assert scouts_of(stall).read().empty

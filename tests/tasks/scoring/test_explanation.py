@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from tasks.data.collection import collect_window, quarantine_records
+from tasks.data.collection import collect_periods, quarantine_records
 from tasks.data.tables import observations, quarantine
 from tasks.data.validation import BatchPolicy
 from tasks.promotion.promotion import promote
@@ -105,7 +105,7 @@ def test_a_row_that_was_only_set_aside_is_told_with_its_reason(stored, set_aside
 
 def test_a_row_that_a_real_collection_set_aside_is_found(stall, state):
     policy = BatchPolicy(max_bad_share=1.0, min_volume_share=0.0)
-    collect_window.fn("stall", Window(start=JAN_1, end=JAN_1 + DAY), NOW, policy)
+    collect_periods.fn("stall", [Window(start=JAN_1, end=JAN_1 + DAY)], NOW, policy)
 
     # every twentieth has a price below zero, S7 first
     assert row_story.fn("stall", "S7", NOW).set_aside[0].reasons == "price: in_range(0, 1000)"

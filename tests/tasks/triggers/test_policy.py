@@ -102,17 +102,17 @@ def aged(cost):
 
 
 def test_an_age_that_has_cost_enough_asks_where_the_alarm_is_silent():
-    asked = retrain_reason(a_check(scouts=aged(0.1)), a_history(), policy())
+    asked = retrain_reason(a_check(), a_history(scouts=aged(0.1)), policy())
 
     assert asked.startswith("the live model's age has cost 0.2 in the newest 2 known windows")
-    assert retrain_reason(a_check(scouts=aged(0.0)), a_history(), policy()) is None
-    assert retrain_reason(a_check(scouts=aged(0.1)), a_history(), policy(regret=None)) is None
+    assert retrain_reason(a_check(), a_history(scouts=aged(0.0)), policy()) is None
+    assert retrain_reason(a_check(), a_history(scouts=aged(0.1)), policy(regret=None)) is None
 
 
 def test_an_age_that_has_cost_enough_rests_after_a_request():
-    past = a_history(asked=(MONDAY - 7 * DAY,))
+    past = a_history(asked=(MONDAY - 7 * DAY,), scouts=aged(0.1))
 
-    assert retrain_reason(a_check(scouts=aged(0.1)), past, policy()) is None
+    assert retrain_reason(a_check(), past, policy()) is None
 
 
 def test_a_silent_alarm_asks_for_nothing():

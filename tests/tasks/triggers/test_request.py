@@ -6,6 +6,7 @@ import pytest
 
 from tasks.data import ledger
 from tasks.data.ledger import Decision
+from tasks.data.tables import scouts_of
 from tasks.monitoring.check import Check, Performance
 from tasks.monitoring.drift_report import DriftPolicy
 from tasks.monitoring.signals.health import Fault
@@ -20,6 +21,7 @@ JAN_1 = datetime(2024, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 DRIFT = DriftPolicy(numeric_threshold=0.5, categorical_threshold=0.3, missing_threshold=0.25, min_rows=10, max_rows=100)
 RETRAINING = RetrainPolicy(max_loss=0.1, min_labelled=10, cooldown_days=0, min_new_rows=0)
+NO_SCOUTS = RETRAINING.model_copy(update={"regret": None})
 
 
 def on_day(number, hour=0):
@@ -131,8 +133,8 @@ def test_an_alarm_opens_one_episode_and_quiet_checks_close_it(stall):
 
 def test_history_counts_the_labels_since_the_champion_learned(stall, observed, a_champion):
     # sold from day 7 to the first hour of day 8, and told by day 10
-    assert history.fn("stall", a_champion(until=7), on_day(10)).new_rows == 8 + 1
-    assert history.fn("stall", a_champion(until=10), on_day(10)).new_rows == 0
+    assert history.fn(a_check(as_of=on_day(10)), a_champion(until=7), NO_SCOUTS).new_rows == 8 + 1
+    assert history.fn(a_check(as_of=on_day(10)), a_champion(until=10), NO_SCOUTS).new_rows == 0
 
 
 def test_history_knows_the_last_answer_and_the_open_request_up_to_its_moment(stall, state, a_champion):
@@ -144,15 +146,35 @@ def test_history_knows_the_last_answer_and_the_open_request_up_to_its_moment(sta
     asked = Decision(usecase="stall", kind="retrain asked", as_of=on_day(9), reason="drift")
     [ledger.record(one) for one in [*ends, asked]]
 
-    past = history.fn("stall", a_champion(until=7), on_day(10))
+    past = history.fn(a_check(as_of=on_day(10)), a_champion(until=7), NO_SCOUTS)
 
     assert (past.last_retrain, past.unanswered) == (on_day(5), asked)
 
 
 def test_history_before_the_first_retrain_is_empty(stall, state, a_champion):
-    past = history.fn("stall", a_champion(until=7), on_day(10))
+    past = history.fn(a_check(as_of=on_day(10)), a_champion(until=7), NO_SCOUTS)
 
     assert past == History(last_retrain=None, new_rows=0, trained_until=on_day(7))
+
+
+def test_scouts_are_kept_once_and_told_of_windows_whose_labels_have_settled(stall, observed, monkeypatch, a_champion):
+    monkeypatch.setattr("tasks.registry.models.first_version", lambda _name: a_champion())
+    check = a_check(as_of=on_day(35), window=days(28, 35))
+    champion = a_champion(dataset_version=observed)
+
+    costs = [history.fn(check, champion, RETRAINING).scouts for _ in (1, 2)]
+
+    # Five whole weeks; the labels of the last come until two days after it.
+    pairs = [(0, 2), (0, 3), (1, 2), (2, 3)]
+    assert [[(score.scout, score.window) for score in scouts.found] for scouts in costs] == [pairs, pairs]
+    assert len(scouts_of(stall).read()) == len(pairs)
+
+
+def test_without_a_policy_for_the_cost_of_age_no_scout_is_fitted(stall, observed, a_champion):
+    past = history.fn(a_check(as_of=on_day(35), window=days(28, 35)), a_champion(), NO_SCOUTS)
+
+    assert past.scouts is None
+    assert scouts_of(stall).read().empty
 
 
 def test_a_request_is_kept_before_the_automations_are_told_its_id(stall, state, told):

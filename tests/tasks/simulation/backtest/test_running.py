@@ -18,7 +18,7 @@ from tasks.simulation.backtest.fits import matrix, model_row
 from tasks.simulation.backtest.planning import BacktestSpan
 from tasks.simulation.backtest.running import BacktestPolicies, runner_for
 from tasks.simulation.backtest.simulation import BacktestGate
-from tasks.training import estimators, folds
+from tasks.training import estimators
 from tasks.triggers.published_policies import Cara, Upf
 from tasks.triggers.regret import RegretPolicy
 from tasks.triggers.simple_policies import AtAge, EvidentlyPreset, LossAboveFirst, PerformanceDrop
@@ -144,7 +144,7 @@ def test_a_backtest_that_died_goes_on_with_the_models_it_has(prefect_server, kio
         model_row(kiosk_plan, "champion", at)
     fitted = []
     honest = estimators.fitted
-    monkeypatch.setattr(folds, "fitted", lambda *given: fitted.append(1) or honest(*given))
+    monkeypatch.setattr(estimators, "fitted", lambda *given: fitted.append(1) or honest(*given))
 
     train_models(kiosk_plan)
 
