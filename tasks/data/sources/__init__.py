@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "TIME", "UNPARSED", "FileSource", "SourceError", "SourceUnavailable", "SourceUnreadable", "SqlSource", "TimedSource",
-    "chosen", "package_file",
+    "TIME", "UNPARSED", "FileSource", "SourceError", "SourceUnavailable", "SourceUnreadable", "SqlSource",
+    "TimedSource", "chosen", "package_file",
 ]  # fmt: skip
 
 
