@@ -65,7 +65,7 @@ fix: .venv/.installed  ## Format, and repair what lint can repair
 	@$(BIN)/ruff check --fix .
 
 docs: .venv/.installed  ## Build the pages of docs/ into var/site, without network; a broken link is an error
-	@DISABLE_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Open var/site/index.html"
 
 bench: .venv/.installed  ## Measure what the orchestration costs over the bare functions
