@@ -66,7 +66,7 @@ fix: .venv/.installed  ## Format, and repair what lint can repair
 
 docs: .venv/.installed  ## Build the pages of docs/ into var/site, without network; a broken link is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
-	@echo "Open var/site/index.html"
+	@echo "Open var/site/index.html; with search: $(BIN)/mkdocs serve"
 
 bench: .venv/.installed  ## Measure what the orchestration costs over the bare functions
 	@$(BIN)/python -m benchmarks.overhead
