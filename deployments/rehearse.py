@@ -43,7 +43,7 @@ def tried(name: str, console: Console) -> str:
         known = ", ".join(known_use_cases())
         raise CannotTry(f"Unknown use case {name!r}; expected one of: {known}. Describe a new one with `make new`.")
     try:
-        rows, summary, left_out = _played(use_case(name), parameters_of("replay", name), console)
+        rows, summary, left_out = played(use_case(name), parameters_of("replay", name), console)
     except (NotDeclaredError, SourceError, BatchRefusedError, ValidationError) as refusal:
         raise CannotTry(str(refusal)) from refusal
     show_replay(name, rows, summary, console)
@@ -51,7 +51,7 @@ def tried(name: str, console: Console) -> str:
     return summary
 
 
-def _played(
+def played(
     problem: UseCase, numbers: dict[str, Any], console: Console
 ) -> tuple[list[dict[str, Any]], str, Sequence[str]]:
     """Return the replay's table, its summary, and what it leaves out, showing how far it is."""

@@ -60,11 +60,6 @@ def play(usecase: str, now: datetime, policies: Policies, run: Run, answered: Ca
     collected = run(collect, usecase, now, batch=policies.batch)
     scored = run(score, usecase, now)
     if live_model(usecase) is None:
-        numbers: dict[str, Any] = {
-            "training": policies.training,
-            "gates": policies.gates,
-            "promotion": policies.promotion,
-        }
         verdict = run(retrain, usecase, NO_CHAMPION, now, **retraining(policies))
         keep_step(usecase, now, collected, scored, NO_CHAMPION, verdict)
         return
@@ -82,11 +77,6 @@ def play_in_memory(usecase: str, now: datetime, policies: Policies) -> None:
     """Let every flow have its turn at one moment, as plain functions; a request is answered at once."""
 
     def answered(request: str) -> tuple[str, str]:
-        numbers: dict[str, Any] = {
-            "training": policies.training,
-            "gates": policies.gates,
-            "promotion": policies.promotion,
-        }
         retrain.fn(usecase, decision=request, **retraining(policies))
         return kept_answer(request)
 

@@ -112,6 +112,22 @@ def _next_runs(usecase: str) -> tuple[NextRun, ...]:
         return tuple(NextRun(flow=client.read_flow(flow).name, at=at) for flow, at in flows.items())
 
 
+def retrain_states(usecase: str, decision: str) -> list[str]:
+    """Return the states of the flow runs that were started to answer a decision."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags, FlowFilter, FlowFilterName
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=["retrain"])),
+            deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=[usecase])),
+            sort=FlowRunSort.START_TIME_DESC,
+            limit=100,
+        )
+    return [str(run.state_type.value) for run in runs if run.parameters.get("decision") == decision and run.state_type]
+
+
 def _superseded() -> str | None:
     """Say why the present run is superfluous, or None; also None where no deployment's schedule has made it."""
     from prefect.context import FlowRunContext

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 from pydantic import AfterValidator, WithJsonSchema
 
+from tasks.metrics import METRICS
+
 if TYPE_CHECKING:
     import pandas as pd
     import pandera.pandas as pa
 
-MetricName = Literal["roc_auc", "log_loss", "rmse", "mae"]
+MetricName = str
+"""A name in `tasks/metrics.py`."""
 DTYPES = ("float64", "int64", "bool", "str", "datetime64[us, UTC]")
 """The dtypes that a stored column may have."""
 OURS = re.compile(r"(prediction|shadow)(_\d+)?|model_version|in_training|scored_at|_month|_unparsed")
@@ -106,6 +109,9 @@ class UseCase:
         ours = [name for name in self.columns if OURS.fullmatch(name)]
         if ours := ours + sorted({"target"} & set(self.features)):
             raise ValueError(f"use case {self.name!r} gives columns names of ours; rename them: {', '.join(ours)}")
+        if self.metric not in METRICS:
+            expected = f"expected a metric among {', '.join(METRICS)}"
+            raise ValueError(f"use case {self.name!r}: {expected}; found {self.metric!r}")
         if not self.candidates:
             raise ValueError(f"use case {self.name!r} declares no candidate estimator")
         if taken := sorted(set(CONTENDERS) & set(self.candidates)):

@@ -13,7 +13,7 @@ import pandas as pd
 from benchmarks.alarms.rules import Ours
 from benchmarks.alarms.streams import BLOCKS, START, WEEK, Stream, Table, made
 from tasks.monitoring.signals.faults import Fault, faults
-from tasks.monitoring.signals.health import FaultKind, FaultPolicy, Healthy, healthy
+from tasks.monitoring.signals.health import FaultPolicy, Healthy, healthy
 from tasks.windows import Window
 
 Break = Callable[[pd.DataFrame, pd.Series, str, np.random.Generator], tuple[pd.DataFrame, pd.Series]]
@@ -150,7 +150,7 @@ def _outcome(well: Healthy, ours: Ours, stream: Stream, by_itself: "_Seen") -> s
 
 @dataclass(frozen=True)
 class _Seen:
-    faults: list[set[tuple[FaultKind, str]]]
+    faults: list[set[tuple[str, str]]]
     """Kinds and columns, by window."""
     rings: list[bool]
 

@@ -123,6 +123,12 @@ def open_request(history: list[Decision]) -> Decision | None:
     return asked[-1] if asked else None
 
 
+def open_approvals(history: list[Decision]) -> list[Decision]:
+    """Return the approvals that were asked for and are not answered, oldest first."""
+    closed = {decision.answers for decision in history if decision.kind in ANSWERS}
+    return [asked for asked in history if asked.kind == "approval asked" and asked.answers not in closed]
+
+
 def moves(history: list[Decision]) -> list[Decision]:
     """Return what made another version live, oldest first; the last says which one is live now."""
     return sorted((entry for entry in history if entry.kind in MOVES), key=lambda entry: entry.facts.get("turn", 0))

@@ -1,28 +1,11 @@
-"""Refuse a challenger unless the evidence is there: all gates are computed, and what cannot be computed refuses."""
+"""Refuse a challenger unless the evidence is there: all gates are computed, and what cannot be computed refuses.
 
-from tasks.gates.performance import (
-    beats_baseline,
-    beats_champion,
-    beats_simple_model,
-    enough_unseen_rows,
-    error_allowed,
-    groups_alike,
-    no_slice_worse,
-)
+Plain functions of evidence and policy. May import `training`, and shared words of `tasks/`.
+"""
+
+from tasks.gates import performance, serving, validity
+from tasks.gates.performance import beats_champion, error_allowed
 from tasks.gates.policy import GatePolicy
-from tasks.gates.serving import fits, reproducible, serves, serves_fast
-from tasks.gates.validity import (
-    calibrated,
-    finite,
-    in_range,
-    known_at_the_event,
-    learned_from_the_past,
-    no_copies,
-    no_feature_too_good,
-    no_row_learned,
-    not_constant,
-    unbiased,
-)
 from tasks.gates.verdict import Verdict
 from tasks.training.evidence import Evidence, GroupGap, Serving, SliceGain
 
@@ -39,28 +22,7 @@ __all__ = [
     "verdicts",
 ]
 
-GATES = (
-    beats_baseline,
-    beats_simple_model,
-    enough_unseen_rows,
-    beats_champion,
-    no_slice_worse,
-    groups_alike,
-    finite,
-    in_range,
-    not_constant,
-    calibrated,
-    unbiased,
-    no_feature_too_good,
-    no_row_learned,
-    no_copies,
-    learned_from_the_past,
-    known_at_the_event,
-    serves,
-    serves_fast,
-    fits,
-    reproducible,
-)
+GATES = (*performance.GATES, *validity.GATES, *serving.GATES)
 
 
 def verdicts(evidence: Evidence, policy: GatePolicy) -> tuple[Verdict, ...]:

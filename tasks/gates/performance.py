@@ -165,3 +165,14 @@ def groups_alike(evidence: Evidence, policy: GatePolicy) -> Verdict:
     worst = max(evidence.group_gaps, key=lambda one: one.gap or 0.0)
     told = f"difference between groups of {worst.column} in {worst.measure}"
     return at_most(gate, worst.gap, limit, told, f"too small to tell: {small}" if small else "")
+
+
+GATES = (
+    beats_baseline,
+    beats_simple_model,
+    enough_unseen_rows,
+    beats_champion,
+    no_slice_worse,
+    groups_alike,
+)
+"""In the order in which people read them."""

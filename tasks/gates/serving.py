@@ -62,3 +62,12 @@ def _ratio(
         return unknown(gate, limit, f"{what}, as a multiple of the champion's")
     told = f"{what}, as a multiple of the champion's ({new:.4g} against {old:.4g} {unit})"
     return at_most(gate, new / old, limit, told, f"{new:.4g} against {old:.4g} {unit}")
+
+
+GATES = (
+    serves,
+    serves_fast,
+    fits,
+    reproducible,
+)
+"""In the order in which people read them."""

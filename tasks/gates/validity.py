@@ -81,3 +81,18 @@ def known_at_the_event(evidence: Evidence, policy: GatePolicy) -> Verdict:
     told = f"share of rows in which {evidence.late_feature or 'a feature'} came or changed only with the label"
     note = f"most: {evidence.late_feature}" if evidence.late_feature else ""
     return at_most("known_at_the_event", evidence.late_share, policy.max_late_share, told, note)
+
+
+GATES = (
+    finite,
+    in_range,
+    not_constant,
+    calibrated,
+    unbiased,
+    no_feature_too_good,
+    no_row_learned,
+    no_copies,
+    learned_from_the_past,
+    known_at_the_event,
+)
+"""In the order in which people read them."""

@@ -4,7 +4,8 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from tasks.data.ledger import MOVES, Decision
-from tasks.monitoring.signals.health import OF_THE_WORLD, Fault
+from tasks.monitoring.signals.faults import OF_THE_WORLD
+from tasks.monitoring.signals.health import Fault
 
 
 class CannotAcceptError(ValueError):

@@ -11,7 +11,8 @@ from tasks.metrics import score
 from tasks.monitoring.limits import EARLY, LABELLED, Watch, WatchPolicy, watched
 from tasks.monitoring.signals.alarm import alarm
 from tasks.monitoring.signals.estimation import Estimate, EstimationPolicy, Landed, distrust_reason
-from tasks.monitoring.signals.health import HOLDING_NOTHING, OF_THE_WORLD, Fault, FaultPolicy
+from tasks.monitoring.signals.faults import HOLDING_NOTHING, OF_THE_WORLD
+from tasks.monitoring.signals.health import Fault, FaultPolicy
 from tasks.monitoring.signals.models import Alarm, Family, Signal
 from tasks.predictions import PREDICTION
 from tasks.training import estimators

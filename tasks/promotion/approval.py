@@ -43,12 +43,6 @@ def approval_request(
     )
 
 
-def open_approvals(history: list[Decision]) -> list[Decision]:
-    """Return the approvals that were asked for and are not answered, oldest first."""
-    closed = {one.answers for one in history if one.kind in ledger.ANSWERS}
-    return [one for one in history if one.kind == "approval asked" and one.answers not in closed]
-
-
 def overdue_reason(asked: Decision, clock: datetime) -> str | None:
     """Say that nobody answered in time, or None while there is time."""
     deadline = datetime.fromisoformat(asked.facts["deadline"])
@@ -81,7 +75,7 @@ def waiting_request(usecase: str) -> Request | None:
 @step()
 def waiting_elsewhere(request: Request) -> str | None:
     """Say that another flow run waits for a person's answer to this request, or None."""
-    for asked in open_approvals(ledger.decisions(request.usecase)):
+    for asked in ledger.open_approvals(ledger.decisions(request.usecase)):
         if asked.answers == request.id and asked.facts["flow_run"] != str(flow_run.id or ""):
             return f"waits for approval until {asked.facts['deadline']}: {asked.facts['flow_run_url']}"
     return None

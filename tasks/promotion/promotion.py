@@ -54,7 +54,7 @@ class PromotionPolicy(BaseModel):
 def settle(usecase: str, clock: datetime) -> None:
     """Leave nothing half done: alias, artifact and run say what the ledger says; what nobody approved is refused."""
     champion.live(usecase)
-    for asked in promotion_approval.open_approvals(ledger.decisions(usecase)):
+    for asked in ledger.open_approvals(ledger.decisions(usecase)):
         late = promotion_approval.overdue_reason(asked, clock)
         if late is not None:
             _show(ledger.answered(asked.model_copy(update={"kind": "refused", "reason": late})))

@@ -9,7 +9,6 @@ from tasks import artifacts, retries
 from tasks.data import delta, ledger
 from tasks.data.ledger import Decision
 from tasks.data.tables import observations
-from tasks.promotion.approval import open_approvals
 from tasks.registry import models as registry_models
 from tasks.settings import Settings
 from tasks.steps import step
@@ -73,7 +72,7 @@ def cited(registered: dict[str, int], history: list[Decision]) -> Cited:
             f"the ledger holds {len(live)} models of {live[-1].usecase} that went live, the registry none: nothing is "
             f"deleted. Does MLFLOW_TRACKING_URI name the right server?"
         )
-    waiting = [asked.facts["dataset_version"] for asked in open_approvals(history)]
+    waiting = [asked.facts["dataset_version"] for asked in ledger.open_approvals(history)]
     versions = [*registered.values(), *waiting]
     return Cited(models=len(versions), versions=tuple(sorted(set(versions))))
 

@@ -148,6 +148,23 @@ def conclude(
         MlflowClient().set_tag(run_id, key, value)
 
 
+@contextmanager
+def open_run(usecase: str, name: str, tags: dict[str, str]) -> Iterator[None]:
+    """Keep what is logged meanwhile in a new run of a use case."""
+    import mlflow
+
+    mlflow.set_experiment(usecase)
+    with mlflow.start_run(run_name=name, tags=tags):
+        yield
+
+
+def log_text(text: str, path: str) -> None:
+    """Keep a text among the artifacts of the open run."""
+    import mlflow
+
+    mlflow.log_text(text, path)
+
+
 @in_place_of_servers
 def log_parameters(parameters: Mapping[str, Any]) -> None:
     """Keep in the open run what a model was made with."""
@@ -195,6 +212,17 @@ def profile_at(address: str) -> dict[str, Any]:
     import mlflow
 
     return mlflow.artifacts.load_dict(address)
+
+
+def refusing_gates(request: Request) -> tuple[str, ...]:
+    """Return the gates that refused a retrain, as its run lists them; none if it did not get so far."""
+    import mlflow
+
+    run = run_of(request)
+    if run is None or "evergreen.gates" not in run.data.tags:
+        return ()
+    stored = mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/gates.json")
+    return tuple(verdict["gate"] for verdict in stored["gates"] if verdict["reason"] is not None)
 
 
 @in_place_of_servers

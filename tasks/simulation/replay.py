@@ -19,6 +19,7 @@ from tasks.monitoring.drift_report import DriftPolicy
 from tasks.predictions import IN_TRAINING, MODEL_VERSION, PREDICTION
 from tasks.promotion.promotion import PromotionPolicy
 from tasks.registry import models, tracking
+from tasks.runs import retrain_states
 from tasks.scoring.scoring import Scored, live_predictions
 from tasks.steps import step
 from tasks.training import estimators
@@ -182,7 +183,7 @@ def answer(usecase: str, decision: str, patience: timedelta) -> tuple[str, str]:
     began = told = time.monotonic()
     while ledger.answer_to(decision) is None:
         now = time.monotonic()
-        runs = _retrains(usecase, decision)
+        runs = retrain_states(usecase, decision)
         if runs and all(state in {"FAILED", "CRASHED", "CANCELLED"} for state in runs):
             raise RetrainFailedError(f"the retrain of {usecase} for {decision} ended as {', '.join(runs).lower()}")
         if now - began > patience.total_seconds():
@@ -207,27 +208,6 @@ def kept_answer(decision: str) -> tuple[str, str]:
     if closing is None:
         raise RetrainFailedError(f"nothing has answered {decision}")
     return ledger.decision(decision).reason, f"{closing.kind}: {closing.reason}"
-
-
-def _retrains(usecase: str, decision: str) -> list[str]:
-    """Return the states of the flow runs that were started to answer a decision."""
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import (
-        DeploymentFilter,
-        DeploymentFilterTags,
-        FlowFilter,
-        FlowFilterName,
-    )
-    from prefect.client.schemas.sorting import FlowRunSort
-
-    with get_client(sync_client=True) as client:
-        runs = client.read_flow_runs(
-            flow_filter=FlowFilter(name=FlowFilterName(any_=["retrain"])),
-            deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=[usecase])),
-            sort=FlowRunSort.START_TIME_DESC,
-            limit=100,
-        )
-    return [str(run.state_type.value) for run in runs if run.parameters.get("decision") == decision and run.state_type]
 
 
 def window_scores(usecase: str, played: "pd.DataFrame", as_of: datetime) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tasks.metrics import log_losses, metric
+from tasks.metrics import metric
 from tasks.usecases import MetricName
 from tasks.windows import Window
 
@@ -214,10 +214,11 @@ def resampled_scores(
 
     if not np.isfinite(prediction).all():
         return np.full(len(weights), np.nan)
-    if name == "roc_auc":
+    chosen = metric(name)
+    if chosen.losses is None:
         return _resampled_auc(target, prediction, pieces, weights)
-    means = resampled_means(_losses(name, target, prediction), pieces, weights)
-    return np.sqrt(means) if name == "rmse" else means
+    means = resampled_means(chosen.losses(target, prediction), pieces, weights)
+    return np.sqrt(means) if chosen.root else means
 
 
 def resampled_means(values: "np.ndarray", pieces: "np.ndarray", weights: "np.ndarray") -> "np.ndarray":
@@ -227,12 +228,6 @@ def resampled_means(values: "np.ndarray", pieces: "np.ndarray", weights: "np.nda
     count = weights.shape[1]
     sums = np.bincount(pieces, weights=values, minlength=count)
     return (weights @ sums) / (weights @ np.bincount(pieces, minlength=count))
-
-
-def _losses(name: MetricName, target: "np.ndarray", prediction: "np.ndarray") -> "np.ndarray":
-    if name == "log_loss":
-        return log_losses(target, prediction)
-    return (target - prediction) ** 2 if name == "rmse" else abs(target - prediction)
 
 
 def _resampled_auc(

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 PAGE = (ROOT / "docs" / "your-own-use-case.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(sh|text)\n(.*?)```", PAGE, flags=re.DOTALL)
 COMMANDS = [text.strip() for kind, text in BLOCKS if kind == "sh"]
-ROOMS = ("tasks", "usecases", "deployments", "flows", "docs", "benchmarks")
+ROOMS = ("tasks", "scaffold", "usecases", "deployments", "flows", "docs", "benchmarks")
 
 
 def masked(line: str) -> str:

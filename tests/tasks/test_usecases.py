@@ -80,6 +80,11 @@ def test_a_dtype_that_no_table_holds_is_refused_with_those_that_can_be(stall):
         with_column(stall, "price", pa.Column("float32"))
 
 
+def test_a_metric_that_does_not_exist_is_refused_and_those_that_do_are_listed(stall):
+    with pytest.raises(ValueError, match=r"expected a metric among roc_auc, log_loss, rmse, mae; found 'auc'$"):
+        replace(stall, metric="auc")
+
+
 def test_a_problem_without_candidates_is_refused(stall):
     with pytest.raises(ValueError, match="use case 'stall' declares no candidate estimator"):
         replace(stall, candidates={})

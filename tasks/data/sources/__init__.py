@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "TIME", "UNPARSED", "FileSource", "SourceError", "SourceUnavailable", "SourceUnreadable", "SqlSource", "chosen",
-    "package_file",
+    "TIME", "UNPARSED", "FileSource", "SourceError", "SourceUnavailable", "SourceUnreadable", "SqlSource",
+    "TimedSource", "chosen", "package_file",
 ]  # fmt: skip
 
 
@@ -29,7 +29,7 @@ MISSING_WORDS = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _TimedSource(Layout, ABC):
+class TimedSource(Layout, ABC):
     """What files and SQL have in common: a window of time, read with margins, prepared, then cut to size."""
 
     margin_before: timedelta = timedelta(0)
@@ -65,7 +65,7 @@ class _TimedSource(Layout, ABC):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class FileSource(_TimedSource):
+class FileSource(TimedSource):
     """Rows of csv, parquet or json lines files, wherever fsspec opens them."""
 
     path: str | Callable[[], str]
@@ -88,7 +88,7 @@ class FileSource(_TimedSource):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class SqlSource(_TimedSource):
+class SqlSource(TimedSource):
     """Rows of a table, or of a query, that SQLAlchemy reaches."""
 
     url: str | None = None

@@ -6,19 +6,18 @@ that a day's fault shows in a month. Binomial tails: one-sided, against the wors
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
-from scipy.special import bdtrc
 
 from tasks.durations import in_words
 from tasks.monitoring.signals.clock import HOURS, clock_distances
 from tasks.monitoring.signals.coding import codes_of, numeric
 from tasks.monitoring.signals.health import (
     Fault,
-    FaultKind,
     Filling,
     Healthy,
     day_of,
@@ -34,6 +33,31 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Nature:
+    """What a kind of fault means for a retrain."""
+
+    of_the_world: bool = False
+    """The world can do it too: demand falls, a field becomes optional, a product is new, a sensor is taken away."""
+    holds: bool = True
+    """No retrain before its end; False: it makes no row wrong, and is told."""
+
+
+FAULT_KINDS: Mapping[str, Nature] = {
+    "stopped feed": Nature(),
+    "low volume": Nature(of_the_world=True),
+    "high volume": Nature(holds=False),
+    "duplicates": Nature(),
+    "missing values": Nature(of_the_world=True),
+    "unknown categories": Nature(of_the_world=True),
+    "constant column": Nature(of_the_world=True),
+    "changed units": Nature(),
+    "shifted clock": Nature(),
+}
+OF_THE_WORLD = frozenset(kind for kind, nature in FAULT_KINDS.items() if nature.of_the_world)
+HOLDING_NOTHING = frozenset(kind for kind, nature in FAULT_KINDS.items() if not nature.holds)
 MULTIPLES: Mapping[str, Callable[[Array], Array]] = {
     "times 10": lambda x: x / 10,
     "times 100": lambda x: x / 100,
@@ -89,7 +113,8 @@ def faults(
         pieces = _pieces(well, times, window)
         for filling in well.fillings:
             if filling.column.name in rows:
-                found += _of_column(well, filling, rows[filling.column.name], times, pieces)
+                values = rows[filling.column.name]
+                found += [one for rule in COLUMN_RULES for one in rule(well, filling, values, times, pieces)]
         found += _clock(well, rows, times)
     return tuple(one.model_copy(update={"last_good": last_good}) for one in found)
 
@@ -127,7 +152,7 @@ def _volume(well: Healthy, times: Array, start: float, end: float) -> Iterable[F
     long = length * np.arange(1, well.pieces + 1) >= min(DAY, end - start)
     few = long & (back < least) & (back + 5 * np.sqrt(least) < usual)
     many = long & (back > greatest) & (back > usual + 5 * np.sqrt(greatest))
-    judged: list[tuple[FaultKind, Array, Array, str]] = [
+    judged: list[tuple[str, Array, Array, str]] = [
         ("low volume", few, fewest, "fewer"),
         ("high volume", many, most, "more"),
     ]
@@ -154,28 +179,34 @@ def _pieces(well: Healthy, times: Array, window: Window) -> list[_Piece]:
     return [one for one in found if one.chosen.sum() >= well.policy.min_rows]
 
 
-def _of_column(
+def _missing(
     well: Healthy, filling: Filling, values: "pd.Series", times: Array, pieces: list[_Piece]
 ) -> Iterable[Fault]:
-    codes = codes_of(values, filling.column)
-    name = filling.column.name
+    """Yield a share of missing values that chance does not explain."""
+    codes, name = codes_of(values, filling.column), filling.column.name
     gone = _worst(codes < 0, codes < 2**62, pieces, filling.most_missing, well.policy.min_missing_jump, well)
     if gone:
         share, since = gone
         told = f"{name}: {share:.1%} missing from {_moment(since):%Y-%m-%d %H:%M} on, {filling.missing:.1%} in the "
         told += f"reference, at most {filling.most_missing:.1%}"
         yield _fault("missing values", name, share, filling.missing, since, told)
-    if filling.column.known and filling.most_unknown < MOSTLY_NEW:
-        strange = codes == len(filling.column.known)
-        seen = _worst(strange, codes >= 0, pieces, filling.most_unknown, well.policy.min_unknown_share, well)
-        if seen:
-            share, since = seen
-            some = ", ".join(map(repr, values[strange].astype(str).value_counts().index[:3]))
-            told = f"{name}: {share:.1%} of the values from {_moment(since):%Y-%m-%d %H:%M} on were never seen before, "
-            told += f"such as {some}; {filling.unknown:.2%} usual"
-            yield _fault("unknown categories", name, share, filling.unknown, since, told)
-    yield from _frozen(well, filling, values, times)
-    yield from _units(well, filling, values, pieces)
+
+
+def _unknown(
+    well: Healthy, filling: Filling, values: "pd.Series", times: Array, pieces: list[_Piece]
+) -> Iterable[Fault]:
+    """Yield a share of categories never seen before, unless the column brings new ones all the time."""
+    if not filling.column.known or filling.most_unknown >= MOSTLY_NEW:
+        return
+    codes, name = codes_of(values, filling.column), filling.column.name
+    strange = codes == len(filling.column.known)
+    seen = _worst(strange, codes >= 0, pieces, filling.most_unknown, well.policy.min_unknown_share, well)
+    if seen:
+        share, since = seen
+        some = ", ".join(map(repr, values[strange].astype(str).value_counts().index[:3]))
+        told = f"{name}: {share:.1%} of the values from {_moment(since):%Y-%m-%d %H:%M} on were never seen before, "
+        told += f"such as {some}; {filling.unknown:.2%} usual"
+        yield _fault("unknown categories", name, share, filling.unknown, since, told)
 
 
 def _worst(
@@ -197,11 +228,15 @@ def _worst(
 
 def _impossible(count: float, size: float, usual: float, well: Healthy) -> bool:
     """Say whether chance does not give so many of `size`; what the reference never had counts as half a row of it."""
+    from scipy.special import bdtrc
+
     base = max(usual, 0.5 / well.rows)
     return bool(count > 0 and bdtrc(count - 1, size, min(base, 1.0)) < well.policy.chance)
 
 
-def _frozen(well: Healthy, filling: Filling, values: "pd.Series", times: Array) -> Iterable[Fault]:
+def _frozen(
+    well: Healthy, filling: Filling, values: "pd.Series", times: Array, pieces: list[_Piece]
+) -> Iterable[Fault]:
     """Yield a value that stood impossibly often and long: more rows an hour repeat what tells the hour more often."""
     found, usual = stands(identities(values), times), filling.longest_stand_seconds
     chance = np.log(max(min(filling.commonest, 1 - 0.5 / well.rows), 1e-12))
@@ -225,7 +260,7 @@ def _frozen(well: Healthy, filling: Filling, values: "pd.Series", times: Array) 
     )
 
 
-def _units(well: Healthy, filling: Filling, values: "pd.Series", pieces: list[_Piece]) -> Iterable[Fault]:
+def _units(well: Healthy, filling: Filling, values: "pd.Series", times: Array, pieces: list[_Piece]) -> Iterable[Fault]:
     """Yield a column that is another distribution than ever, and nearly the reference's once its units are undone.
 
     Zeros are left out: they are zeros in any unit that is a multiple.
@@ -245,6 +280,15 @@ def _units(well: Healthy, filling: Filling, values: "pd.Series", pieces: list[_P
         told = f"{filling.column.name}: like the reference if taken as {name}, at distance {far:.2f} from it as it is, "
         told += f"at most {usual:.2f} in the reference"
         yield _fault("changed units", filling.column.name, far, usual, since, told)
+
+
+COLUMN_RULES = (
+    _missing,
+    _unknown,
+    _frozen,
+    _units,
+)
+"""What is looked for in each feature, in the order in which people read it."""
 
 
 def _undone(values: Array, knots: Array, usual: float) -> tuple[float, str] | None:
@@ -279,7 +323,8 @@ def _clock(well: Healthy, rows: "pd.DataFrame", times: Array) -> Iterable[Fault]
     yield _fault("shifted clock", "", float(hours), 0.0, float(times[0]), told)
 
 
-def _fault(kind: FaultKind, column: str, number: float, expected: float, since: float, sentence: str) -> Fault:
+def _fault(kind: str, column: str, number: float, expected: float, since: float, sentence: str) -> Fault:
+    assert kind in FAULT_KINDS, kind
     return Fault(
         kind=kind,
         column=column,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,23 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = np.ndarray
-FaultKind = Literal[
-    "stopped feed",
-    "low volume",
-    "high volume",
-    "duplicates",
-    "missing values",
-    "unknown categories",
-    "constant column",
-    "changed units",
-    "shifted clock",
-]
-OF_THE_WORLD: frozenset[FaultKind] = frozenset(
-    ("low volume", "missing values", "unknown categories", "constant column")
-)
-"""What the world can do too: demand falls, a field becomes optional, a product is new, a sensor is taken away."""
-HOLDING_NOTHING: frozenset[FaultKind] = frozenset(("high volume",))
-"""What makes no row wrong: it is told, and no retrain waits for its end."""
 PIECES = (28, 14, 7, 4, 2, 1)
 """Into how many pieces a window may be cut, so that a fault of a day shows in a window of a month."""
 REFERENCE_ROWS = 200_000
@@ -81,7 +64,8 @@ class Fault(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: FaultKind
+    kind: str
+    """One of `FAULT_KINDS` in `faults`."""
     column: str
     """Empty where all rows are concerned."""
     number: float

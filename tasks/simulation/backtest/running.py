@@ -9,6 +9,7 @@ from tasks import artifacts, retries
 from tasks.data.store import latest
 from tasks.data.tables import observations
 from tasks.metrics import metric
+from tasks.registry import tracking
 from tasks.settings import Settings
 from tasks.simulation.backtest import advice, page
 from tasks.simulation.backtest.alarming import alarm_of
@@ -142,15 +143,12 @@ def bench_of(plan: Plan, gate: BacktestGate) -> Bench:
 
 def _log(plan: Plan, found: list[Verdict], whole: str, text: str) -> None:
     """Keep the page and the figures as an MLflow run of the use case."""
-    import mlflow
-
-    mlflow.set_experiment(plan.usecase)
     name = f"backtest to {plan.windows[-1].end:%Y-%m-%d}"
-    with mlflow.start_run(run_name=name, tags={"evergreen.backtest": text[:4_000]}):
-        mlflow.log_params(plan.model_dump(include={"candidate", "dataset_version", "first"}))
-        mlflow.log_metrics({_metric_name(one.policy): one.score for one in found})
-        mlflow.log_dict({"verdicts": [one.model_dump(mode="json") for one in found]}, "backtest.json")
-        mlflow.log_text(whole, "backtest.html")
+    with tracking.open_run(plan.usecase, name, {"evergreen.backtest": text[:4_000]}):
+        tracking.log_parameters(plan.model_dump(include={"candidate", "dataset_version", "first"}))
+        tracking.log_numbers({_metric_name(one.policy): one.score for one in found})
+        tracking.log_json({"verdicts": [one.model_dump(mode="json") for one in found]}, "backtest.json")
+        tracking.log_text(whole, "backtest.html")
 
 
 def _metric_name(policy: str) -> str:

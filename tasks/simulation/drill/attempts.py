@@ -65,13 +65,7 @@ def attempted(stage: Stage, sabotage: Sabotage, number: int, run: Retrain, gates
 
 def refusing_gates(stage: Stage, as_of: datetime) -> tuple[str, ...]:
     """Return the gates that refused the retrain of a moment, as its MLflow run lists them, if it got so far."""
-    import mlflow
-
-    run = tracking.run_of(tracking.Request(usecase=stage.problem.name, as_of=as_of, reason="drill"))
-    if run is None or "evergreen.gates" not in run.data.tags:
-        return ()
-    told = mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/gates.json")
-    return tuple(one["gate"] for one in told["gates"] if one["reason"] is not None)
+    return tracking.refusing_gates(tracking.Request(usecase=stage.problem.name, as_of=as_of, reason="drill"))
 
 
 def halfway(stage: Stage, number: int, run: Retrain, gates: GatePolicy) -> Attempt:

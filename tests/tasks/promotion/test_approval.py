@@ -11,7 +11,6 @@ from tasks.promotion.approval import (
     Approval,
     approval_refusal,
     asked,
-    open_approvals,
     overdue_reason,
     waiting_elsewhere,
     waiting_request,
@@ -65,7 +64,7 @@ def test_a_challenger_is_refused_unless_it_is_approved_in_time(said, hours, refu
 def test_approvals_are_open_until_their_request_is_answered():
     first, second = an_approval(answers="stall/1"), an_approval(answers="stall/2")
 
-    assert open_approvals([first, second, refused("stall/1")]) == [second]
+    assert ledger.open_approvals([first, second, refused("stall/1")]) == [second]
 
 
 @pytest.mark.parametrize("hours", [0, -1, 24 * 91])
@@ -143,4 +142,4 @@ def test_who_approved_and_what_was_said_stand_in_the_ledger_and_on_the_card(chal
 
     assert answer_to(request.id).facts["approved"] == "approved: looks right"
     assert "| approved | approved: looks right |" in shown[-1]["markdown"]
-    assert open_approvals(ledger.decisions("stall")) == []
+    assert ledger.open_approvals(ledger.decisions("stall")) == []

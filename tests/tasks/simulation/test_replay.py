@@ -226,7 +226,7 @@ def test_a_request_that_is_answered_returns_why_it_began_and_its_verdict(state):
 
 def test_a_retrain_that_failed_is_not_waited_for(state, monkeypatch):
     record(an_asked_retrain())
-    monkeypatch.setattr(replay, "_retrains", lambda *_: ["CRASHED", "FAILED"])
+    monkeypatch.setattr(replay, "retrain_states", lambda *_: ["CRASHED", "FAILED"])
 
     with pytest.raises(RetrainFailedError, match=r"the retrain of stall for .* ended as crashed, failed"):
         answer.fn("stall", an_asked_retrain().id, timedelta(minutes=1))
@@ -234,7 +234,7 @@ def test_a_retrain_that_failed_is_not_waited_for(state, monkeypatch):
 
 def test_patience_ends_with_what_to_look_at(state, monkeypatch):
     record(an_asked_retrain())
-    monkeypatch.setattr(replay, "_retrains", lambda *_: [])
+    monkeypatch.setattr(replay, "retrain_states", lambda *_: [])
 
     with pytest.raises(
         RetrainFailedError, match=r"no retrain of stall answered .* within 0 seconds\. Its runs: none\. Is"
