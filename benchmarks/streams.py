@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 import usecases
-from deployments.new import answers_from, described
+from deployments.new import answers_from, checked_description
 from scaffold.writing import use_case_text
 from tasks.data import validation
 from tasks.data.tables import observations
@@ -49,8 +49,8 @@ def drafted(name: str, words: dict[str, str], package: Path) -> UseCase:
         return use_case(name)
     if words["TIME"] == "rows":
         words = words | {"TIME": MADE_UP, "DATA": str(_with_clock(Path(words["DATA"]), package))}
-    told = described(answers_from([f"NAME={name}", *(f"{word}={text}" for word, text in words.items())]))
-    (package / f"{name}.py").write_text(use_case_text(told))
+    answers = answers_from([f"NAME={name}", *(f"{word}={text}" for word, text in words.items())])
+    (package / f"{name}.py").write_text(use_case_text(checked_description(answers)))
     return use_case(name)
 
 
@@ -60,7 +60,7 @@ def store(problem: UseCase) -> datetime:
     if table.exists():
         return _end(table.read(columns=[problem.event_time])[problem.event_time])
     chunks = problem.source.rows(problem.history_start, FOR_EVER)
-    rows = pd.concat([validation.settled(chunk, problem) for chunk in chunks], ignore_index=True)
+    rows = pd.concat([validation.with_declared_dtypes(chunk, problem) for chunk in chunks], ignore_index=True)
     good = rows[validation.row_faults(rows, problem) == ""].astype(problem.dtypes)
     late = good[problem.event_time] + problem.window
     known = good[problem.label_time].where(good[problem.label_time] >= late, late)

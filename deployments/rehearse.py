@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from deployments.declared import NotDeclaredError, parameters_of
 from deployments.telling import show_replay
 from tasks.metrics import figure
-from tasks.usecases import UseCase, known_use_cases, use_case
+from tasks.usecases import UseCase, use_case, use_case_names
 
 
 class CannotTry(Exception):
@@ -39,8 +39,8 @@ def tried(name: str, console: Console) -> str:
     """
     from tasks.errors import BatchRefusedError, SourceError
 
-    if name not in known_use_cases():
-        known = ", ".join(known_use_cases())
+    if name not in use_case_names():
+        known = ", ".join(use_case_names())
         raise CannotTry(f"Unknown use case {name!r}; expected one of: {known}. Describe a new one with `make new`.")
     try:
         rows, summary, left_out = played(use_case(name), parameters_of("replay", name), console)

@@ -11,8 +11,8 @@ from sklearn.metrics import roc_auc_score
 
 from scaffold import leaks, profiling, shifts
 from scaffold.pacing import FEWEST_AT_ALL, FEWEST_MOMENTS, Pacing, pacing
-from scaffold.profiling import Column, Finding, Target, TargetKind, Undecided
-from scaffold.tables import Address, Table, every_row_of
+from scaffold.profiling import ColumnProfile, Finding, TargetKind, TargetProfile, Undecided
+from scaffold.tables import Address, TableSample, every_row_of
 from tasks import usecases
 from tasks.data.sources.layout import UNPARSED
 
@@ -32,7 +32,7 @@ FEWEST_LEVEL_ROWS = 20
 MOST_REPEATED = 0.01
 """Largest share of rows with a key borne before; collect keeps the last of them and sets the others aside."""
 BIASED_DELAY = 0.6
-"""AUC of the label's delay for the target from which early labels are no fair sample."""
+"""AUC of the label's delay for the target from which early labels are a biased sample."""
 MATURE_SHARE = 0.99
 _DELAY = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d|w)")
 _COMMA = r"\s*[+-]?[\d.]*\d,\d+\s*"
@@ -41,7 +41,7 @@ _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days", "w": "wee
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """What the owner said."""
+    """What the owner of the table has given."""
 
     name: str
     address: Address
@@ -56,7 +56,7 @@ class Answers:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
+class Availability:
     """When something is known: a stored time column, or so long after the event."""
 
     column: str | None = None
@@ -71,14 +71,14 @@ class Description:
     answers: Answers
     rows: int
     looked: int
-    columns: dict[str, Column]
+    columns: dict[str, ColumnProfile]
     names: dict[str, str]
     """Name in the source to the name in the use case."""
-    target: Target
+    target: TargetProfile
     key: tuple[str, ...]
     """Source names, or `row`."""
-    label: Known
-    mature: Known | None
+    label: Availability
+    mature: Availability | None
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
     dates: tuple[str, ...]
@@ -92,14 +92,14 @@ class Description:
     """The rows looked at, in order of time; columns by source name, as float64, str or UTC times."""
 
 
-def described(answers: Answers, table: Table) -> Description:
+def use_case_description(answers: Answers, table: TableSample) -> Description:
     """Return the use case that the table and the answers describe.
 
     Raises:
-        Undecided: something must be said by the owner.
+        Undecided: the owner must give one more answer.
     """
     _refuse_unknown(answers, table)
-    columns, frame = _recognised(answers, table)
+    columns, frame = _column_profiles(answers, table)
     order = frame[answers.time].sort_values(kind="stable").index
     was_sorted = frame[answers.time].dropna().is_monotonic_increasing
     frame = frame.loc[order].reset_index(drop=True)
@@ -110,16 +110,16 @@ def described(answers: Answers, table: Table) -> Description:
             f"{labelled} of {table.rows} rows have a target; at least {FEWEST_LABELLED} are needed to fit models and "
             "to compare them on later rows. Come back with more rows"
         )
-    dates = [name for name, one in columns.items() if one.kind == "date"]
+    dates = [name for name, profile in columns.items() if profile.kind == "date"]
     label = _label(answers, frame, dates)
     key, key_findings = _key(answers, frame, raw, columns, label)
     mature = _mature(answers, frame, target, label, dates)
 
     used = {answers.time, answers.target, label.column, mature.column if mature else None}
-    dropped = _dropped(columns, frame, used, answers)
+    dropped = _dropped_columns(columns, frame, used, answers)
     plain = [name for name in columns if name not in used | dropped.keys() and columns[name].kind != "date"]
     suspected = leaks.leak_findings(frame, target, plain)
-    suspects = {one.column for one in suspected if one.left_out}
+    suspects = {finding.column for finding in suspected if finding.left_out}
     features = [
         name for name in plain if name not in suspects and (name not in key or columns[name].kind == "category")
     ]
@@ -127,10 +127,10 @@ def described(answers: Answers, table: Table) -> Description:
     past_dates = tuple(name for name in dates if name not in used | dropped.keys())
     if not features and not past_dates:
         raise Undecided(
-            f"no column is left to predict {answers.target!r} from: {_told([*dropped.values(), *suspected])}"
+            f"no column is left to predict {answers.target!r} from: {_findings_text([*dropped.values(), *suspected])}"
         )
     numeric = tuple(name for name in features if columns[name].kind in ("numeric", "boolean"))
-    forget = any(one.kind == "meaning changes" and one.column in features for one in shifted)
+    forget = any(finding.kind == "meaning changes" and finding.column in features for finding in shifted)
     findings = [
         *_table_findings(answers, columns, frame, table, was_sorted=was_sorted), *key_findings, *suspected,
         *dropped.values(), *_label_findings(answers, frame, target, label), *_target_findings(target),
@@ -157,41 +157,45 @@ def described(answers: Answers, table: Table) -> Description:
     )
 
 
-def with_every_row(told: Description) -> Description:
+def with_every_row(description: Description) -> Description:
     """Return the description with its key and history checked against all rows, where only some were looked at.
 
     Raises:
         Undecided: rows that were not looked at bear the key of another.
     """
-    answers = told.answers
-    if told.looked == told.rows:
-        return told
-    names = [answers.time, *(name for name in told.key if name not in (ROW, answers.time))]
+    answers = description.answers
+    if description.looked == description.rows:
+        return description
+    names = [answers.time, *(name for name in description.key if name not in (ROW, answers.time))]
     every = every_row_of(answers.address, names)
-    column = told.columns[answers.time]
+    column = description.columns[answers.time]
     times = profiling.read_times(every[answers.time], column.time_format or "ISO8601", answers.zone)
-    findings = list(told.findings)
-    if told.key != (ROW,) and (twice := int(every.duplicated(list(told.key)).sum())):
+    findings = list(description.findings)
+    if description.key != (ROW,) and (twice := int(every.duplicated(list(description.key)).sum())):
         if twice > MOST_REPEATED * len(every):
             raise Undecided(
-                f"KEY={','.join(told.key)} is borne by {twice:,} of all {len(every):,} rows a second time; add a "
-                f"column, or say KEY={ROW}"
+                f"KEY={','.join(description.key)} is borne by {twice:,} of all {len(every):,} rows a second time; add "
+                f"a column, or say KEY={ROW}"
             )
-        findings.append(Finding(", ".join(told.key), "repeated key", f"{twice:,} of {len(every):,} rows bear it again"))
-    delay = _longest_delay(told.frame, answers.time, told.label)
-    pace = pacing(times, delay, told.pacing.train_on is not None, told.target.rarer_share)
-    return replace(told, findings=tuple(findings), pacing=pace)
+        findings.append(
+            Finding(", ".join(description.key), "repeated key", f"{twice:,} of {len(every):,} rows bear it again")
+        )
+    delay = _longest_delay(description.frame, answers.time, description.label)
+    pace = pacing(times, delay, description.pacing.train_on is not None, description.target.rarer_share)
+    return replace(description, findings=tuple(findings), pacing=pace)
 
 
 def delay_of(text: str) -> timedelta | None:
     """Return a length of time such as 90min, 6h, 3d or 2w, or None if the text is none."""
-    found = _DELAY.fullmatch(text.strip())
-    return timedelta(**{_UNITS[found[2]]: float(found[1])}) if found else None
+    match = _DELAY.fullmatch(text.strip())
+    return timedelta(**{_UNITS[match[2]]: float(match[1])}) if match else None
 
 
-def _refuse_unknown(answers: Answers, table: Table) -> None:
+def _refuse_unknown(answers: Answers, table: TableSample) -> None:
     times = [
-        one for one in (answers.label_time, answers.mature) if one and one not in (NOW, NONE) and not delay_of(one)
+        answer
+        for answer in (answers.label_time, answers.mature)
+        if answer and answer not in (NOW, NONE) and not delay_of(answer)
     ]
     asked = {"TIME": [answers.time], "TARGET": [answers.target], "LABEL_TIME or MATURE": times}
     asked["KEY"] = [] if answers.key == (ROW,) else list(answers.key)
@@ -205,7 +209,7 @@ def _refuse_unknown(answers: Answers, table: Table) -> None:
         raise Undecided(f"TIME and TARGET are both {answers.time!r}; name two columns")
 
 
-def _recognised(answers: Answers, table: Table) -> tuple[dict[str, Column], pd.DataFrame]:
+def _column_profiles(answers: Answers, table: TableSample) -> tuple[dict[str, ColumnProfile], pd.DataFrame]:
     columns, values = {}, {}
     times = {answers.time, answers.label_time, answers.mature}
     for name in table.frame.columns:
@@ -215,12 +219,12 @@ def _recognised(answers: Answers, table: Table) -> tuple[dict[str, Column], pd.D
         elif name in times:
             columns[name], values[name] = profiling.as_times(stored, answers.zone)
         else:
-            columns[name], values[name] = profiling.recognised(stored, answers.zone)
-    found = columns[answers.time]
-    if answers.address.in_database and found.time_format is not None:
+            columns[name], values[name] = profiling.column_profile(stored, answers.zone)
+    time_column = columns[answers.time]
+    if answers.address.in_database and time_column.time_format is not None:
         raise Undecided(
             f"column {answers.time!r} holds no times that the database itself understands (read as "
-            f"{found.time_format}); give a QUERY= that makes it one, with to_timestamp(...) or the like"
+            f"{time_column.time_format}); give a QUERY= that makes it one, with to_timestamp(...) or the like"
         )
     least = FEWEST_AT_ALL * FEWEST_MOMENTS
     if (moments := values[answers.time].nunique()) < least:
@@ -231,31 +235,37 @@ def _recognised(answers: Answers, table: Table) -> tuple[dict[str, Column], pd.D
     return columns, pd.DataFrame(values)
 
 
-def _label(answers: Answers, frame: pd.DataFrame, dates: Sequence[str]) -> Known:
+def _label(answers: Answers, frame: pd.DataFrame, dates: Sequence[str]) -> Availability:
     if answers.label_time == NOW:
-        return Known(why="at once, as its owner said")
+        return Availability(why="at once, as its owner gave it")
     if answers.label_time:
         if delay := delay_of(answers.label_time):
-            return Known(delay=delay, why="as its owner said")
-        return Known(column=answers.label_time, why="as its owner said")
-    found = profiling.label_time_candidates(frame, answers.time, dates)
-    if len(found) > 1:
-        told = ", ".join(f"{name} ({share:.0%} of the rows after {answers.time})" for name, share in found.items())
+            return Availability(delay=delay, why="as its owner gave it")
+        return Availability(column=answers.label_time, why="as its owner gave it")
+    candidates = profiling.label_time_candidates(frame, answers.time, dates)
+    if len(candidates) > 1:
+        choices = ", ".join(
+            f"{name} ({share:.0%} of the rows after {answers.time})" for name, share in candidates.items()
+        )
         raise Undecided(
-            f"several columns may tell when the target became known: {told}. Say LABEL_TIME=<one of them>, a delay "
+            f"several columns may tell when the target became known: {choices}. Say LABEL_TIME=<one of them>, a delay "
             "such as LABEL_TIME=3d, or LABEL_TIME=now if it is known with the event"
         )
-    for name, share in found.items():
-        return Known(column=name, why=f"the only time column mostly after the event ({share:.0%} of the rows)")
-    return Known(why="no time column lies mostly after the event, so it is taken to be known at once")
+    for name, share in candidates.items():
+        return Availability(column=name, why=f"the only time column mostly after the event ({share:.0%} of the rows)")
+    return Availability(why="no time column lies mostly after the event, so it is taken to be known at once")
 
 
-def _mature(answers: Answers, frame: pd.DataFrame, target: Target, label: Known, dates: Sequence[str]) -> Known | None:
+def _mature(
+    answers: Answers, frame: pd.DataFrame, target: TargetProfile, label: Availability, dates: Sequence[str]
+) -> Availability | None:
     if answers.mature:
         if answers.mature == NONE:
             return None
         delay = delay_of(answers.mature)
-        return Known(delay=delay or timedelta(0), column=None if delay else answers.mature, why="as its owner said")
+        return Availability(
+            delay=delay or timedelta(0), column=None if delay else answers.mature, why="as its owner gave it"
+        )
     if label.column is None or (bias := _delay_bias(frame, answers.time, target, label)) < BIASED_DELAY:
         return None
     times = frame[answers.time]
@@ -265,45 +275,45 @@ def _mature(answers: Answers, frame: pd.DataFrame, target: Target, label: Known,
     if settled > (times.max() - times.min()).to_pytimedelta() / 8:
         others = [name for name in dates if name not in (answers.time, label.column)]
         raise Undecided(
-            f"how late the label comes tells what it is (AUC {bias:.2f}), so early labels are no fair sample, and "
-            f"{MATURE_SHARE:.0%} of them are known only after {said_length(settled)}. Say from when on a row's label "
+            f"the delay of a label predicts its value (AUC {bias:.2f}), so early labels are a biased sample, and "
+            f"{MATURE_SHARE:.0%} of them are known only after {length_text(settled)}. Say from when on a row's label "
             f"can be trusted: MATURE=<{' or '.join(others) or 'a time column'}>, a delay such as "
             f"MATURE={settled.days}d, or MATURE=none"
         )
     why = (
-        f"how late the label comes tells what it is (AUC {bias:.2f}), so early labels are no fair sample; "
-        f"{MATURE_SHARE:.0%} are known {said_length(settled)} after the event"
+        f"the delay of a label predicts its value (AUC {bias:.2f}), so early labels are a biased sample; "
+        f"{MATURE_SHARE:.0%} are known {length_text(settled)} after the event"
     )
-    return Known(delay=settled, why=why)
+    return Availability(delay=settled, why=why)
 
 
-def _delay_bias(frame: pd.DataFrame, time: str, target: Target, label: Known) -> float:
+def _delay_bias(frame: pd.DataFrame, time: str, target: TargetProfile, label: Availability) -> float:
     """Return how well the label's delay alone tells the target apart: 0.5 not at all, 1 fully."""
     delays = (frame[label.column] - frame[time]).dt.total_seconds()
-    known = delays.notna() & target.values.notna()
-    values = target.values[known]
+    usable = delays.notna() & target.values.notna()
+    values = target.values[usable]
     is_high = values > values.median() if target.kind == "regression" else values == values.value_counts().index[-1]
-    if not known.any() or is_high.nunique() < 2:
+    if not usable.any() or is_high.nunique() < 2:
         return 0.5
-    auc = float(roc_auc_score(is_high, delays[known]))
+    auc = float(roc_auc_score(is_high, delays[usable]))
     return max(auc, 1 - auc)
 
 
 def _key(
-    answers: Answers, frame: pd.DataFrame, raw: pd.DataFrame, columns: dict[str, Column], label: Known
+    answers: Answers, frame: pd.DataFrame, raw: pd.DataFrame, columns: dict[str, ColumnProfile], label: Availability
 ) -> tuple[tuple[str, ...], list[Finding]]:
     copies = int(raw.duplicated().sum())
-    told = (
+    findings = (
         [Finding("", "duplicate rows", f"{copies:,} of {len(raw):,} rows repeat another one exactly")] if copies else []
     )
     if answers.key == (ROW,) and ROW not in columns:
-        return answers.key, told
+        return answers.key, findings
     if answers.key:
-        return answers.key, told + _key_faults(answers.key, raw)
+        return answers.key, findings + _key_faults(answers.key, raw)
     never = {answers.target, label.column or ""}
-    found = profiling.key_of(frame, answers.time, list(columns.values()), never)
-    choices = f"KEY={ROW} to have every row count, told apart by its content and number among equal ones"
-    if found is None:
+    key = profiling.key_of(frame, answers.time, list(columns.values()), never)
+    choices = f"KEY={ROW} to have every row count, identified by its content and its number among equal rows"
+    if key is None:
         nearest = _nearest_keys(frame, answers.time, [n for n in columns if n not in never and n != answers.time])
         raise Undecided(
             f"no column, and no few columns with {answers.time!r}, tell all {len(raw):,} rows apart ({copies:,} rows "
@@ -311,10 +321,10 @@ def _key(
         )
     if copies > MOST_REPEATED * len(raw):
         raise Undecided(
-            f"{copies:,} of {len(raw):,} rows repeat another one exactly. Say KEY={','.join(found)} to keep one of "
+            f"{copies:,} of {len(raw):,} rows repeat another one exactly. Say KEY={','.join(key)} to keep one of "
             f"each, or {choices}"
         )
-    return found, told
+    return key, findings
 
 
 def _key_faults(key: tuple[str, ...], raw: pd.DataFrame) -> list[Finding]:
@@ -329,8 +339,10 @@ def _key_faults(key: tuple[str, ...], raw: pd.DataFrame) -> list[Finding]:
             f"KEY={','.join(key)} is borne by {twice:,} of {len(raw):,} rows a second time, such as {example}, "
             f"and {distinct:,} of these differ in another column; add a column, or say KEY={ROW}"
         )
-    told = f"{twice:,} rows bear the key of an earlier one; collect keeps the last of each and sets the others aside"
-    return [Finding(", ".join(key), "repeated key", told)] if twice else []
+    evidence = (
+        f"{twice:,} rows bear the key of an earlier one; collect keeps the last of each and sets the others aside"
+    )
+    return [Finding(", ".join(key), "repeated key", evidence)] if twice else []
 
 
 def _nearest_keys(frame: pd.DataFrame, time: str, names: Sequence[str]) -> str:
@@ -339,138 +351,146 @@ def _nearest_keys(frame: pd.DataFrame, time: str, names: Sequence[str]) -> str:
     return ", ".join(f"{name},{time} ({left[name]:,} rows bear it again)" for name in best) or "none"
 
 
-def _dropped(
-    columns: dict[str, Column], frame: pd.DataFrame, used: set[str | None], answers: Answers
+def _dropped_columns(
+    columns: dict[str, ColumnProfile], frame: pd.DataFrame, used: set[str | None], answers: Answers
 ) -> dict[str, Finding]:
     """Return why columns are no features, by name, beyond suspicion of a leak."""
-    found = {}
-    seen: dict[Any, str] = {}
-    for name, one in columns.items():
+    findings = {}
+    first_names: dict[Any, str] = {}
+    for name, profile in columns.items():
         if name in used:
             continue
         values = frame[name]
-        if reason := _useless(one, values, frame[answers.time]):
-            found[name] = Finding(name, *reason, True)
+        if reason := _unusable_reason(profile, values, frame[answers.time]):
+            findings[name] = Finding(name, *reason, True)
             continue
         digest = hash(tuple(pd.util.hash_pandas_object(values.iloc[:: max(1, len(values) // 5000)], index=False)))
-        twin = seen.setdefault(digest, name)
+        twin = first_names.setdefault(digest, name)
         if twin != name and values.equals(frame[twin]):
-            found[name] = Finding(name, "repeats a column", f"the same as {twin} in all {len(values):,} rows", True)
-    return found
+            findings[name] = Finding(name, "repeats a column", f"the same as {twin} in all {len(values):,} rows", True)
+    return findings
 
 
-def _useless(one: Column, values: "pd.Series[Any]", times: "pd.Series[Any]") -> tuple[str, str] | None:
+def _unusable_reason(
+    profile: ColumnProfile, values: "pd.Series[Any]", times: "pd.Series[Any]"
+) -> tuple[str, str] | None:
     """Return the kind of finding and its evidence if a column can be no feature."""
     present = int(values.notna().sum())
-    if one.name == UNPARSED:
+    if profile.name == UNPARSED:
         return "name taken", "the sources give this name to a column of their own; rename it to use it"
-    if one.kind == "empty":
+    if profile.kind == "empty":
         return "empty", f"missing in all {len(values):,} rows"
-    if one.kind == "constant":
+    if profile.kind == "constant":
         return "constant", f"always {values.dropna().iloc[0]!s:.40}"
-    if one.kind == "text":
+    if profile.kind == "text":
         example = str(values.dropna().iloc[0])
-        return "free text", f"{one.distinct:,} different texts in {present:,} rows, such as {example[:60]!r}"
-    if one.kind == "date":
+        return "free text", f"{profile.distinct:,} different texts in {present:,} rows, such as {example[:60]!r}"
+    if profile.kind == "date":
         later = float((values > times).mean())
         if later > 0.01:
             return (
                 "is known only later",
                 f"later than the event in {later:.0%} of the rows, if it is no plan made before",
             )
-        told = "the event time again, its day, or a fixed time from it"
-        return ("repeats the time", told) if profiling.repeats_the_time(values, times) else None
-    is_rich = one.kind == "category" and one.distinct > MOST_LEVELS and present / one.distinct < FEWEST_LEVEL_ROWS
+        evidence = "the event time again, its day, or a fixed time from it"
+        return ("repeats the time", evidence) if profiling.repeats_the_time(values, times) else None
+    is_rich = (
+        profile.kind == "category" and profile.distinct > MOST_LEVELS and present / profile.distinct < FEWEST_LEVEL_ROWS
+    )
     is_worded = values.dtype.kind not in "fM"
-    if (is_rich or one.kind == "identifier") and is_worded and values.dropna().str.fullmatch(_COMMA).all():
+    if (is_rich or profile.kind == "identifier") and is_worded and values.dropna().str.fullmatch(_COMMA).all():
         return "decimal commas", f"numbers such as {values.dropna().iloc[0]!r}: write them with a point to use them"
-    if one.kind == "identifier":
-        return "identifier", f"{one.distinct:,} different values in {present:,} rows"
+    if profile.kind == "identifier":
+        return "identifier", f"{profile.distinct:,} different values in {present:,} rows"
     if shifts.counts_up(values):
         first, last = values.dropna().iloc[[0, -1]]
         return (
             "runs with time",
-            f"goes from {first!s:.40} to {last!s:.40} and never back: the future has values never seen",
+            f"goes from {first!s:.40} to {last!s:.40} and never back: later rows have only new values",
         )
     if is_rich:
-        return "very many levels", f"{one.distinct:,} levels, {present / one.distinct:.1f} rows each"
+        return "very many levels", f"{profile.distinct:,} levels, {present / profile.distinct:.1f} rows each"
     return None
 
 
 def _table_findings(
-    answers: Answers, columns: dict[str, Column], frame: pd.DataFrame, table: Table, *, was_sorted: bool
+    answers: Answers, columns: dict[str, ColumnProfile], frame: pd.DataFrame, table: TableSample, *, was_sorted: bool
 ) -> list[Finding]:
-    found = [Finding(name, "cannot be read", f"holds {kind}", True) for name, kind in table.unsupported.items()]
+    findings = [Finding(name, "cannot be read", f"holds {kind}", True) for name, kind in table.unsupported.items()]
     time = columns[answers.time]
     if not time.zoned:
-        found.append(
+        findings.append(
             Finding(answers.time, "no zone", f"its times do not say their zone and are read as {answers.zone}")
         )
     if not was_sorted:
-        found.append(
+        findings.append(
             Finding(answers.time, "not in order", "rows are not stored in order of time; nothing needs them so")
         )
     if missing := int(frame[answers.time].isna().sum()):
-        told = f"{missing:,} of {len(frame):,} rows have no readable event time; they will be set aside"
-        found.append(Finding(answers.time, "missing times", told))
-    return found
+        evidence = f"{missing:,} of {len(frame):,} rows have no readable event time; they will be set aside"
+        findings.append(Finding(answers.time, "missing times", evidence))
+    return findings
 
 
-def _label_findings(answers: Answers, frame: pd.DataFrame, target: Target, label: Known) -> list[Finding]:
-    found = []
+def _label_findings(answers: Answers, frame: pd.DataFrame, target: TargetProfile, label: Availability) -> list[Finding]:
+    findings = []
     if unknown := int(target.values.isna().sum()):
-        told = f"missing in {unknown:,} of {len(frame):,} rows, which nothing is learned from"
-        found.append(Finding(answers.target, "target missing", told))
+        evidence = f"missing in {unknown:,} of {len(frame):,} rows, which nothing is learned from"
+        findings.append(Finding(answers.target, "target missing", evidence))
     if label.column is not None:
         early = float((frame[label.column] < frame[answers.time]).mean())
         if early > 0.01:
-            told = (
+            evidence = (
                 f"before {answers.time} in {early:.0%} of the rows: there the answer is known before it is asked for; "
                 "think about an earlier TIME"
             )
-            found.append(Finding(label.column, "label before event", told))
-    return found
+            findings.append(Finding(label.column, "label before event", evidence))
+    return findings
 
 
-def _target_findings(target: Target) -> list[Finding]:
+def _target_findings(target: TargetProfile) -> list[Finding]:
     name = str(target.values.name)
     if target.kind == "regression":
         skew = float(target.values.skew())
-        told = f"long tail: mean {target.values.mean():.4g}, median {target.values.median():.4g}, skewness {skew:.1f}"
-        return [Finding(name, "skewed target", told + "; rmse is ruled by the largest")] if abs(skew) > 3 else []
+        evidence = (
+            f"long tail: mean {target.values.mean():.4g}, median {target.values.median():.4g}, skewness {skew:.1f}"
+        )
+        return [Finding(name, "skewed target", evidence + "; rmse is ruled by the largest")] if abs(skew) > 3 else []
     shares = target.values.value_counts(normalize=True)
     rare = f"{shares.index[-1]} in {shares.iloc[-1]:.2%} of the rows"
     return [Finding(name, "rare class", rare)] if shares.iloc[-1] < 0.02 else []
 
 
-def _column_findings(columns: dict[str, Column], features: Sequence[str]) -> list[Finding]:
-    found = []
-    for one in columns.values():
-        if one.unread:
-            told = f"{one.unread:,} cells are no {_word(one)}, such as {one.example[:40]!r}; "
-            told += "they are read as missing" if one.example == "inf" else "their rows will be set aside"
-            found.append(Finding(one.name, "mixed", told))
-        if one.name in features and one.kind == "category" and one.distinct > 100:
-            found.append(
-                Finding(one.name, "many levels", f"{one.distinct:,} levels, which become numbers in their order")
+def _column_findings(columns: dict[str, ColumnProfile], features: Sequence[str]) -> list[Finding]:
+    findings = []
+    for profile in columns.values():
+        if profile.unread:
+            evidence = f"{profile.unread:,} cells are no {_word(profile)}, such as {profile.example[:40]!r}; "
+            evidence += "they are read as missing" if profile.example == "inf" else "their rows will be set aside"
+            findings.append(Finding(profile.name, "mixed", evidence))
+        if profile.name in features and profile.kind == "category" and profile.distinct > 100:
+            findings.append(
+                Finding(
+                    profile.name, "many levels", f"{profile.distinct:,} levels, which become numbers in their order"
+                )
             )
-    return found
+    return findings
 
 
 def _hole_findings(answers: Answers, frame: pd.DataFrame) -> list[Finding]:
     times = frame[answers.time]
-    found = [
+    findings = [
         Finding(
             answers.time,
             "hole in time",
-            f"no row for {said_length(one.end - one.start)} from {one.start:%Y-%m-%d %H:%M} on",
+            f"no row for {length_text(hole.end - hole.start)} from {hole.start:%Y-%m-%d %H:%M} on",
         )
-        for one in shifts.holes(times)
+        for hole in shifts.holes(times)
     ]
     if (grid := shifts.steps_missing(times)) and grid[2]:
-        told = f"a row is due every {said_length(grid[0])}; of {grid[1]:,} such moments {grid[2]:,} have none"
-        found.append(Finding(answers.time, "steps missing", told))
-    return found
+        evidence = f"a row is due every {length_text(grid[0])}; of {grid[1]:,} such moments {grid[2]:,} have none"
+        findings.append(Finding(answers.time, "steps missing", evidence))
+    return findings
 
 
 def _clock(times: "pd.Series[Any]") -> tuple[str, ...]:
@@ -481,7 +501,7 @@ def _clock(times: "pd.Series[Any]") -> tuple[str, ...]:
     return (*(("event_hour",) if hours else ()), *(("event_weekday",) if weekdays else ()))
 
 
-def _longest_delay(frame: pd.DataFrame, time: str, label: Known) -> timedelta:
+def _longest_delay(frame: pd.DataFrame, time: str, label: Availability) -> timedelta:
     if label.column is None:
         return label.delay
     longest = (frame[label.column] - frame[time]).max()
@@ -511,17 +531,17 @@ def _is_ours(name: str) -> bool:
     return name in OURS or usecases.OURS.fullmatch(name) is not None
 
 
-def _word(one: Column) -> str:
-    return {"date": "times", "boolean": "booleans"}.get(one.kind, "numbers")
+def _word(profile: ColumnProfile) -> str:
+    return {"date": "times", "boolean": "booleans"}.get(profile.kind, "numbers")
 
 
-def _told(findings: Sequence[Finding]) -> str:
-    return "; ".join(f"{one.column} {one.kind} ({one.evidence})" for one in findings[:5])
+def _findings_text(findings: Sequence[Finding]) -> str:
+    return "; ".join(f"{finding.column} {finding.kind} ({finding.evidence})" for finding in findings[:5])
 
 
-def said_length(length: timedelta) -> str:
+def length_text(length: timedelta) -> str:
     """Return a length of time in words: 3 days, 1 hour."""
     units = {"day": timedelta(days=1), "hour": timedelta(hours=1), "minute": timedelta(minutes=1)}
-    unit = next((name for name, one in units.items() if length >= one), "second")
+    unit = next((name for name, duration in units.items() if length >= duration), "second")
     count = f"{length / units.get(unit, timedelta(seconds=1)):.4g}"
     return f"{count} {unit}{'' if count == '1' else 's'}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scaffold.profiling import Finding, Target
+from scaffold.profiling import Finding, TargetProfile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,27 +49,29 @@ SUSPECT, SURELY, DOUBTFUL = "gives the answer away", "is known only later", "pre
 _MODEL_NAME = re.compile(r"(^|_)(y_?)?(pred|predicted|prediction|proba|y_hat|yhat)(_|$)", re.IGNORECASE)
 
 
-def leak_findings(frame: pd.DataFrame, target: Target, names: Sequence[str]) -> list[Finding]:
+def leak_findings(frame: pd.DataFrame, target: TargetProfile, names: Sequence[str]) -> list[Finding]:
     """Return the columns that give the answer away. `frame` is in order of time, its columns float64 or str."""
-    known = target.values.notna()
-    found = unknown_with_the_target(frame, target, names)
-    rows = np.flatnonzero(known.to_numpy())
+    has_target = target.values.notna()
+    findings = unknown_with_the_target(frame, target, names)
+    rows = np.flatnonzero(has_target.to_numpy())
     most = min(len(rows), max(FEWEST_ROWS, min(MOST_ROWS, MOST_CELLS // max(1, len(names)))))
     rows = rows[np.linspace(0, len(rows) - 1, most).astype(int)]
     some, answers = frame.iloc[rows], target.values.iloc[rows]
     singles = single_scores(some[list(names)], answers, target.kind)
-    found += [*_perfect(singles, target), *_other_models(singles, target)]
+    findings += [*_perfect(singles, target), *_other_models(singles, target)]
     if target.kind == "regression":
-        found += sums(some, answers, [name for name in names if some[name].dtype.kind == "f"])
+        findings += sums(some, answers, [name for name in names if some[name].dtype.kind == "f"])
     if target.kind == "binary":
-        left = [name for name in names if name not in {one.column for one in found}]
-        labelled, answers = frame[known], target.values[known]
-        found += [one for name in left if (one := pure(labelled[name], answers)) is not None]
-        found += later_versions(
+        left = [name for name in names if name not in {finding.column for finding in findings}]
+        labelled, answers = frame[has_target], target.values[has_target]
+        findings += [finding for name in left if (finding := pure_value(labelled[name], answers)) is not None]
+        findings += later_versions(
             some, target.values.iloc[rows], [name for name in left if frame[name].dtype.kind != "f"]
         )
-    found += _jump([one for one in singles if one.column not in {one.column for one in found}], target)
-    return list({one.column: one for one in reversed(found)}.values())[::-1]
+    findings += _jump(
+        [single for single in singles if single.column not in {finding.column for finding in findings}], target
+    )
+    return list({finding.column: finding for finding in reversed(findings)}.values())[::-1]
 
 
 def sums(frame: pd.DataFrame, answers: "pd.Series[Any]", numbers: Sequence[str]) -> list[Finding]:
@@ -81,19 +83,19 @@ def sums(frame: pd.DataFrame, answers: "pd.Series[Any]", numbers: Sequence[str])
     middle, scale = float(answers.mean()), float(answers.std())
     goal = ((answers - middle) / scale).to_numpy()
     weights = _weights(values[::2], goal[::2])
-    if (fit := _explained(values[1::2], goal[1::2], weights)) < 0.9999:
+    if (fit := _explained_share(values[1::2], goal[1::2], weights)) < 0.9999:
         return []
     parts = [name for name, weight in zip(usable, weights, strict=True) if abs(weight) > 0.01]
     chosen = [usable.index(name) for name in parts]
-    told = ", ".join(f"{weights[i] * scale / frame[usable[i]].std():.3g} x {usable[i]}" for i in chosen)
-    evidence = f"{told} add up to {answers.name}: R2 {fit:.5f} on {len(goal) // 2:,} rows not fitted"
+    formula = ", ".join(f"{weights[i] * scale / frame[usable[i]].std():.3g} x {usable[i]}" for i in chosen)
+    evidence = f"{formula} add up to {answers.name}: R2 {fit:.5f} on {len(goal) // 2:,} rows not fitted"
     return [Finding(name, SUSPECT, evidence, True) for name in parts]
 
 
-def pure(values: "pd.Series[Any]", answers: "pd.Series[Any]") -> Finding | None:
+def pure_value(values: "pd.Series[Any]", answers: "pd.Series[Any]") -> Finding | None:
     """Say which value, or which of zero, not zero, missing and present, is met with one answer only, if one is."""
     rate = float(answers.mean())
-    for told, mask in _groups(values).items():
+    for group, mask in _groups(values).items():
         rows = int(mask.sum())
         if rows < PURE_SHARE * len(values) or rows > (1 - PURE_SHARE) * len(values):
             continue
@@ -101,8 +103,8 @@ def pure(values: "pd.Series[Any]", answers: "pd.Series[Any]") -> Finding | None:
         for answer, other, expected in ((0, ones, rate), (1, 1 - ones, 1 - rate)):
             if other <= 0.001 * expected and expected * rows >= PURE_EXPECTED:
                 evidence = (
-                    f"of {rows:,} rows where it is {told}, {round((1 - other) * rows):,} have {answers.name} {answer}; "
-                    f"over all rows {1 - expected:.0%} have"
+                    f"of {rows:,} rows where it is {group}, {round((1 - other) * rows):,} have {answers.name} {answer};"
+                    f" over all rows {1 - expected:.0%} have"
                 )
                 return Finding(str(values.name), SUSPECT, evidence, True)
     return None
@@ -110,31 +112,31 @@ def pure(values: "pd.Series[Any]", answers: "pd.Series[Any]") -> Finding | None:
 
 def later_versions(frame: pd.DataFrame, answers: "pd.Series[Any]", words: Sequence[str]) -> list[Finding]:
     """Return the column of each pair that is a copy of the other with changes, where changes tell the answer."""
-    found = []
+    findings = []
     levels = {name: set(frame[name].dropna().unique()) for name in words}
     rich = [name for name in words if len(levels[name]) >= 3]
-    for number, one in enumerate(rich):
+    for number, column in enumerate(rich):
         for other in rich[number + 1 :]:
-            if len(levels[one] & levels[other]) < 0.5 * max(len(levels[one]), len(levels[other])):
+            if len(levels[column] & levels[other]) < 0.5 * max(len(levels[column]), len(levels[other])):
                 continue
-            differ = (frame[one] != frame[other]) & frame[one].notna() & frame[other].notna()
+            differ = (frame[column] != frame[other]) & frame[column].notna() & frame[other].notna()
             share = float(differ.mean())
             if not 0.005 < share < 0.4:
                 continue
-            changed, kept = float(answers[differ].mean()), float(answers[~differ].mean())
-            low, high = sorted((changed, kept))
+            changed, unchanged = float(answers[differ].mean()), float(answers[~differ].mean())
+            low, high = sorted((changed, unchanged))
             if low > 0.33 * high:
                 continue
-            later, first = (one, other) if frame[one].nunique() > frame[other].nunique() else (other, one)
+            later, first = (column, other) if frame[column].nunique() > frame[other].nunique() else (other, column)
             evidence = (
                 f"seems a later version of {first}: they differ in {share:.0%} of the rows, and there {answers.name} "
-                f"is 1 in {changed:.0%}, elsewhere in {kept:.0%}"
+                f"is 1 in {changed:.0%}, elsewhere in {unchanged:.0%}"
             )
-            found.append(Finding(later, SUSPECT, evidence, True))
-    return found
+            findings.append(Finding(later, SUSPECT, evidence, True))
+    return findings
 
 
-def unknown_with_the_target(frame: pd.DataFrame, target: Target, names: Sequence[str]) -> list[Finding]:
+def unknown_with_the_target(frame: pd.DataFrame, target: TargetProfile, names: Sequence[str]) -> list[Finding]:
     """Return the columns that are missing where, and only where, the target is."""
     unknown = target.values.isna()
     if not 20 <= unknown.sum() <= len(frame) - 20:
@@ -153,39 +155,39 @@ def unknown_with_the_target(frame: pd.DataFrame, target: Target, names: Sequence
     ]
 
 
-def _perfect(singles: Sequence[Single], target: Target) -> list[Finding]:
+def _perfect(singles: Sequence[Single], target: TargetProfile) -> list[Finding]:
     return [
-        Finding(one.column, SUSPECT, f"alone it predicts {target.values.name} with {_score(one, target)}", True)
-        for one in singles
-        if one.score >= NEARLY_PERFECT
+        Finding(single.column, SUSPECT, f"alone it predicts {target.values.name} with {_score(single, target)}", True)
+        for single in singles
+        if single.score >= NEARLY_PERFECT
     ]
 
 
-def _other_models(singles: Sequence[Single], target: Target) -> list[Finding]:
+def _other_models(singles: Sequence[Single], target: TargetProfile) -> list[Finding]:
     return [
         Finding(
-            one.column,
+            single.column,
             SUSPECT,
-            f"its name says that a model made it, and alone it predicts {_score(one, target)}",
+            f"its name says that a model made it, and alone it predicts {_score(single, target)}",
             True,
         )
-        for one in singles
-        if _MODEL_NAME.search(one.column) and one.skill >= 0.3
+        for single in singles
+        if _MODEL_NAME.search(single.column) and single.skill >= 0.3
     ]
 
 
-def _jump(singles: Sequence[Single], target: Target) -> list[Finding]:
+def _jump(singles: Sequence[Single], target: TargetProfile) -> list[Finding]:
     """Say of the best column left if it leaves all others far behind: an honest one may, so it stays a feature."""
-    honest = [one for one in singles if one.score < NEARLY_PERFECT]
+    honest = [single for single in singles if single.score < NEARLY_PERFECT]
     if len(honest) < 2 or honest[0].skill < max(JUMP_SKILL, JUMP_RATIO * honest[1].skill):
         return []
     best, second = honest[:2]
-    told = f"alone it predicts with {_score(best, target)}, the next best, {second.column}, with {second.score:.3f}"
-    return [Finding(best.column, DOUBTFUL, f"{told}; make sure that it is known at the event")]
+    evidence = f"alone it predicts with {_score(best, target)}, the next best, {second.column}, with {second.score:.3f}"
+    return [Finding(best.column, DOUBTFUL, f"{evidence}; make sure that it is known at the event")]
 
 
-def _score(one: Single, target: Target) -> str:
-    return f"{'R2' if target.kind == 'regression' else 'AUC'} {one.score:.3f} on later rows"
+def _score(single: Single, target: TargetProfile) -> str:
+    return f"{'R2' if target.kind == 'regression' else 'AUC'} {single.score:.3f} on later rows"
 
 
 def _groups(values: "pd.Series[Any]") -> "dict[str, pd.Series[Any]]":
@@ -200,5 +202,5 @@ def _weights(values: "NDArray[Any]", goal: "NDArray[Any]") -> "NDArray[Any]":
     return np.linalg.lstsq(values, goal, rcond=None)[0]
 
 
-def _explained(values: "NDArray[Any]", goal: "NDArray[Any]", weights: "NDArray[Any]") -> float:
+def _explained_share(values: "NDArray[Any]", goal: "NDArray[Any]", weights: "NDArray[Any]") -> float:
     return 1 - float(np.mean((goal - values @ weights) ** 2) / max(np.var(goal), 1e-12))

@@ -90,10 +90,10 @@ def pacing(times: "pd.Series[Any]", delay: timedelta, forget: bool, rarer_share:
 
 def span_of(times: "pd.Series[Any]") -> tuple[datetime, datetime]:
     """Return the first and last time, without stray ones that alone would stretch the history by half."""
-    known = times.dropna().sort_values()
-    low, high = known.quantile(STRAY), known.quantile(1 - STRAY)
+    present = times.dropna().sort_values()
+    low, high = present.quantile(STRAY), present.quantile(1 - STRAY)
     core = high - low
-    inside = known[(known >= low - core / 2) & (known <= high + core / 2)]
+    inside = present[(present >= low - core / 2) & (present <= high + core / 2)]
     return inside.iloc[0].to_pydatetime(), inside.iloc[-1].to_pydatetime()
 
 

@@ -43,7 +43,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Column:
+class ColumnProfile:
     """What one stored column is."""
 
     name: str
@@ -63,7 +63,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Target:
+class TargetProfile:
     """What is to be predicted."""
 
     kind: TargetKind
@@ -84,15 +84,15 @@ class Target:
 
 
 class Undecided(ValueError):
-    """Something must be said by the owner; the message says what was found and which words would answer it."""
+    """The owner must decide; the message gives what the table holds and which words would answer."""
 
 
-def recognised(values: "pd.Series[Any]", zone: str = "UTC") -> "tuple[Column, pd.Series[Any]]":
+def column_profile(values: "pd.Series[Any]", zone: str = "UTC") -> "tuple[ColumnProfile, pd.Series[Any]]":
     """Return what the column is, and its values as float64, str or UTC times."""
     name, distinct = str(values.name), int(values.nunique())
     missing = float(values.isna().mean())
     if not distinct:
-        return Column(name, "empty", "float64", 1.0, 0), values.astype("float64")
+        return ColumnProfile(name, "empty", "float64", 1.0, 0), values.astype("float64")
     if values.dtype.kind == "M":
         return _dates(values, zone, missing, distinct)
     if values.dtype.kind in "biuf":
@@ -100,7 +100,9 @@ def recognised(values: "pd.Series[Any]", zone: str = "UTC") -> "tuple[Column, pd
     return _texts(values, zone, missing, distinct)
 
 
-def as_times(values: "pd.Series[Any]", zone: str = "UTC", fmt: str | None = None) -> "tuple[Column, pd.Series[Any]]":
+def as_times(
+    values: "pd.Series[Any]", zone: str = "UTC", fmt: str | None = None
+) -> "tuple[ColumnProfile, pd.Series[Any]]":
     """Return the column read as times, in whichever way reads almost all of it.
 
     Raises:
@@ -111,7 +113,7 @@ def as_times(values: "pd.Series[Any]", zone: str = "UTC", fmt: str | None = None
     if values.dtype.kind == "M":
         return _dates(values, zone, missing, distinct)
     if fmt and "%" in fmt and not re.search("%[YyGcxs]", fmt):
-        raise Undecided(f"TIME_FORMAT={fmt!r} has no year, so it tells no time; add the year to column {name!r}")
+        raise Undecided(f"TIME_FORMAT={fmt!r} has no year, so it gives no time; add the year to column {name!r}")
     formats = [fmt] if fmt else time_formats(present)
     if not formats:
         examples = ", ".join(map(repr, present.unique()[:3].tolist()))
@@ -125,7 +127,7 @@ def as_times(values: "pd.Series[Any]", zone: str = "UTC", fmt: str | None = None
     if len(formats) > 1:
         raise Undecided(
             f"column {name!r} can be read in {len(formats)} ways, such as {present.iloc[0]!r}; "
-            f"say which: {' or '.join(f'TIME_FORMAT={one!r}' for one in formats)}"
+            f"say which: {' or '.join(f'TIME_FORMAT={option!r}' for option in formats)}"
         )
     times = read_times(values, formats[0], zone)
     unread = values.notna() & times.isna()
@@ -140,7 +142,7 @@ def as_times(values: "pd.Series[Any]", zone: str = "UTC", fmt: str | None = None
     says_zone = stored is None and present.astype("str").str.contains(_ZONED.pattern).mean() > ALMOST_ALL
     zoned = stored in UNITS or bool(says_zone)
     example = str(values[unread].iloc[0]) if unread.any() else ""
-    return Column(name, "date", reads_as, missing, distinct, stored, zoned, int(unread.sum()), example), times
+    return ColumnProfile(name, "date", reads_as, missing, distinct, stored, zoned, int(unread.sum()), example), times
 
 
 def read_times(values: "pd.Series[Any]", fmt: str, zone: str = "UTC") -> "pd.Series[Any]":
@@ -170,15 +172,15 @@ def time_formats(present: "pd.Series[Any]") -> list[str]:
         return time_formats(numbers)
     if _reads(some, "ISO8601"):
         return ["ISO8601"]
-    found: dict[str, pd.Series[Any]] = {}
+    readings: dict[str, pd.Series[Any]] = {}
     for fmt in (fmt for fmt in FORMATS if _reads(some, fmt)):
         times = read_times(some, fmt)
-        if not any(times.equals(other) for other in found.values()):
-            found[fmt] = times
-    return list(found)
+        if not any(times.equals(other) for other in readings.values()):
+            readings[fmt] = times
+    return list(readings)
 
 
-def target_of(values: "pd.Series[Any]", column: Column, kind: TargetKind | None = None) -> Target:
+def target_of(values: "pd.Series[Any]", column: ColumnProfile, kind: TargetKind | None = None) -> TargetProfile:
     """Return the target as it is trained on.
 
     Raises:
@@ -206,7 +208,7 @@ def target_of(values: "pd.Series[Any]", column: Column, kind: TargetKind | None 
             "say KIND=regression if they are quantities, KIND=multiclass if they name classes"
         )
     if kind == "regression" or (kind is None and is_number):
-        return Target("regression", values, why=f"{distinct} different numbers")
+        return TargetProfile("regression", values, why=f"{distinct} different numbers")
     if column.kind in ("date", "text"):
         raise Undecided(f"target {column.name!r} holds {column.kind}s; name a column of numbers or classes")
     if distinct > MOST_CLASSES and not (kind == "multiclass" and distinct <= 5 * MOST_CLASSES):
@@ -222,12 +224,12 @@ def target_of(values: "pd.Series[Any]", column: Column, kind: TargetKind | None 
             )
         )
     if not is_number:
-        return Target("multiclass", values, why=f"{distinct} different words")
+        return TargetProfile("multiclass", values, why=f"{distinct} different words")
     words = {value: f"{value:g}" for value in sorted(present.unique())}
-    return Target("multiclass", values.map(words).astype("str"), words, f"{distinct} numbers that name classes")
+    return TargetProfile("multiclass", values.map(words).astype("str"), words, f"{distinct} numbers that name classes")
 
 
-def key_of(frame: pd.DataFrame, time: str, columns: Sequence[Column], never: set[str]) -> tuple[str, ...] | None:
+def key_of(frame: pd.DataFrame, time: str, columns: Sequence[ColumnProfile], never: set[str]) -> tuple[str, ...] | None:
     """Return the fewest columns that tell all rows apart, or None: an identifier, the time, or a few with the time.
 
     Exact duplicates, and rows without a time, which are set aside, do not count. Floating point numbers, columns with
@@ -235,9 +237,14 @@ def key_of(frame: pd.DataFrame, time: str, columns: Sequence[Column], never: set
     """
     rows = frame[frame[time].notna()].drop_duplicates()
     usable = [
-        one for one in columns if one.missing == 0 and one.name not in never | {time} and _names_things(one, frame)
+        column
+        for column in columns
+        if column.missing == 0 and column.name not in never | {time} and _names_things(column, frame)
     ]
-    names = [one.name for one in sorted(usable, key=lambda one: (not _ID_NAME.search(one.name), -one.distinct))]
+    names = [
+        column.name
+        for column in sorted(usable, key=lambda column: (not _ID_NAME.search(column.name), -column.distinct))
+    ]
     for name in names:
         is_id = _ID_NAME.search(name) or frame[name].dtype.kind not in "iuf"
         if is_id and not rows.duplicated([name]).any():
@@ -271,62 +278,70 @@ def looks_like_an_id(name: str) -> bool:
     return bool(_ID_NAME.search(name))
 
 
-def _names_things(column: Column, frame: pd.DataFrame) -> bool:
+def _names_things(column: ColumnProfile, frame: pd.DataFrame) -> bool:
     values = frame[column.name]
     if column.kind in ("text", "constant", "empty", "date", "boolean"):
         return column.kind == "date"
     return values.dtype.kind != "f" or bool((values % 1 == 0).all())
 
 
-def _binary(values: "pd.Series[Any]", present: "pd.Series[Any]", column: Column) -> Target:
+def _binary(values: "pd.Series[Any]", present: "pd.Series[Any]", column: ColumnProfile) -> TargetProfile:
     pair = sorted(present.unique())
     if list(pair) == [0, 1]:
         why = "the stored booleans" if column.kind == "boolean" else "the stored 0 and 1"
-        return Target("binary", values.astype("float64"), why=why)
+        return TargetProfile("binary", values.astype("float64"), why=why)
     if values.dtype.kind == "f":
-        one, why = pair[1], "the greater number is 1"
-    elif known := [word for word in pair if str(word).strip().lower() in _POSITIVE]:
-        one, why = known[0], f"{known[0]!r} is 1"
+        positive, why = pair[1], "the greater number is 1"
+    elif positive_words := [word for word in pair if str(word).strip().lower() in _POSITIVE]:
+        positive, why = positive_words[0], f"{positive_words[0]!r} is 1"
     else:
-        one = present.value_counts().index[-1]
-        why = f"{one!r}, the rarer one, is 1"
-    words = {value: float(value == one) for value in pair}
-    return Target("binary", values.map(words).astype("float64"), words, why)
+        positive = present.value_counts().index[-1]
+        why = f"{positive!r}, the rarer one, is 1"
+    words = {value: float(value == positive) for value in pair}
+    return TargetProfile("binary", values.map(words).astype("float64"), words, why)
 
 
-def _numbers(values: "pd.Series[Any]", missing: float, distinct: int) -> "tuple[Column, pd.Series[Any]]":
+def _numbers(values: "pd.Series[Any]", missing: float, distinct: int) -> "tuple[ColumnProfile, pd.Series[Any]]":
     name = str(values.name)
     numbers = values.astype("float64").replace([float("inf"), float("-inf")], float("nan"))
     infinite = int(numbers.isna().sum() - values.isna().sum())
     missing += infinite / max(1, len(values))
     if distinct == 1:
-        return Column(name, "constant" if missing < 1 - ALMOST_ALL else "boolean", "float64", missing, 1), numbers
+        return ColumnProfile(
+            name, "constant" if missing < 1 - ALMOST_ALL else "boolean", "float64", missing, 1
+        ), numbers
     if values.dtype.kind == "b":
-        return Column(name, "boolean", "float64", missing, distinct), numbers
+        return ColumnProfile(name, "boolean", "float64", missing, distinct), numbers
     if (fmt := time_formats(values.dropna())) and _TIME_NAME.search(name):
-        return Column(name, "date", "float64", missing, distinct, fmt[0], False), read_times(values, fmt[0])
+        return ColumnProfile(name, "date", "float64", missing, distinct, fmt[0], False), read_times(values, fmt[0])
     share = distinct / max(1, int(values.notna().sum()))
     is_whole = bool((numbers.dropna() % 1 == 0).all())
     is_id = (
         is_whole and distinct > 50 and ((looks_like_an_id(name) and share > 0.5) or (share == 1 and _counts(values)))
     )
     kind: Kind = "identifier" if is_id else "numeric"
-    return Column(name, kind, "float64", missing, distinct, unread=infinite, example="inf" if infinite else ""), numbers
+    return ColumnProfile(
+        name, kind, "float64", missing, distinct, unread=infinite, example="inf" if infinite else ""
+    ), numbers
 
 
-def _dates(values: "pd.Series[Any]", zone: str, missing: float, distinct: int) -> "tuple[Column, pd.Series[Any]]":
+def _dates(
+    values: "pd.Series[Any]", zone: str, missing: float, distinct: int
+) -> "tuple[ColumnProfile, pd.Series[Any]]":
     zoned = getattr(values.dtype, "tz", None) is not None
     times = values.dt.tz_convert("UTC").astype(TIME) if zoned else _in_utc(values, zone)
     kind: Kind = "constant" if distinct == 1 else "date"
-    return Column(str(values.name), kind, TIME, missing, distinct, zoned=zoned), times
+    return ColumnProfile(str(values.name), kind, TIME, missing, distinct, zoned=zoned), times
 
 
-def _texts(values: "pd.Series[Any]", zone: str, missing: float, distinct: int) -> "tuple[Column, pd.Series[Any]]":
+def _texts(
+    values: "pd.Series[Any]", zone: str, missing: float, distinct: int
+) -> "tuple[ColumnProfile, pd.Series[Any]]":
     name, present = str(values.name), values.dropna()
     levels = pd.Series(present.unique()[:2000])
     if set(levels.str.strip().str.lower()) in _WORDS:
         truth = present.str.strip().str.lower().isin(["true", "yes"]).astype("float64").reindex(values.index)
-        return Column(name, "boolean", "bool", missing, distinct), truth
+        return ColumnProfile(name, "boolean", "bool", missing, distinct), truth
     if pd.to_numeric(levels, errors="coerce").notna().mean() > 0.5:
         numbers = pd.to_numeric(present, errors="coerce")
         if numbers.notna().mean() >= ALMOST_ALL and not levels.str.match(r"^[+-]?0\d").any():
@@ -335,14 +350,14 @@ def _texts(values: "pd.Series[Any]", zone: str, missing: float, distinct: int) -
         formats = time_formats(present)
         if len(formats) == 1:
             return as_times(values, zone, formats[0])
-    return Column(name, _kind_of_words(name, present, missing, distinct), "str", missing, distinct), values.astype(
-        "str"
-    )
+    return ColumnProfile(
+        name, _kind_of_words(name, present, missing, distinct), "str", missing, distinct
+    ), values.astype("str")
 
 
 def _numbers_in_words(
     numbers: "pd.Series[Any]", present: "pd.Series[Any]", values: "pd.Series[Any]", missing: float
-) -> "tuple[Column, pd.Series[Any]]":
+) -> "tuple[ColumnProfile, pd.Series[Any]]":
     """Return what a column is that holds numbers as text, with the cells that are none."""
     column, read = _numbers(numbers.reindex(values.index).rename(values.name), missing, numbers.nunique())
     if column.kind == "date" and column.time_format in FORMATS:

@@ -64,7 +64,7 @@ definitions:
     probation: {{windows: 2, error_rate: 0.05, min_rows: {labelled}}}
     watch: *ordinary
 
-  # What the live model's age costs is told by small models fitted anew; it asks once that is no noise, and its price.
+  # The cost of the live model's age, estimated by small models; a retrain is due once it exceeds noise and its price.
   regret: &regret {{certainty: 2.5, worth: 1, margin: 4, rest: 2, most_share: 0.333}}
 
   policy: &policy
@@ -74,7 +74,7 @@ definitions:
     # Only where no limit of the performance could be calibrated, as with several classes.
     max_loss: {loss:g}
     min_labelled: {labelled}
-    # One window: a new model is seen at work before another is asked for.
+    # One window: a new model is measured in use before another is asked for.
     cooldown_days: {cooldown:g}
     min_new_rows: {new_rows}
     max_per_month: 4
@@ -148,9 +148,9 @@ HOUR = timedelta(hours=1)
 YEAR = timedelta(days=365.25)
 
 
-def deployments_text(told: Description) -> str:
+def deployments_text(description: Description) -> str:
     """Return the text of the deployments: one of each flow."""
-    name = told.answers.name
+    name = description.answers.name
     flows = [
         ("collect", "Bring the newest rows and labels in, each once; set bad rows aside with their reasons.", "often",
          f"{{usecase: {name}, batch: *batch}}"),
@@ -161,7 +161,7 @@ def deployments_text(told: Description) -> str:
         ("retrain", "Train a challenger; it goes live only if it beats the live model on rows that neither has seen.",
          "renew", f"{{usecase: {name}, training: *training, gates: *gates, promotion: *promotion}}"),
         ("replay", "Play the history as if it were live, with real events, automations and retrains.", "",
-         _replay(told)),
+         _replay(description)),
         ("rollback", "Put an earlier model in the live one's place, after it has loaded and predicted.", "",
          f"{{usecase: {name}}}"),
         ("mute", "Let the open drift ask for no retrain until a date; a reason is asked for.", "",
@@ -184,45 +184,44 @@ def deployments_text(told: Description) -> str:
          f"{{<<: *backtest, usecase: {name}}}"),
     ]  # fmt: skip
     parts = []
-    for flow, description, schedule, parameters in flows:
+    for flow, purpose, schedule, parameters in flows:
         schedules = f"    schedules: *{schedule}\n" if schedule else ""
         text = DEPLOYMENT.format(
             tag=EVERY_DAY if flow in DAILY_FLOWS else BY_HAND,
             name=name,
             flow=flow,
-            description=description,
+            description=purpose,
             schedules=schedules,
             parameters=parameters,
         ).replace("parameters: \n", "parameters:\n")
         parts.append(text + (TRIGGER.format(name=name) if flow == "retrain" else ""))
-    return HEADER.format(name=name, version=PREFECT_VERSION, **_numbers(told)) + "\n".join(parts)
+    return HEADER.format(name=name, version=PREFECT_VERSION, **_numbers(description)) + "\n".join(parts)
 
 
-def limits(told: Description) -> tuple[str, float, float, float]:
+def limits(description: Description) -> tuple[str, float, float, float]:
     """Return why, and the gains over baseline and champion and the loss that count, in units of the metric."""
-    metric = metric_of(told)
+    metric = metric_of(description)
     if metric == "roc_auc":
         return "In units of ROC AUC: 0.5 is a guess, 1 is perfect.", 0.02, 0.002, 0.03
-    values = told.target.values.dropna()
+    values = description.target.values.dropna()
     if metric == "log_loss":
         shares = values.value_counts(normalize=True)
         spread = float(-(shares * shares.map(math.log)).sum())
         why = f"In units of log loss: {spread:.3g} is that of always telling the classes' shares."
     else:
         spread = float(values.std())
-        why = (
-            f"In units of {told.names[told.answers.target]}, whose standard deviation is {spread:.3g}: shares of that."
-        )
+        target = description.names[description.answers.target]
+        why = f"In units of {target}, whose standard deviation is {spread:.3g}: shares of that."
     baseline, champion, loss = (float(f"{share * spread:.2g}") for share in (0.02, 0.002, 0.05))
     return why, baseline, champion, loss
 
 
-def _numbers(told: Description) -> dict[str, object]:
-    pace = told.pacing
-    units, baseline, champion, loss = limits(told)
+def _numbers(description: Description) -> dict[str, object]:
+    pace = description.pacing
+    units, baseline, champion, loss = limits(description)
     least = max(FEWEST_FIT_ROWS, min(1000, pace.window_rows // 3))
     is_fine = pace.window_moments >= 2 * FEWEST_MOMENTS
-    volume = f"Half of the smallest batch seen, {pace.smallest_volume:.0%} of the usual"
+    volume = f"Half of the smallest batch so far, {pace.smallest_volume:.0%} of the usual"
     if pace.min_volume_share == 0:
         volume = "Off: this history has empty or nearly empty batches"
     return {
@@ -272,15 +271,15 @@ def schedules(window: timedelta) -> dict[str, object]:
     }
 
 
-def _replay(told: Description) -> str:
-    start, end, step = replay_stretch(told)
-    return REPLAY.format(name=told.answers.name, start=start, end=end, step=step / timedelta(days=1),
+def _replay(description: Description) -> str:
+    start, end, step = replay_stretch(description)
+    return REPLAY.format(name=description.answers.name, start=start, end=end, step=step / timedelta(days=1),
                          per_year=YEAR / step)  # fmt: skip
 
 
-def replay_stretch(told: Description) -> tuple[datetime, datetime, timedelta]:
+def replay_stretch(description: Description) -> tuple[datetime, datetime, timedelta]:
     """Return from where, until when and in which steps the history is played: first what two blocks need, then all."""
-    pace = told.pacing
+    pace = description.pacing
     span = pace.history_end - pace.history_start
     before = max(3 * pace.window, math.ceil(span / 5 / pace.window) * pace.window)
     start = pace.history_start + min(before, span / 2)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scaffold.profiling import Finding, Target
+from scaffold.profiling import Finding, TargetProfile
 
 MISSING_CHANGE = 0.2
 """Change of the share of missing cells, from the first third of the history to the last, that is worth telling."""
@@ -32,24 +32,24 @@ class Hole:
     end: pd.Timestamp
 
 
-def shift_findings(frame: pd.DataFrame, target: Target, names: Sequence[str]) -> list[Finding]:
+def shift_findings(frame: pd.DataFrame, target: TargetProfile, names: Sequence[str]) -> list[Finding]:
     """Return what changes between the first and the last third of the rows, which are in order of time."""
     third = len(frame) // 3
     if third < FEWEST_ROWS:
         return []
     first, last = slice(0, third), slice(len(frame) - third, None)
     answers = _numeric_answers(target)
-    found = []
+    findings = []
     for name in names:
         values = frame[name]
-        found += _missing_change(values.iloc[first], values.iloc[last])
-        found += _level_change(values.iloc[first], values.iloc[last])
-        found += _meaning_change(values, answers, first, last, target)
-    return found
+        findings += _missing_change(values.iloc[first], values.iloc[last])
+        findings += _level_change(values.iloc[first], values.iloc[last])
+        findings += _meaning_change(values, answers, first, last, target)
+    return findings
 
 
 def counts_up(values: "pd.Series[Any]") -> bool:
-    """Say whether a column, in order of time, only ever goes on to values not seen before, as a year does."""
+    """Say whether a column, in order of time, only ever goes on to new values, as a year does."""
     present = values.dropna()
     codes = present if present.dtype.kind == "f" else pd.Series(pd.factorize(present)[0], index=present.index)
     steps = codes.diff().dropna().to_numpy()
@@ -59,35 +59,35 @@ def counts_up(values: "pd.Series[Any]") -> bool:
 
 def holes(times: "pd.Series[Any]") -> list[Hole]:
     """Return the longest stretches without rows that are many times longer than usual ones; `times` in order."""
-    known = times.dropna().drop_duplicates()
-    if len(known) < 20:
+    present = times.dropna().drop_duplicates()
+    if len(present) < 20:
         return []
-    gaps = known.diff().iloc[1:]
-    span = known.iloc[-1] - known.iloc[0]
+    gaps = present.diff().iloc[1:]
+    span = present.iloc[-1] - present.iloc[0]
     usual = max(gaps.quantile(0.99), gaps.median() * 10)
     long = gaps[(gaps > 2 * usual) & (gaps > span / 200)].nlargest(MOST_HOLES)
-    return [Hole(known[place] - gap, known[place]) for place, gap in long.items()]
+    return [Hole(present[place] - gap, present[place]) for place, gap in long.items()]
 
 
 def steps_missing(times: "pd.Series[Any]") -> tuple[pd.Timedelta, int, int] | None:
     """Return the usual step, how many moments a grid of it has and how many are missing, or None without a grid."""
-    known = times.dropna().drop_duplicates()
-    if len(known) < 20:
+    present = times.dropna().drop_duplicates()
+    if len(present) < 20:
         return None
-    gaps = known.diff().iloc[1:]
+    gaps = present.diff().iloc[1:]
     step = gaps.mode().iloc[0]
     if (gaps == step).mean() < 0.8:
         return None
-    moments = int((known.iloc[-1] - known.iloc[0]) / step) + 1
-    return step, moments, max(0, moments - len(known))
+    moments = int((present.iloc[-1] - present.iloc[0]) / step) + 1
+    return step, moments, max(0, moments - len(present))
 
 
 def _missing_change(first: "pd.Series[Any]", last: "pd.Series[Any]") -> list[Finding]:
     before, after = float(first.isna().mean()), float(last.isna().mean())
     if abs(after - before) < MISSING_CHANGE:
         return []
-    told = f"missing in {before:.0%} of the first third of the rows, in {after:.0%} of the last"
-    return [Finding(str(first.name), "gaps change", told)]
+    evidence = f"missing in {before:.0%} of the first third of the rows, in {after:.0%} of the last"
+    return [Finding(str(first.name), "gaps change", evidence)]
 
 
 def _level_change(first: "pd.Series[Any]", last: "pd.Series[Any]") -> list[Finding]:
@@ -98,22 +98,22 @@ def _level_change(first: "pd.Series[Any]", last: "pd.Series[Any]") -> list[Findi
         both = np.sort(np.concatenate([before, after]))
         apart = np.searchsorted(np.sort(before), both, "right") / len(before)
         distance = float(np.abs(apart - np.searchsorted(np.sort(after), both, "right") / len(after)).max())
-        told = f"median {before.median():.4g} in the first third, {after.median():.4g} in the last"
-        told += f"; mean {before.mean():.4g} and {after.mean():.4g}"
+        evidence = f"median {before.median():.4g} in the first third, {after.median():.4g} in the last"
+        evidence += f"; mean {before.mean():.4g} and {after.mean():.4g}"
     else:
         moved = after.value_counts(normalize=True).sub(before.value_counts(normalize=True), fill_value=0.0)
         distance, most = float(moved.abs().sum() / 2), moved.abs().idxmax()
-        told = (
+        evidence = (
             f"{most!r} in {(before == most).mean():.0%} of the first third, in {(after == most).mean():.0%} of the last"
         )
-    return [Finding(str(first.name), "level changes", told)] if distance >= LEVEL_CHANGE else []
+    return [Finding(str(first.name), "level changes", evidence)] if distance >= LEVEL_CHANGE else []
 
 
 def _meaning_change(
-    values: "pd.Series[Any]", answers: "pd.Series[Any]", first: slice, last: slice, target: Target
+    values: "pd.Series[Any]", answers: "pd.Series[Any]", first: slice, last: slice, target: TargetProfile
 ) -> list[Finding]:
     """Return the value of the column whose effect on the target, beyond what changed for all rows, changed most."""
-    groups, largest, told = _bins(values), MEANING_CHANGE, ""
+    groups, largest, evidence = _bins(values), MEANING_CHANGE, ""
     scale = 1.0 if target.kind != "regression" else float(answers.std()) or 1.0
     before, after = answers.iloc[first] / scale, answers.iloc[last] / scale
     for level, group in groups.items():
@@ -124,8 +124,8 @@ def _meaning_change(
         noise = float(np.sqrt(was.var() / len(was) + now.var() / len(now)))
         if abs(change) > largest and abs(change) > SURE * noise:
             largest = abs(change)
-            told = _effects(level, was.mean() * scale, now.mean() * scale, answers, first, last, target)
-    return [Finding(str(values.name), "meaning changes", told)] if told else []
+            evidence = _effects(level, was.mean() * scale, now.mean() * scale, answers, first, last, target)
+    return [Finding(str(values.name), "meaning changes", evidence)] if evidence else []
 
 
 def _beyond(was: float, now: float, before: float, after: float) -> float:
@@ -136,15 +136,15 @@ def _beyond(was: float, now: float, before: float, after: float) -> float:
 
 
 def _effects(
-    level: str, was: float, now: float, answers: "pd.Series[Any]", first: slice, last: slice, target: Target
+    level: str, was: float, now: float, answers: "pd.Series[Any]", first: slice, last: slice, target: TargetProfile
 ) -> str:
     everyone = float(answers.iloc[first].mean()), float(answers.iloc[last].mean())
     if target.kind == "regression":
-        told = f"{target.values.name} is {was:.4g} on average in the first third and {now:.4g} in the last"
-        return f"where {level}, {told}; of all rows {everyone[0]:.4g} and {everyone[1]:.4g}"
+        effect = f"{target.values.name} is {was:.4g} on average in the first third and {now:.4g} in the last"
+        return f"where {level}, {effect}; of all rows {everyone[0]:.4g} and {everyone[1]:.4g}"
     name = f"{target.values.name} is {answers.name!r}" if target.kind == "multiclass" else f"{target.values.name} is 1"
-    told = f"where {level}, {name} in {was:.0%} of the first third and in {now:.0%} of the last"
-    return f"{told}; of all rows in {everyone[0]:.0%} and {everyone[1]:.0%}"
+    effect = f"where {level}, {name} in {was:.0%} of the first third and in {now:.0%} of the last"
+    return f"{effect}; of all rows in {everyone[0]:.0%} and {everyone[1]:.0%}"
 
 
 def _bins(values: "pd.Series[Any]") -> "dict[str, pd.Series[Any]]":
@@ -166,7 +166,7 @@ def _signs(values: "pd.Series[Any]") -> "dict[str, pd.Series[Any]]":
     return {"it is not 0": values.notna() & (values != 0), "it is 0": values == 0} if has_zeros else {}
 
 
-def _numeric_answers(target: Target) -> "pd.Series[Any]":
+def _numeric_answers(target: TargetProfile) -> "pd.Series[Any]":
     """Return the target as a number: of several classes, 1 for the commonest."""
     if target.kind != "multiclass":
         return target.values.astype("float64")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.data.sources import MISSING_WORDS
-from tasks.data.sources.files import _csv_blocks, _file_errors, _format_of, _found_files, _json_lines
+from tasks.data.sources.files import _csv_blocks, _file_errors, _format_of, _json_lines, _matching_files
 from tasks.data.sources.frames import table_of
 from tasks.data.sources.layout import Layout
 from tasks.data.sources.sql import _column_names, _engine, _relation, _sql_errors
@@ -36,7 +36,7 @@ class Address:
 
 
 @dataclass(frozen=True)
-class Table:
+class TableSample:
     """The rows looked at, in stored order, and what is known of the whole."""
 
     frame: pd.DataFrame
@@ -50,18 +50,18 @@ class Table:
         return len(self.frame) == self.rows
 
 
-def looked_at(address: Address, most: int = MOST_ROWS) -> Table:
+def table_sample(address: Address, most: int = MOST_ROWS) -> TableSample:
     """Return at most `most` rows spread evenly over the table.
 
     Raises:
         SourceError: it does not answer, is malformed, has no rows, or names a column twice.
     """
     unsupported: dict[str, str] = {}
-    frame, rows = _thinned((_plain(table, unsupported) for table in _tables(address)), most)
+    frame, rows = _thinned_rows((_plain(table, unsupported) for table in _tables(address)), most)
     if not rows:
-        raise SourceUnreadable(f"expected rows in {_shown(address)}, found none")
+        raise SourceUnreadable(f"expected rows in {_address_text(address)}, found none")
     texts = {name: _as_text(frame[name]) for name in frame.columns if frame[name].dtype == object}
-    return Table(frame.assign(**texts), rows, unsupported)
+    return TableSample(frame.assign(**texts), rows, unsupported)
 
 
 def every_row_of(address: Address, columns: Sequence[str]) -> pd.DataFrame:
@@ -69,17 +69,17 @@ def every_row_of(address: Address, columns: Sequence[str]) -> pd.DataFrame:
     return pd.concat([_plain(table.select(list(columns)), {}) for table in _tables(address)], ignore_index=True)
 
 
-def _thinned(frames: Iterable[pd.DataFrame], most: int) -> tuple[pd.DataFrame, int]:
+def _thinned_rows(frames: Iterable[pd.DataFrame], most: int) -> tuple[pd.DataFrame, int]:
     """Return each 2^k-th row, k being the smallest with at most `most` rows held, and the number of all rows."""
     held: list[pd.DataFrame] = []
-    step, seen = 1, 0
+    step, rows_read = 1, 0
     for frame in frames:
-        held.append(frame.iloc[(-seen) % step :: step])
-        seen += len(frame)
+        held.append(frame.iloc[(-rows_read) % step :: step])
+        rows_read += len(frame)
         while sum(map(len, held)) > most:
             step *= 2
             held = [pd.concat(held, ignore_index=True).iloc[::2]]
-    return (pd.concat(held, ignore_index=True) if held else pd.DataFrame()), seen
+    return (pd.concat(held, ignore_index=True) if held else pd.DataFrame()), rows_read
 
 
 def _tables(address: Address) -> "Iterator[pa.Table]":
@@ -91,7 +91,7 @@ def _files(url: str) -> "Iterator[pa.Table]":
     from pyarrow import Table as ArrowTable
 
     with _file_errors(url):
-        files, paths = _found_files(url)
+        files, paths = _matching_files(url)
         kind = _format_of(paths[0])
         if kind == "parquet":
             dataset = ds.dataset(paths, filesystem=files, format="parquet")
@@ -104,7 +104,7 @@ def _files(url: str) -> "Iterator[pa.Table]":
 
 
 def _csv(files: Any, path: str) -> "Iterator[pa.Table]":
-    """Yield the file's rows as text: what a column is may only be told once all of it was seen."""
+    """Yield the file's rows as text: the type of a column is decided only once all of it was read."""
     from pyarrow import Table as ArrowTable
     from pyarrow import string
 
@@ -142,14 +142,14 @@ def _sql(address: Address) -> "Iterator[pa.Table]":
     with _sql_errors(engine), engine.connect() as connection:
         relation = _relation(address.table, address.query)
         names = _column_names(connection, relation)
-        _refuse_twins(names, _shown(address))
+        _refuse_twins(names, _address_text(address))
         every: sa.Select[tuple[Any, ...]] = sa.select(sa.literal_column("*")).select_from(relation)
         result = connection.execution_options(yield_per=BATCH_ROWS).execute(every)
         for rows in result.partitions():
             yield table_of(dict(zip(names, zip(*rows, strict=True), strict=True)))
 
 
-def _shown(address: Address) -> str:
+def _address_text(address: Address) -> str:
     return address.table or ("the query's result" if address.query else address.url)
 
 

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
-from scaffold.describing import LABEL_TIME, MATURE, ROW, ROW_KEY, Description, Known
-from scaffold.profiling import FORMATS, UNITS, Column, Finding
+from scaffold.describing import LABEL_TIME, MATURE, ROW, ROW_KEY, Availability, Description
+from scaffold.profiling import FORMATS, UNITS, ColumnProfile, Finding
 from tasks.data.sources.layout import TIME
 
 WIDTH = 116
@@ -19,55 +19,66 @@ CLOSED_LEVELS = 20
 """Most levels of a category that is written down as a closed list."""
 MANY_COLUMNS = 80
 MARGIN = 0.5
-"""How far beyond the values seen a number may lie, as a share of their range."""
+"""How far beyond the values of the table a number may lie, as a share of their range."""
 _CODE = re.compile(r"[A-Z0-9]{1,6}")
 
 
-def use_case_text(told: Description) -> str:
+def use_case_text(description: Description) -> str:
     """Return the text of the use case's file; `ruff format` makes it tidy."""
     parts = (
-        _header(told), _imports(told), _findings(told.findings), _read_as(told), _schema(told), _prepare(told),
-        _declaration(told),
-    )  # fmt: skip
+        _header(description),
+        _imports(description),
+        _findings(description.findings),
+        _read_as(description),
+        _schema(description),
+        _prepare(description),
+        _declaration(description),
+    )
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def secret_variable(told: Description) -> str | None:
+def secret_variable(description: Description) -> str | None:
     """Return the environment variable that must hold the database's URL, or None if it has no password."""
-    has_secret = told.answers.address.in_database and urlsplit(told.answers.address.url).password is not None
-    return f"EVERGREEN_{told.answers.name.upper()}_URL" if has_secret else None
+    has_secret = (
+        description.answers.address.in_database and urlsplit(description.answers.address.url).password is not None
+    )
+    return f"EVERGREEN_{description.answers.name.upper()}_URL" if has_secret else None
 
 
-def _header(told: Description) -> str:
-    pace = told.pacing
-    whole = f"all {told.rows:,} rows" if told.looked == told.rows else f"{told.looked:,} of {told.rows:,} rows"
+def _header(description: Description) -> str:
+    pace = description.pacing
+    whole = (
+        f"all {description.rows:,} rows"
+        if description.looked == description.rows
+        else f"{description.looked:,} of {description.rows:,} rows"
+    )
     made = (
         f"Drafted by `make new` from {whole}, {pace.history_start:%Y-%m-%d} to {pace.history_end:%Y-%m-%d}. What is "
         "written here was inferred from them: read it, correct it, it is yours."
     )
-    if told.key == (ROW,):
+    if description.key == (ROW,):
         made += (
             " No column names a row, so its name is a digest of what was known at its event time, and which of such "
             "rows it is: a row that is corrected later counts as a new one."
         )
-    lines = [f'"""{_plain(_question(told))}', "", *textwrap.wrap(_plain(made), WIDTH), '"""']
+    lines = [f'"""{_plain(_question(description))}', "", *textwrap.wrap(_plain(made), WIDTH), '"""']
     return "\n".join(lines)
 
 
-def _question(told: Description) -> str:
-    name = told.answers.target
-    if told.target.kind == "regression":
+def _question(description: Description) -> str:
+    name = description.answers.target
+    if description.target.kind == "regression":
         return f"What will {name} be?"
-    if told.target.kind == "multiclass":
-        return f"Which of {len(told.target.classes)} classes will {name} be?"
-    ones = [value for value, number in (told.target.words or {}).items() if number == 1.0]
+    if description.target.kind == "multiclass":
+        return f"Which of {len(description.target.classes)} classes will {name} be?"
+    ones = [value for value, number in (description.target.words or {}).items() if number == 1.0]
     return f"Will {name} be {ones[0] if ones else 1}?"
 
 
-def _imports(told: Description) -> str:
-    sort = "Regressor" if told.target.kind == "regression" else "Classifier"
-    source = "SqlSource" if told.answers.address.in_database else "FileSource"
-    typing = "from collections.abc import Iterator\n" if _needs_reader(told) else ""
+def _imports(description: Description) -> str:
+    sort = "Regressor" if description.target.kind == "regression" else "Classifier"
+    source = "SqlSource" if description.answers.address.in_database else "FileSource"
+    typing = "from collections.abc import Iterator\n" if _needs_reader(description) else ""
     return (
         f"{typing}from datetime import UTC, datetime, timedelta\n\nimport pandas as pd\nimport pandera.pandas as pa\n"
         f"from sklearn.ensemble import HistGradientBoosting{sort}\n\n"
@@ -77,56 +88,59 @@ def _imports(told: Description) -> str:
 
 
 def _findings(findings: Sequence[Finding]) -> str:
-    out = [one for one in findings if one.left_out]
-    kept = [one for one in findings if not one.left_out]
+    out = [finding for finding in findings if finding.left_out]
+    remarks = [finding for finding in findings if not finding.left_out]
     blocks = []
     if out:
         blocks.append(
             "Left out of the features, and why. To use one after all: add it to READ_AS, SCHEMA and the features"
         )
         blocks[-1] += " below (suspected leaks are in the first two already)."
-        blocks += [f"- {one.column}: {one.kind}: {one.evidence}." for one in out]
-    if kept:
-        blocks.append("What else was seen:")
-        blocks += [f"- {one.column + ': ' if one.column else ''}{one.kind}: {one.evidence}." for one in kept]
+        blocks += [f"- {finding.column}: {finding.kind}: {finding.evidence}." for finding in out]
+    if remarks:
+        blocks.append("Other findings:")
+        blocks += [
+            f"- {finding.column + ': ' if finding.column else ''}{finding.kind}: {finding.evidence}."
+            for finding in remarks
+        ]
     return "\n".join(line for block in blocks for line in _comment(block))
 
 
-def _schema(told: Description) -> str:
-    lines = [f"    {name!r}: {column}," for name, column in _stored(told).items()]
+def _schema(description: Description) -> str:
+    lines = [f"    {name!r}: {column}," for name, column in _schema_columns(description).items()]
     return "SCHEMA = pa.DataFrameSchema(\n    {\n" + "\n".join(lines) + "\n    }\n)"
 
 
-def _stored(told: Description) -> dict[str, str]:
+def _schema_columns(description: Description) -> dict[str, str]:
     """Return the stored columns by name, as the text of their pandera column."""
-    answers, names = told.answers, told.names
+    answers, names = description.answers, description.names
     stored = {ROW_KEY: _column("str", "Digest of what was known at the event time, and the number among equal rows")}
-    if told.key != (ROW,):
-        stored = {names[name]: _key_column(told, name) for name in told.key if name != answers.time}
+    if description.key != (ROW,):
+        stored = {names[name]: _key_column(description, name) for name in description.key if name != answers.time}
     stored[names[answers.time]] = _column("TIME", "Event time")
-    late = told.label
+    late = description.label
     text = "When the target became known"
     stored[names[late.column] if late.column else LABEL_TIME] = _column("TIME", text, nullable=True)
-    if told.mature is not None and (maturity := _mature_name(told)) not in stored:
+    if description.mature is not None and (maturity := _mature_name(description)) not in stored:
         stored[maturity] = _column("TIME", "From when on the label is a fair sample", nullable=True)
-    stored[names[answers.target]] = _target_column(told)
-    for name in (*told.numeric, *told.categorical, *told.suspects):
-        stored.setdefault(names[name], _feature_column(told, name))
-    for name in told.dates:
-        stored[f"{names[name]}_days"] = _days_column(told, name)
+    stored[names[answers.target]] = _target_column(description)
+    for name in (*description.numeric, *description.categorical, *description.suspects):
+        stored.setdefault(names[name], _feature_column(description, name))
+    for name in description.dates:
+        stored[f"{names[name]}_days"] = _days_column(description, name)
     hours = _column("float", "Hour of the event in UTC", "pa.Check.in_range(0, 23)")
     weekdays = _column("float", "0 for Monday, in UTC", "pa.Check.in_range(0, 6)")
-    return stored | {name: {"event_hour": hours, "event_weekday": weekdays}[name] for name in told.clock}
+    return stored | {name: {"event_hour": hours, "event_weekday": weekdays}[name] for name in description.clock}
 
 
-def _key_column(told: Description, name: str) -> str:
-    values = told.frame[name]
+def _key_column(description: Description, name: str) -> str:
+    values = description.frame[name]
     dtype = "str" if values.dtype.kind not in "fM" else "TIME" if values.dtype.kind == "M" else '"int64"'
-    return _column(dtype, f"Part of the row's name; {told.columns[name].distinct:,} different ones")
+    return _column(dtype, f"Part of the row's name; {description.columns[name].distinct:,} different ones")
 
 
-def _target_column(told: Description) -> str:
-    target, values = told.target, told.target.values.dropna()
+def _target_column(description: Description) -> str:
+    target, values = description.target, description.target.values.dropna()
     if target.kind == "binary":
         share = f"{values.mean():.1%} of {len(values):,} rows are 1; {target.why}"
         return _column("float", share, "pa.Check.isin([0.0, 1.0])", nullable=True)
@@ -134,15 +148,15 @@ def _target_column(told: Description) -> str:
         shares = values.value_counts(normalize=True)
         most = ", ".join(f"{name} {share:.0%}" for name, share in shares.head(3).items())
         return _column("str", f"{target.why}: {most}", f"pa.Check.isin({list(target.classes)!r})", nullable=True)
-    return _column("float", _spread(values), _range(values, told), nullable=True)
+    return _column("float", _spread(values), _range(values, description), nullable=True)
 
 
-def _feature_column(told: Description, name: str) -> str:
-    column, values = told.columns[name], told.frame[name]
-    suspect = name in told.suspects
-    nullable = suspect or column.missing > 0 or told.looked < told.rows
+def _feature_column(description: Description, name: str) -> str:
+    column, values = description.columns[name], description.frame[name]
+    suspect = name in description.suspects
+    nullable = suspect or column.missing > 0 or description.looked < description.rows
     if values.dtype.kind == "f":
-        check = "" if suspect else _range(values, told)
+        check = "" if suspect else _range(values, description)
         return _column("float", _spread(values), check, nullable=nullable)
     levels = values.value_counts()
     text = f"{len(levels)} levels" + (f", {column.missing:.1%} missing" if column.missing else "")
@@ -150,9 +164,9 @@ def _feature_column(told: Description, name: str) -> str:
     return _column("str", text, "" if suspect else _levels(values), nullable=nullable)
 
 
-def _days_column(told: Description, name: str) -> str:
-    days = (told.frame[name] - told.frame[told.answers.time]).dt.total_seconds() / 86_400
-    return _column("float", f"Days from the event to {name}; {_spread(days)}", _range(days, told), nullable=True)
+def _days_column(description: Description, name: str) -> str:
+    days = (description.frame[name] - description.frame[description.answers.time]).dt.total_seconds() / 86_400
+    return _column("float", f"Days from the event to {name}; {_spread(days)}", _range(days, description), nullable=True)
 
 
 def _column(dtype: str, description: str, check: str = "", *, nullable: bool = False) -> str:
@@ -171,8 +185,8 @@ def _spread(values: "pd.Series[Any]") -> str:
     )
 
 
-def _range(values: "pd.Series[Any]", told: Description) -> str:
-    """Return the check that a number lies where it was seen, or not too far beyond."""
+def _range(values: "pd.Series[Any]", description: Description) -> str:
+    """Return the check that a number lies within the range of the table, or not too far beyond."""
     present = values.dropna()
     if present.empty:
         return ""
@@ -180,9 +194,9 @@ def _range(values: "pd.Series[Any]", told: Description) -> str:
     if present.isin([0.0, 1.0]).all() and present.nunique() == 2:
         return "pa.Check.isin([0.0, 1.0])"
     # What was not looked at may lie further out.
-    margin = (MARGIN if told.looked == told.rows else 2 * MARGIN) * ((most - least) or abs(most) or 1.0)
-    low = 0.0 if least >= 0 and least - margin < 0 else _rounded(least - margin, math.floor)
-    high = 0.0 if most <= 0 and most + margin > 0 else _rounded(most + margin, math.ceil)
+    margin = (MARGIN if description.looked == description.rows else 2 * MARGIN) * ((most - least) or abs(most) or 1.0)
+    low = 0.0 if least >= 0 and least - margin < 0 else _rounded_bound(least - margin, math.floor)
+    high = 0.0 if most <= 0 and most + margin > 0 else _rounded_bound(most + margin, math.ceil)
     return f"pa.Check.in_range({low:.12g}, {high:.12g})"
 
 
@@ -200,7 +214,7 @@ def _levels(values: "pd.Series[Any]") -> str:
     return ""
 
 
-def _rounded(number: float, towards: Any) -> float:
+def _rounded_bound(number: float, towards: Any) -> float:
     """Return the number with two digits, not nearer to zero margin than asked."""
     if number == 0:
         return 0.0
@@ -208,88 +222,92 @@ def _rounded(number: float, towards: Any) -> float:
     return float(f"{towards(number / unit) * unit:.6g}")
 
 
-def _prepare(told: Description) -> str:
-    made = _made(told)
+def _prepare(description: Description) -> str:
+    made = _made_columns(description)
     lines = [f"        {name!r}: {text}," for name, text in made.items()]
-    row_key = [f"    rows = rows.assign({ROW_KEY}=_row_keys(rows))"] if told.key == (ROW,) else []
+    row_key = [f"    rows = rows.assign({ROW_KEY}=_row_keys(rows))"] if description.key == (ROW,) else []
     joined = "raw.assign(**columns)"
-    if len(told.columns) > MANY_COLUMNS:
+    if len(description.columns) > MANY_COLUMNS:
         # Added one by one, so many columns are slow, and pandas warns of it.
         others = 'raw.drop(columns=list(columns), errors="ignore")'
         joined = f"pd.concat([{others}, pd.DataFrame(columns, index=raw.index)], axis=1)"
     body = [
         "def prepare(raw: pd.DataFrame) -> pd.DataFrame:",
         '    """Return the schema\'s columns, one row for each raw row."""',
-        f"    event = raw[{told.answers.time!r}]",
+        f"    event = raw[{description.answers.time!r}]",
         "    columns = {", *lines, "    }",
         f"    rows = {joined}",
         *row_key,
         "    return chosen(rows, list(SCHEMA.columns))",
     ]  # fmt: skip
-    return "\n".join([*_row_keys(told), "\n".join(body)])
+    return "\n".join([*_row_keys(description), "\n".join(body)])
 
 
-def _made(told: Description) -> dict[str, str]:
+def _made_columns(description: Description) -> dict[str, str]:
     """Return the columns that `prepare` makes, by stored name, as expressions on `raw` and `event`."""
-    answers, names, frame = told.answers, told.names, told.frame
+    answers, names, frame = description.answers, description.names, description.frame
     made = {}
     if names[answers.time] != answers.time:
         made[names[answers.time]] = "event"
-    made |= _known_at(told, told.label, LABEL_TIME)
-    if told.mature is not None:
-        made |= _known_at(told, told.mature, MATURE)
+    made |= _time_column(description, description.label, LABEL_TIME)
+    if description.mature is not None:
+        made |= _time_column(description, description.mature, MATURE)
     target = f"raw[{answers.target!r}]"
-    if told.target.words is not None:
-        words = _stored_words(told)
-        cast = '.astype("str")' if told.target.kind == "multiclass" else '.astype("float64")'
+    if description.target.words is not None:
+        words = _stored_words(description)
+        cast = '.astype("str")' if description.target.kind == "multiclass" else '.astype("float64")'
         made[names[answers.target]] = f"{target}.map({words!r}){cast}"
-    elif told.columns[answers.target].reads_as == "bool":
+    elif description.columns[answers.target].reads_as == "bool":
         made[names[answers.target]] = f'{target}.astype("float64")'
     elif names[answers.target] != answers.target:
         made[names[answers.target]] = target
-    for name in dict.fromkeys((*told.numeric, *told.categorical, *told.suspects, *_stored_key(told))):
-        expression = _expression(told.columns[name], frame[name], told.answers.zone)
+    for name in dict.fromkeys(
+        (*description.numeric, *description.categorical, *description.suspects, *_stored_key(description))
+    ):
+        expression = _expression(description.columns[name], frame[name], description.answers.zone)
         if expression != f"raw[{name!r}]" or names[name] != name:
             made[names[name]] = expression
-    for name in told.dates:
-        when = _expression(told.columns[name], frame[name], told.answers.zone)
+    for name in description.dates:
+        when = _expression(description.columns[name], frame[name], description.answers.zone)
         made[f"{names[name]}_days"] = f"({when} - event).dt.total_seconds() / 86400"
     clock = {
         "event_hour": 'event.dt.hour.astype("float64")',
         "event_weekday": 'event.dt.dayofweek.astype("float64")',
     }
-    return made | {name: clock[name] for name in told.clock}
+    return made | {name: clock[name] for name in description.clock}
 
 
-def _stored_words(told: Description) -> dict[Any, Any]:
+def _stored_words(description: Description) -> dict[Any, Any]:
     """Return the mapping of the target's values as the source yields them."""
-    assert told.target.words is not None
-    if told.columns[told.answers.target].kind == "boolean":
-        return {bool(value): number for value, number in told.target.words.items()}
-    return {(float(v) if isinstance(v, float) else v): number for v, number in told.target.words.items()}
+    assert description.target.words is not None
+    if description.columns[description.answers.target].kind == "boolean":
+        return {bool(value): number for value, number in description.target.words.items()}
+    return {(float(v) if isinstance(v, float) else v): number for v, number in description.target.words.items()}
 
 
-def _stored_key(told: Description) -> tuple[str, ...]:
-    return tuple(name for name in told.key if name not in (ROW, told.answers.time))
+def _stored_key(description: Description) -> tuple[str, ...]:
+    return tuple(name for name in description.key if name not in (ROW, description.answers.time))
 
 
-def _known_at(told: Description, known: Known, name: str) -> dict[str, str]:
-    if known.column is None:
-        delay = f" + {_length(known.delay)}" if known.delay else ""
+def _time_column(description: Description, availability: Availability, name: str) -> dict[str, str]:
+    if availability.column is None:
+        delay = f" + {_length(availability.delay)}" if availability.delay else ""
         return {name: f"event{delay}"}
-    if known.column == told.answers.time:
+    if availability.column == description.answers.time:
         return {}
-    text = _expression(told.columns[known.column], told.frame[known.column], told.answers.zone)
-    renamed = told.names[known.column] != known.column
-    return {told.names[known.column]: text} if renamed or text != f"raw[{known.column!r}]" else {}
+    text = _expression(
+        description.columns[availability.column], description.frame[availability.column], description.answers.zone
+    )
+    renamed = description.names[availability.column] != availability.column
+    return {description.names[availability.column]: text} if renamed or text != f"raw[{availability.column!r}]" else {}
 
 
-def _mature_name(told: Description) -> str:
-    assert told.mature is not None
-    return told.names[told.mature.column] if told.mature.column else MATURE
+def _mature_name(description: Description) -> str:
+    assert description.mature is not None
+    return description.names[description.mature.column] if description.mature.column else MATURE
 
 
-def _expression(column: Column, values: "pd.Series[Any]", zone: str) -> str:
+def _expression(column: ColumnProfile, values: "pd.Series[Any]", zone: str) -> str:
     """Return how the column is made of `raw`."""
     text = f"raw[{column.name!r}]"
     if column.time_format is not None:
@@ -311,13 +329,16 @@ def _time_expression(text: str, fmt: str, zone: str) -> str:
     return f'{local}.dt.tz_localize({zone!r}, ambiguous="NaT", nonexistent="shift_forward").astype(TIME)'
 
 
-def _row_keys(told: Description) -> list[str]:
-    if told.key != (ROW,):
+def _row_keys(description: Description) -> list[str]:
+    if description.key != (ROW,):
         return []
-    names = [told.names[told.answers.time], *(told.names[name] for name in (*told.numeric, *told.categorical))]
-    names += [f"{told.names[name]}_days" for name in told.dates]
+    names = [
+        description.names[description.answers.time],
+        *(description.names[name] for name in (*description.numeric, *description.categorical)),
+    ]
+    names += [f"{description.names[name]}_days" for name in description.dates]
     return [
-        "# What a row is told apart by: known at its event time, and never changed later.",
+        "# What identifies a row: known at its event time, and never changed later.",
         f"KNOWN = {names!r}",
         "",
         "",
@@ -331,16 +352,16 @@ def _row_keys(told: Description) -> list[str]:
     ]
 
 
-def _needs_reader(told: Description) -> bool:
+def _needs_reader(description: Description) -> bool:
     """Say whether the source must make the event time itself: it cuts its window before `prepare` sees a row."""
-    return told.columns[told.answers.time].time_format is not None
+    return description.columns[description.answers.time].time_format is not None
 
 
-def _reader(told: Description) -> str:
-    if not _needs_reader(told):
+def _reader(description: Description) -> str:
+    if not _needs_reader(description):
         return ""
-    name = told.answers.time
-    made = _time_expression(f"frame[{name!r}]", told.columns[name].time_format or "", told.answers.zone)
+    name = description.answers.time
+    made = _time_expression(f"frame[{name!r}]", description.columns[name].time_format or "", description.answers.zone)
     return "\n".join(
         [
             "class Table(FileSource):",
@@ -354,73 +375,85 @@ def _reader(told: Description) -> str:
     )
 
 
-def _read_as(told: Description) -> str:
+def _read_as(description: Description) -> str:
     """Return the text of the columns that the source reads, with their dtypes."""
-    answers = told.answers
-    read = dict.fromkeys([answers.time, *_stored_key(told), *([told.label.column] if told.label.column else [])])
-    read |= dict.fromkeys([told.mature.column] if told.mature and told.mature.column else [])
-    read |= dict.fromkeys([answers.target, *told.numeric, *told.categorical, *told.suspects, *told.dates])
-    dtypes = {name: _read_dtype(told, name) for name in read}
+    answers = description.answers
+    read = dict.fromkeys(
+        [answers.time, *_stored_key(description), *([description.label.column] if description.label.column else [])]
+    )
+    read |= dict.fromkeys([description.mature.column] if description.mature and description.mature.column else [])
+    read |= dict.fromkeys(
+        [answers.target, *description.numeric, *description.categorical, *description.suspects, *description.dates]
+    )
+    dtypes = {name: _read_dtype(description, name) for name in read}
     lines = [f"    {name!r}: {'TIME' if dtype == TIME else repr(dtype)}," for name, dtype in dtypes.items()]
     return "\n".join(["# What is read of the table, and as what.", "READ_AS = {", *lines, "}"])
 
 
-def _source(told: Description) -> str:
-    answers, address = told.answers, told.answers.address
-    stored = f"stored_time={answers.time!r}," if told.names[answers.time] != answers.time else ""
+def _source(description: Description) -> str:
+    answers, address = description.answers, description.answers.address
+    stored = f"stored_time={answers.time!r}," if description.names[answers.time] != answers.time else ""
     zone = f"time_zone={answers.zone!r}," if answers.zone != "UTC" else ""
-    event = told.names[answers.time]
+    event = description.names[answers.time]
     rest = f"event_time={event!r},{stored}columns=tuple(READ_AS),dtypes=READ_AS,{zone}prepare=prepare)"
     if not address.in_database:
-        return f"{'Table' if _needs_reader(told) else 'FileSource'}(path={address.url!r},{rest}"
-    secret = secret_variable(told)
+        return f"{'Table' if _needs_reader(description) else 'FileSource'}(path={address.url!r},{rest}"
+    secret = secret_variable(description)
     url = f"url_env={secret!r}" if secret else f"url={address.url!r}"
     what = f"table={address.table!r}" if address.table else f"query={address.query!r}"
     return f"SqlSource({url},{what},{rest}"
 
 
-def _read_dtype(told: Description, name: str) -> str:
-    column, values = told.columns[name], told.frame[name]
-    if name in told.key and values.dtype.kind == "f":
+def _read_dtype(description: Description, name: str) -> str:
+    column, values = description.columns[name], description.frame[name]
+    if name in description.key and values.dtype.kind == "f":
         return "int64"
-    if name in told.key and values.dtype.kind not in "fM":
+    if name in description.key and values.dtype.kind not in "fM":
         return "str"
     return column.reads_as
 
 
-def _declaration(told: Description) -> str:
-    answers, names, pace = told.answers, told.names, told.pacing
-    key = (ROW_KEY,) if told.key == (ROW,) else tuple(names[name] for name in told.key)
-    numeric = (*(names[n] for n in told.numeric), *(f"{names[n]}_days" for n in told.dates), *told.clock)
-    label = names[told.label.column] if told.label.column else LABEL_TIME
-    kind = "regression" if told.target.kind == "regression" else "classification"
+def _declaration(description: Description) -> str:
+    answers, names, pace = description.answers, description.names, description.pacing
+    key = (ROW_KEY,) if description.key == (ROW,) else tuple(names[name] for name in description.key)
+    numeric = (
+        *(names[n] for n in description.numeric),
+        *(f"{names[n]}_days" for n in description.dates),
+        *description.clock,
+    )
+    label = names[description.label.column] if description.label.column else LABEL_TIME
+    kind = "regression" if description.target.kind == "regression" else "classification"
     fields: list[tuple[str, str, str]] = [
         ("", "name", repr(answers.name)),
-        ("", "question", repr(_question(told))),
-        ("", "source", _source(told)),
+        ("", "question", repr(_question(description))),
+        ("", "source", _source(description)),
         ("", "schema", "SCHEMA"),
-        (_key_reason(told), "key", repr(key)),
+        (_key_reason(description), "key", repr(key)),
         ("", "event_time", repr(names[answers.time])),
-        (f"{told.label.why}".capitalize(), "label_time", repr(label)),
+        (f"{description.label.why}".capitalize(), "label_time", repr(label)),
     ]
-    if told.mature is not None:
-        fields.append((told.mature.why, "mature", repr(_mature_name(told))))
+    if description.mature is not None:
+        fields.append((description.mature.why, "mature", repr(_mature_name(description))))
     fields += [
-        (told.target.why.capitalize(), "target", repr(names[answers.target])),
+        (description.target.why.capitalize(), "target", repr(names[answers.target])),
         ("", "kind", repr(kind)),
     ]
-    if told.target.kind == "multiclass":
-        fields.append(("", "classes", repr(told.target.classes)))
+    if description.target.kind == "multiclass":
+        fields.append(("", "classes", repr(description.target.classes)))
     fields += [
         ("", "numeric", repr(numeric)),
-        ("", "categorical", repr(tuple(names[name] for name in told.categorical))),
-        (_candidates_reason(told), "candidates", _candidates(told)),
-        (_metric_reason(told), "metric", repr(metric_of(told))),
-        ("The groups that are reported one by one: categories with few, well filled levels.", "slices", _slices(told)),
-        (_start_reason(told), "history_start", _moment(pace.history_start)),
+        ("", "categorical", repr(tuple(names[name] for name in description.categorical))),
+        (_candidates_reason(description), "candidates", _candidates(description)),
+        (_metric_reason(description), "metric", repr(metric_of(description))),
+        (
+            "The groups that are reported one by one: categories with few, well filled levels.",
+            "slices",
+            _slices(description),
+        ),
+        (_start_reason(description), "history_start", _moment(pace.history_start)),
         (f"About {pace.period_rows:,} rows a batch.", "period", _length(pace.period)),
-        (_look_back_reason(told), "look_back", _length(pace.look_back)),
-        (_window_reason(told), "window", _length(pace.window)),
+        (_look_back_reason(description), "look_back", _length(pace.look_back)),
+        (_window_reason(description), "window", _length(pace.window)),
     ]
     if pace.train_on is not None:
         fields.append(
@@ -428,71 +461,73 @@ def _declaration(told: Description) -> str:
              _length(pace.train_on))
         )  # fmt: skip
     else:
-        fields.append(("All of the past: no feature was seen to change its meaning.", "train_on", "None"))
+        fields.append(("All of the past: no feature changes its meaning.", "train_on", "None"))
     lines = [line for why, name, text in fields for line in (*_comment(why, 4), f"    {name}={text},")]
-    return "\n".join(["", _reader(told) + "USE_CASE = UseCase(", *lines, ")"])
+    return "\n".join(["", _reader(description) + "USE_CASE = UseCase(", *lines, ")"])
 
 
-def metric_of(told: Description) -> str:
+def metric_of(description: Description) -> str:
     """Return the metric that decides between models of this target."""
-    return {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}[told.target.kind]
+    return {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}[description.target.kind]
 
 
-def _key_reason(told: Description) -> str:
-    if told.key == (ROW,):
-        return "As its owner said: every row counts, though some are equal."
-    said = "As its owner said" if told.answers.key else "The fewest columns found"
-    return f"{said} to tell all {told.looked:,} rows apart."
+def _key_reason(description: Description) -> str:
+    if description.key == (ROW,):
+        return "As its owner gave it: every row counts, though some are equal."
+    reason = "As its owner gave it" if description.answers.key else "The fewest columns found"
+    return f"{reason} to tell all {description.looked:,} rows apart."
 
 
-def _candidates_reason(told: Description) -> str:
+def _candidates_reason(description: Description) -> str:
     return (
         "Boosted trees take numbers with gaps and categories as they are; a retrain compares a cautious one with one "
         "that learns more."
     )
 
 
-def _candidates(told: Description) -> str:
-    sort = "HistGradientBoostingRegressor" if told.target.kind == "regression" else "HistGradientBoostingClassifier"
-    least = 20 if told.rows < 20_000 else 50 if told.rows < 100_000 else 100
+def _candidates(description: Description) -> str:
+    sort = (
+        "HistGradientBoostingRegressor" if description.target.kind == "regression" else "HistGradientBoostingClassifier"
+    )
+    least = 20 if description.rows < 20_000 else 50 if description.rows < 100_000 else 100
     small = f"max_iter=80, learning_rate=0.08, max_leaf_nodes=15, min_samples_leaf={least}"
     large = f"max_iter=120, learning_rate=0.1, max_leaf_nodes=31, min_samples_leaf={least // 2}"
     rest = "early_stopping=False, random_state=0"
     return f'{{"boosting_small": {sort}({small}, {rest}), "boosting": {sort}({large}, {rest})}}'
 
 
-def _metric_reason(told: Description) -> str:
+def _metric_reason(description: Description) -> str:
     return {
         "binary": "How well rows are ranked, whatever share of them is 1 and wherever the cut is made later.",
         "multiclass": "How good the probabilities of all classes are.",
-        "regression": f"In units of {told.answers.target}; a large error counts more than several small ones.",
-    }[told.target.kind]
+        "regression": f"In units of {description.answers.target}; a large error counts more than several small ones.",
+    }[description.target.kind]
 
 
-def _slices(told: Description) -> str:
+def _slices(description: Description) -> str:
     fitting = []
-    for name in told.categorical:
-        levels = told.frame[name].value_counts(normalize=True)
+    for name in description.categorical:
+        levels = description.frame[name].value_counts(normalize=True)
         if 2 <= len(levels) <= 8 and levels.iloc[0] < 0.95:
-            fitting.append(told.names[name])
+            fitting.append(description.names[name])
     return repr(tuple(fitting[:2]))
 
 
-def _start_reason(told: Description) -> str:
-    strays = told.pacing.strays
+def _start_reason(description: Description) -> str:
+    strays = description.pacing.strays
     return (
         f"{strays:,} rows lie far outside of this history and are not collected." if strays else "The first row's day."
     )
 
 
-def _look_back_reason(told: Description) -> str:
-    if told.label.column is None and not told.label.delay:
+def _look_back_reason(description: Description) -> str:
+    if description.label.column is None and not description.label.delay:
         return "Labels come with the rows; this is for late or corrected rows."
     return "The longest that a label was late, so that each is found."
 
 
-def _window_reason(told: Description) -> str:
-    pace = told.pacing
+def _window_reason(description: Description) -> str:
+    pace = description.pacing
     return (
         f"About {pace.window_rows:,} rows, and {pace.windows} windows in this history: the shortest with enough rows "
         "for a score that is more than noise."
@@ -528,6 +563,6 @@ def _plain(text: str) -> str:
     return " ".join(text.replace("\\", "/").replace('"""', "'''").split())
 
 
-def left_out(told: Description) -> Iterable[Finding]:
+def left_out(description: Description) -> Iterable[Finding]:
     """Return the findings that keep a column from the features."""
-    return [one for one in told.findings if one.left_out]
+    return [finding for finding in description.findings if finding.left_out]

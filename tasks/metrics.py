@@ -45,8 +45,8 @@ def log_losses(target: "np.ndarray", prediction: "np.ndarray") -> "np.ndarray":
 
     chances = prediction if prediction.ndim == 2 else np.column_stack([1 - prediction, prediction])
     possible = np.clip(chances, LEAST_CHANCE, 1)
-    told = possible[np.arange(len(target)), target.astype(int)] / possible.sum(axis=1)
-    return -np.log(told)
+    true_class_chance = possible[np.arange(len(target)), target.astype(int)] / possible.sum(axis=1)
+    return -np.log(true_class_chance)
 
 
 def _rmse(target: "np.ndarray", prediction: "np.ndarray") -> float:

@@ -11,14 +11,14 @@ from tasks.runs import NextRun
 from tasks.triggers.episodes import open_episode
 
 NEWEST = 10
-"""How many decisions, and how many checks, are told."""
+"""How many decisions, and how many checks, are shown."""
 
 
 OPENING: tuple[str, ...] = ("alarm", "retrain asked", "approval asked")
 """Kinds of decisions that stay open until another one answers them."""
 
 
-class CheckTold(BaseModel):
+class CheckSummary(BaseModel):
     """One look of `monitor`, in a line."""
 
     model_config = ConfigDict(frozen=True)
@@ -49,7 +49,7 @@ class Stored(BaseModel):
 
 
 class Status(BaseModel):
-    """All that is told about a use case at a moment."""
+    """All that is shown of a use case at a moment."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -57,7 +57,7 @@ class Status(BaseModel):
     as_of: AwareDatetime
     decisions: tuple[Decision, ...] = ()
     """All of them, oldest first."""
-    checks: tuple[CheckTold, ...] = ()
+    checks: tuple[CheckSummary, ...] = ()
     stored: Stored = Stored()
     feed: str = ""
     """Up to when the source was read, and whether that is too long ago."""
@@ -65,42 +65,42 @@ class Status(BaseModel):
     """None where Prefect did not answer."""
 
 
-def champion_told(status: Status) -> str:
+def champion_text(status: Status) -> str:
     """Say which version is live and for how long."""
     past = moves(list(status.decisions))
     if not past:
         return "no model is live yet"
     last = past[-1]
     learned = last.facts.get("window") or last.facts.get("trained")
-    told = f"version {last.facts['version']}, {last.kind} {last.as_of:%Y-%m-%d %H:%M} ({age(last.as_of, status.as_of)})"
-    return f"{told}, learned from {learned}" if learned else told
+    text = f"version {last.facts['version']}, {last.kind} {last.as_of:%Y-%m-%d %H:%M} ({age(last.as_of, status.as_of)})"
+    return f"{text}, learned from {learned}" if learned else text
 
 
 def open_matters(history: tuple[Decision, ...]) -> tuple[Decision, ...]:
     """Return the alarms, requests and questions that no other decision answers, oldest first."""
-    answered = {one.answers for one in history}
-    closed = {one.answers for one in history if one.kind in ("promoted", "refused")}
+    answered = {decision.answers for decision in history}
+    closed = {decision.answers for decision in history if decision.kind in ("promoted", "refused")}
     return tuple(
-        one
-        for one in history
-        if one.kind in OPENING
-        and one.id not in answered
-        and not (one.kind == "approval asked" and one.answers in closed)
+        decision
+        for decision in history
+        if decision.kind in OPENING
+        and decision.id not in answered
+        and not (decision.kind == "approval asked" and decision.answers in closed)
     )
 
 
-def drift_told(status: Status) -> str:
+def drift_text(status: Status) -> str:
     """Say since when a drift is open and why, and how far it has come: asked, refused, muted."""
-    standing = open_episode(status.decisions)
-    if standing is None:
+    episode = open_episode(status.decisions)
+    if episode is None:
         return "none"
-    parts = [f"since {standing.opened:%Y-%m-%d %H:%M} ({age(standing.opened, status.as_of)}): {standing.reason}"]
-    if standing.asked is not None:
-        parts.append(f"a retrain was asked for at {standing.asked:%Y-%m-%d %H:%M}")
-    if standing.refused is not None:
-        parts.append(f"its challenger was refused at {standing.refused:%Y-%m-%d %H:%M}: {standing.refusal}")
-    if standing.muted_until is not None and standing.muted_until > status.as_of:
-        parts.append(f"muted until {standing.muted_until:%Y-%m-%d %H:%M}")
+    parts = [f"since {episode.opened:%Y-%m-%d %H:%M} ({age(episode.opened, status.as_of)}): {episode.reason}"]
+    if episode.asked is not None:
+        parts.append(f"a retrain was asked for at {episode.asked:%Y-%m-%d %H:%M}")
+    if episode.refused is not None:
+        parts.append(f"its challenger was refused at {episode.refused:%Y-%m-%d %H:%M}: {episode.refusal}")
+    if episode.muted_until is not None and episode.muted_until > status.as_of:
+        parts.append(f"muted until {episode.muted_until:%Y-%m-%d %H:%M}")
     return "; ".join(parts)
 
 
@@ -120,15 +120,15 @@ def age(then: datetime | None, now: datetime) -> str:
 def summary(status: Status) -> str:
     """Say in a line how the use case stands."""
     waiting = len(open_matters(status.decisions))
-    return f"{status.usecase}: {champion_told(status)}; {waiting} open"
+    return f"{status.usecase}: {champion_text(status)}; {waiting} open"
 
 
 def facts(status: Status) -> dict[str, str]:
     """Return the page's first table: what is live, how fresh the data is, what is set aside."""
     stored, now = status.stored, status.as_of
     return {
-        "champion": champion_told(status),
-        "open drift": drift_told(status),
+        "champion": champion_text(status),
+        "open drift": drift_text(status),
         "feed": status.feed,
         "rows": f"{stored.rows}, the newest {age(stored.newest_row, now)}",
         "labels": f"{stored.labelled}, the newest {age(stored.newest_label, now)}",
@@ -139,15 +139,15 @@ def facts(status: Status) -> dict[str, str]:
 def sections(status: Status) -> dict[str, list[dict[str, str]]]:
     """Return the page's other tables by title, each as rows; an empty one has nothing to tell."""
     return {
-        "Open": [_decision_row(one) for one in open_matters(status.decisions)],
-        "Last checks": [_check_row(one) for one in status.checks[:NEWEST]],
-        "Next runs": [{"flow": one.flow, "at": f"{one.at:%Y-%m-%d %H:%M}"} for one in status.next_runs or ()],
+        "Open": [_decision_row(decision) for decision in open_matters(status.decisions)],
+        "Last checks": [_check_row(check) for check in status.checks[:NEWEST]],
+        "Next runs": [{"flow": run.flow, "at": f"{run.at:%Y-%m-%d %H:%M}"} for run in status.next_runs or ()],
         "Quarantine": [{"reason": reason, "rows": str(rows)} for reason, rows in status.stored.quarantined.items()],
-        "Last decisions": [_decision_row(one) for one in reversed(status.decisions[-NEWEST:])],
+        "Last decisions": [_decision_row(decision) for decision in reversed(status.decisions[-NEWEST:])],
     }
 
 
-def empty_told(title: str, status: Status) -> str:
+def empty_text(title: str, status: Status) -> str:
     """Say why a section has no rows."""
     if title == "Next runs":
         return "Prefect does not answer." if status.next_runs is None else "No schedule is active."
@@ -159,21 +159,28 @@ def page(status: Status) -> str:
     parts = [f"# {status.usecase} on {status.as_of:%Y-%m-%d %H:%M}", artifacts.as_markdown(facts(status))]
     for title, rows in sections(status).items():
         parts.append(f"## {title}")
-        parts.append(artifacts.as_table(rows, list(rows[0])) if rows else empty_told(title, status))
+        parts.append(artifacts.as_table(rows, list(rows[0])) if rows else empty_text(title, status))
     return "\n\n".join(parts)
 
 
-def _decision_row(one: Decision) -> dict[str, str]:
-    return {"as of": f"{one.as_of:%Y-%m-%d %H:%M}", "kind": one.kind, "reason": one.reason, "id": one.id}
-
-
-def _check_row(one: CheckTold) -> dict[str, str]:
-    known = one.value is not None and one.expected is not None
+def _decision_row(decision: Decision) -> dict[str, str]:
     return {
-        "as of": f"{one.as_of:%Y-%m-%d %H:%M}",
-        "model": f"version {one.model_version}",
-        "rows": str(one.rows),
-        "drifting": f"{one.drifting} of {one.compared}",
-        "performance": f"{one.metric} {figure(one.value)}, {figure(one.expected)} at promotion" if known else "unknown",
-        "report": one.report_url,
+        "as of": f"{decision.as_of:%Y-%m-%d %H:%M}",
+        "kind": decision.kind,
+        "reason": decision.reason,
+        "id": decision.id,
+    }
+
+
+def _check_row(check: CheckSummary) -> dict[str, str]:
+    has_values = check.value is not None and check.expected is not None
+    return {
+        "as of": f"{check.as_of:%Y-%m-%d %H:%M}",
+        "model": f"version {check.model_version}",
+        "rows": str(check.rows),
+        "drifting": f"{check.drifting} of {check.compared}",
+        "performance": f"{check.metric} {figure(check.value)}, {figure(check.expected)} at promotion"
+        if has_values
+        else "unknown",
+        "report": check.report_url,
     }

@@ -99,8 +99,8 @@ class UseCase:
             raise ValueError(f"use case {self.name!r} declares {strange}; expected one of: {', '.join(DTYPES)}")
         for column in (name for name, dtype in self.dtypes.items() if dtype in ("int64", "bool")):
             if self.schema.columns[column].nullable:
-                found = f"{column!r} as nullable {self.dtypes[column]}"
-                raise ValueError(f"use case {self.name!r} declares {found}, which has no missing value; use float64")
+                declared = f"{column!r} as nullable {self.dtypes[column]}"
+                raise ValueError(f"use case {self.name!r} declares {declared}, which has no missing value; use float64")
         if self.classes and (self.kind, self.metric) != ("classification", "log_loss"):
             raise ValueError(f"use case {self.name!r} declares classes; expected a classification by log_loss")
         for column in (*self.key, self.event_time):
@@ -142,7 +142,7 @@ class UseCase:
         return tuple(self.schema.columns)
 
 
-def known_use_cases() -> list[str]:
+def use_case_names() -> list[str]:
     """Return the names of the files in `usecases/`, sorted."""
     package = importlib.import_module("usecases")
     return sorted(module.name for module in pkgutil.iter_modules(package.__path__))
@@ -154,11 +154,11 @@ def use_case(name: str) -> UseCase:
     Raises:
         ValueError: there is no such file; the message lists those that there are.
     """
-    return importlib.import_module(f"usecases.{_known(name)}").USE_CASE
+    return importlib.import_module(f"usecases.{_declared_name(name)}").USE_CASE
 
 
-def _known(name: str) -> str:
-    if name not in (names := known_use_cases()):
+def _declared_name(name: str) -> str:
+    if name not in (names := use_case_names()):
         raise ValueError(f"unknown use case {name!r}; expected one of: {', '.join(names)}")
     return name
 
@@ -170,7 +170,7 @@ class _UseCaseSchema(WithJsonSchema):
         super().__init__({"type": "string"})
 
     def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> dict[str, Any]:
-        return {"type": "string", "enum": known_use_cases(), "title": "Use case"}
+        return {"type": "string", "enum": use_case_names(), "title": "Use case"}
 
 
-UseCaseName = Annotated[str, AfterValidator(_known), _UseCaseSchema()]
+UseCaseName = Annotated[str, AfterValidator(_declared_name), _UseCaseSchema()]

@@ -163,7 +163,7 @@ def _read(problem: UseCase, window: Window, as_of: datetime) -> "pd.DataFrame":
     chunks = [chunk for chunk in problem.source.rows(window.start, window.end) if len(chunk)]
     if not chunks:
         return pd.DataFrame(columns=list(problem.columns)).astype(problem.dtypes)
-    rows = validation.settled(pd.concat(chunks, ignore_index=True), problem)
+    rows = validation.with_declared_dtypes(pd.concat(chunks, ignore_index=True), problem)
     if fault := validation.shape_fault(rows, problem):
         raise BatchRefusedError(f"{problem.name} {window}: {fault}. {_UNTOUCHED}")
     return as_known(rows, problem, as_of)

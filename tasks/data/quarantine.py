@@ -70,7 +70,7 @@ def restored(records: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
     frame = plain_frame(table_of(columns), Layout(event_time=problem.event_time, dtypes=problem.dtypes))
     now = frame[UNPARSED].fillna("").tolist() if UNPARSED in frame else [""] * len(rows)
     faults = ["; ".join(filter(None, (_text(row.get(UNPARSED)), fault))) for row, fault in zip(rows, now, strict=True)]
-    return validation.settled(frame.assign(**{UNPARSED: faults}).set_index(records.index), problem)
+    return validation.with_declared_dtypes(frame.assign(**{UNPARSED: faults}).set_index(records.index), problem)
 
 
 def faults_now(rows: "pd.DataFrame", problem: UseCase) -> "pd.Series":

@@ -21,7 +21,7 @@ FEWEST_PERIODS = 3
 
 
 REPEATED = "borne by a later row too"
-"""What is said of a row that gave way to another of its key."""
+"""The reason given for a row that was replaced by a later row of the same key."""
 
 
 class BatchPolicy(BaseModel):
@@ -39,7 +39,7 @@ class BatchPolicy(BaseModel):
     )
 
 
-def settled(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
+def with_declared_dtypes(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
     """Give back the declared dtype to columns that only missing values have moved away from it.
 
     An all-missing column takes any declared dtype; a whole-number or boolean column that missing values made
@@ -53,7 +53,7 @@ def settled(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
 def shape_fault(rows: "pd.DataFrame", problem: UseCase) -> str | None:
     """Say which columns are gone or of another type than declared, or None if they all fit."""
     if gone := [name for name in problem.columns if name not in rows]:
-        return f"expected column {_named(gone)}, found only {_named(rows.columns)}"
+        return f"expected column {_name_list(gone)}, found only {_name_list(rows.columns)}"
     for name, dtype in problem.dtypes.items():
         if not _fits(rows[name], dtype):
             examples = rows[name].dropna().unique()[:3].tolist()
@@ -69,9 +69,9 @@ def row_faults(rows: "pd.DataFrame", problem: UseCase, period: "pd.Series | None
     """
     import pandas as pd
 
-    found = [_unparsed(rows), _missing(rows, problem), _schema_faults(rows, problem), _infinite(rows, problem)]
-    found.append(_repeated(rows, problem.key, period))
-    faults = pd.concat([part for part in found if not part.empty] or [pd.Series(dtype=str)])
+    rule_faults = [_unparsed(rows), _missing(rows, problem), _schema_faults(rows, problem), _infinite(rows, problem)]
+    rule_faults.append(_repeated(rows, problem.key, period))
+    faults = pd.concat([part for part in rule_faults if not part.empty] or [pd.Series(dtype=str)])
     reasons = faults.groupby(level=0, sort=False).agg(lambda texts: "; ".join(dict.fromkeys(texts)))
     return reasons.reindex(rows.index, fill_value="").astype(str)
 
@@ -83,8 +83,8 @@ def batch_fault(rows: int, bad: "pd.Series", usual: list[int], policy: BatchPoli
     """
     if rows and len(bad) / rows > policy.max_bad_share:
         worst = bad.str.split("; ").explode().value_counts().head(3)
-        told = ", ".join(f"{reason} ({count} rows)" for reason, count in worst.items())
-        return f"expected at most {policy.max_bad_share:.1%} bad rows, found {len(bad) / rows:.1%} of {rows}: {told}"
+        reasons = ", ".join(f"{reason} ({count} rows)" for reason, count in worst.items())
+        return f"expected at most {policy.max_bad_share:.1%} bad rows, found {len(bad) / rows:.1%} of {rows}: {reasons}"
     if not complete or len(usual) < FEWEST_PERIODS:
         return None
     normal = statistics.median_low(usual[-USUAL_PERIODS:])
@@ -117,9 +117,9 @@ def _schema_faults(rows: "pd.DataFrame", problem: UseCase) -> "pd.Series":
         problem.schema.validate(asked, lazy=True)
     except pa.errors.SchemaErrors as errors:
         cases = errors.failure_cases
-        told = cases["column"].fillna("row").astype(str) + ": " + cases["check"].astype(str)
-        of_rows = pd.Series(told.to_numpy(), index=cases["index"])[cases["index"].notna().to_numpy()]
-        of_all = [pd.Series(text, index=held.index) for text in told[cases["index"].isna()].unique()]
+        messages = cases["column"].fillna("row").astype(str) + ": " + cases["check"].astype(str)
+        of_rows = pd.Series(messages.to_numpy(), index=cases["index"])[cases["index"].notna().to_numpy()]
+        of_all = [pd.Series(text, index=held.index) for text in messages[cases["index"].isna()].unique()]
         return pd.concat([of_rows, *of_all])
     return pd.Series(dtype=str)
 
@@ -159,9 +159,9 @@ def _unparsed(rows: "pd.DataFrame") -> "pd.Series":
 
     if UNPARSED not in rows:
         return pd.Series(dtype=str)
-    told = rows[UNPARSED].dropna().astype(str)
-    return told[told != ""]
+    reasons = rows[UNPARSED].dropna().astype(str)
+    return reasons[reasons != ""]
 
 
-def _named(columns) -> str:
+def _name_list(columns) -> str:
     return ", ".join(repr(str(column)) for column in columns)

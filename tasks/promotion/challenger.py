@@ -168,7 +168,7 @@ def _served(problem: UseCase, live: Champion | None, made: Candidate, kept: "pd.
         return Serving(fault=made.fault)
     champion = None if live is None else f"models:/{live.name}/{live.version}"
     expected = estimators.predictions(made.model, kept, problem)
-    return sandbox.served(made.model_uri, champion, estimators.features(kept, problem), expected, problem)
+    return sandbox.serving_check(made.model_uri, champion, estimators.features(kept, problem), expected, problem)
 
 
 def _final(problem: UseCase, found: Evidence, made: Candidate, kept: "pd.DataFrame") -> dict[str, Any]:

@@ -148,7 +148,7 @@ def _registered(request: Request, trained: Trained, told: dict[str, Any], watch:
     requirements = tracking.model_requirements(trained.model_uri)
     links = tracking.links(request.usecase, told | {"version": version})
     text = card.card(problem, told, tracking.code_of(trained.run_id), requirements, links)
-    models.describe(request.usecase, version, card.shortened(text, tracking.log_card(trained.run_id, text)))
+    models.describe(request.usecase, version, card.short_text(text, tracking.log_card(trained.run_id, text)))
     return version
 
 
@@ -245,4 +245,4 @@ def run_name(decision: Decision) -> str:
     """Name a retrain's run by what came of it, as in "2013-07-01 promoted v2: roc_auc 0.7597 (+0.0317, ...)"."""
     version = decision.facts.get("version")
     verdict = decision.kind + (f" v{version}" if version else "")
-    return f"{decision.as_of:%Y-%m-%d} {verdict}: {card.score_told(decision.facts)}"
+    return f"{decision.as_of:%Y-%m-%d} {verdict}: {card.score_text(decision.facts)}"

@@ -28,16 +28,16 @@ def card(problem: UseCase, facts: Mapping[str, Any], code: str, requirements: li
         *([links] if links else []),
         f"## Intended use and limits\n\n{intended_use(problem, facts)}",
         f"## Data\n\n{as_markdown(data_facts(problem, facts))}",
-        f"## How good it is\n\n{as_table(score_rows(facts), ('model', facts['metric'], 'rows'))}\n\n{gain_told(facts)}",
+        f"## How good it is\n\n{as_table(score_rows(facts), ('model', facts['metric'], 'rows'))}\n\n{gain_text(facts)}",
         f"## Gates\n\n{gates_table(facts['gates'])}",
-        f"## Slices\n\n{slices_told(problem, facts)}",
-        f"## Features\n\nNumbers: {_listed(problem.numeric)}\n\nCategories: {_listed(problem.categorical)}",
+        f"## Slices\n\n{slices_table(problem, facts)}",
+        f"## Features\n\nNumbers: {_name_list(problem.numeric)}\n\nCategories: {_name_list(problem.categorical)}",
         f"## How it was made\n\n{as_markdown(making_facts(facts, code, requirements))}",
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def shortened(text: str, whole: str) -> str:
+def short_text(text: str, whole: str) -> str:
     """Return a text that the registry can keep; one that is too long ends with where the `whole` of it lies."""
     if len(text) <= LONGEST_DESCRIPTION:
         return text
@@ -84,16 +84,16 @@ def score_rows(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"model": who, metric: score, "rows": count} for who, score, count in scores if score is not None]
 
 
-def gain_told(facts: Mapping[str, Any]) -> str:
+def gain_text(facts: Mapping[str, Any]) -> str:
     """Return the gain over the champion with its 95 % interval."""
     if facts.get("champion_version") is None:
         return "There was no champion to compare with."
-    found = facts.get("gain_over_champion")
-    told = "no interval was computed" if found is None else estimate_told(found)
-    return f"Gain over champion version {facts['champion_version']}: {told}."
+    estimate = facts.get("gain_over_champion")
+    interval = "no interval was computed" if estimate is None else estimate_text(estimate)
+    return f"Gain over champion version {facts['champion_version']}: {interval}."
 
 
-def estimate_told(estimate: Mapping[str, Any]) -> str:
+def estimate_text(estimate: Mapping[str, Any]) -> str:
     """Return an estimate (value, standard error, degrees of freedom) with its 95 % interval by Student's t."""
     low, high = interval(estimate)
     return f"{change(estimate['value'])}, 95 % interval {change(low)} to {change(high)}"
@@ -107,7 +107,7 @@ def interval(estimate: Mapping[str, Any]) -> tuple[float, float]:
     return estimate["value"] - reach, estimate["value"] + reach
 
 
-def score_told(facts: Mapping[str, Any]) -> str:
+def score_text(facts: Mapping[str, Any]) -> str:
     """Return the metric that decided, and the gain over the champion with its 95 % interval, in a few words."""
     if facts.get("champion_version") is None:
         return f"{facts['metric']} {figure(facts['challenger'])}, no champion before"
@@ -128,25 +128,25 @@ def gain_numbers(facts: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(number) for name, number in numbers.items() if number is not None}
 
 
-def gates_table(judged: list[dict[str, Any]]) -> str:
-    """Return what each gate said as a markdown table."""
-    rows = [one | {"verdict": "passed" if one["reason"] is None else f"refused: {one['reason']}"} for one in judged]
+def gates_table(gates: list[dict[str, Any]]) -> str:
+    """Return the verdict of each gate as a markdown table."""
+    rows = [gate | {"verdict": "passed" if gate["reason"] is None else f"refused: {gate['reason']}"} for gate in gates]
     return as_table(rows, GATE_COLUMNS) if rows else "No gate was asked."
 
 
-def slices_told(problem: UseCase, facts: Mapping[str, Any]) -> str:
+def slices_table(problem: UseCase, facts: Mapping[str, Any]) -> str:
     """Return the gain over the champion group by group."""
     groups = facts.get("slices") or []
     if not groups:
-        declared = _listed(problem.slices)
+        declared = _name_list(problem.slices)
         return f"Declared: {declared}. None was compared with a champion."
     rows = [
         {
-            "slice": one["name"],
-            "rows": one["rows"],
-            "gain": estimate_told(one["gain"]) if one["gain"] else "not defined",
+            "slice": group["name"],
+            "rows": group["rows"],
+            "gain": estimate_text(group["gain"]) if group["gain"] else "not defined",
         }
-        for one in groups
+        for group in groups
     ]
     return as_table(rows, ("slice", "rows", "gain"))
 
@@ -162,5 +162,5 @@ def making_facts(facts: Mapping[str, Any], code: str, requirements: list[str]) -
     }
 
 
-def _listed(names: tuple[str, ...]) -> str:
+def _name_list(names: tuple[str, ...]) -> str:
     return ", ".join(names) or "none"

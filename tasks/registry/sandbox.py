@@ -27,11 +27,11 @@ TIMED_ROWS = 2_000
 ROUNDS = 9
 START = "import sys; sys.path.insert(0, sys.argv[1]); from tasks.registry.sandbox import answer; answer(sys.argv[2])"
 CHALLENGER, CHAMPION = "challenger", "champion"
-ROWS, ASKED, TOLD, PREDICTED = "rows.parquet", "asked.json", "told.json", "predicted.npy"
+ROWS, ASKED, OUTCOME, PREDICTED = "rows.parquet", "asked.json", "outcome.json", "predicted.npy"
 
 
-def served(
-    model_uri: str, champion_uri: str | None, kept: "pd.DataFrame", expected: "np.ndarray", problem: "UseCase"
+def serving_check(
+    model_uri: str, champion_uri: str | None, rows: "pd.DataFrame", expected: "np.ndarray", problem: "UseCase"
 ) -> Serving:
     """Return how a stored model does in a process that has the project and nothing of the caller.
 
@@ -42,17 +42,17 @@ def served(
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        kept.reset_index(drop=True).to_parquet(folder / ROWS)
+        rows.reset_index(drop=True).to_parquet(folder / ROWS)
         models = {CHALLENGER: model_uri} | ({CHAMPION: champion_uri} if champion_uri else {})
         asked = {"models": models, "kind": problem.kind, "classes": problem.classes}
         (folder / ASKED).write_text(json.dumps(asked))
         if fault := _run(folder):
             return Serving(fault=fault)
-        told = json.loads((folder / TOLD).read_text())
-        if told["fault"]:
-            return Serving(fault=told["fault"])
+        outcome = json.loads((folder / OUTCOME).read_text())
+        if outcome["fault"]:
+            return Serving(fault=outcome["fault"])
         difference = relative_difference(expected, np.load(folder / PREDICTED))
-        return Serving(difference=difference, **told["numbers"])
+        return Serving(difference=difference, **outcome["numbers"])
 
 
 def _run(folder: Path) -> str | None:
@@ -65,8 +65,8 @@ def _run(folder: Path) -> str | None:
         return f"no answer within {PATIENCE} s"
     if done.returncode == 0:
         return None
-    said = done.stderr.strip().splitlines() or ["it said nothing"]
-    return f"the process ended with {done.returncode}: {said[-1]}"
+    stderr_lines = done.stderr.strip().splitlines() or ["no message"]
+    return f"the process ended with {done.returncode}: {stderr_lines[-1]}"
 
 
 def answer(folder: str) -> None:
@@ -84,10 +84,10 @@ def answer(folder: str) -> None:
         np.save(place / PREDICTED, predict(rows))
     except Exception as error:
         # Whatever it is: a model that does not load and predict here does not go live.
-        told: dict[str, Any] = {"fault": f"{type(error).__name__}: {error}", "numbers": {}}
+        outcome: dict[str, Any] = {"fault": f"{type(error).__name__}: {error}", "numbers": {}}
     else:
-        told = {"fault": None, "numbers": {"size": size} | _times(predict, asked, rows)}
-    (place / TOLD).write_text(json.dumps(told))
+        outcome = {"fault": None, "numbers": {"size": size} | _times(predict, asked, rows)}
+    (place / OUTCOME).write_text(json.dumps(outcome))
 
 
 def _times(predict: "Callable[[pd.DataFrame], np.ndarray]", asked: dict, rows: "pd.DataFrame") -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _times(predict: "Callable[[pd.DataFrame], np.ndarray]", asked: dict, rows: "
     try:
         rival, size = (None, None) if uri is None else _model(uri, asked)
     except Exception:
-        # The gates are told that the champion has no numbers, and refuse.
+        # The gates get no numbers of the champion, and refuse.
         rival, size = None, None
     spent: dict[str, list[float]] = {"milliseconds": [], "champion_milliseconds": []}
     for _ in range(ROUNDS):

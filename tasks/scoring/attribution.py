@@ -60,22 +60,22 @@ def attribution(
     chance = np.random.default_rng(seed)
     names = list(row.columns)
     orders = [chance.permutation(len(names)) for _ in range(pairs)]
-    orders = [order for one in orders for order in (one, one[::-1])]
+    orders = [order for forward in orders for order in (forward, forward[::-1])]
     starts = chance.integers(len(background), size=pairs).repeat(2)
-    told = predict(_steps(row, background.iloc[starts], orders)).reshape(len(orders), len(names) + 1)
+    outputs = predict(_steps(row, background.iloc[starts], orders)).reshape(len(orders), len(names) + 1)
     changes = np.empty((len(orders), len(names)))
     for number, order in enumerate(orders):
-        changes[number, order] = np.diff(told[number])
+        changes[number, order] = np.diff(outputs[number])
     by_pair = changes.reshape(pairs, 2, len(names)).mean(axis=1)
     means, errors = by_pair.mean(axis=0), by_pair.std(axis=0, ddof=1) / np.sqrt(pairs)
-    found = [
-        Contribution(feature=name, value=_told(row[name].iloc[0]), contribution=float(mean), error=float(error))
+    contributions = [
+        Contribution(feature=name, value=_value_text(row[name].iloc[0]), contribution=float(mean), error=float(error))
         for name, mean, error in zip(names, means, errors, strict=True)
     ]
     return Attribution(
-        baseline=float(told[:, 0].mean()),
-        prediction=float(told[0, -1]),
-        contributions=tuple(sorted(found, key=lambda one: -abs(one.contribution))),
+        baseline=float(outputs[:, 0].mean()),
+        prediction=float(outputs[0, -1]),
+        contributions=tuple(sorted(contributions, key=lambda part: -abs(part.contribution))),
     )
 
 
@@ -96,5 +96,5 @@ def _steps(row: "pd.DataFrame", starts: "pd.DataFrame", orders: "list[np.ndarray
     return pd.DataFrame(mixed).astype(row.dtypes.to_dict())
 
 
-def _told(value: object) -> str:
+def _value_text(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)

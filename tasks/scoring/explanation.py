@@ -12,7 +12,7 @@ from tasks.predictions import MODEL_VERSION, PREDICTION
 from tasks.registry import champion, models
 from tasks.registry.models import Champion
 from tasks.scoring.attribution import attribution
-from tasks.scoring.explanation_page import SetAside, Story, Told, page, summary
+from tasks.scoring.explanation_page import SetAside, StoredPrediction, Story, page, summary
 from tasks.steps import step
 from tasks.training import estimators, folds
 from tasks.usecases import UseCase, use_case
@@ -42,14 +42,14 @@ def key_of(text: str, problem: UseCase) -> dict[str, Any]:
         raise UnknownRowError(f"expected {_form(problem)}, found {len(parts)} values: {text!r}")
     types = {name: problem.dtypes[name] for name in names}
     try:
-        row = pd.DataFrame([dict(zip(names, parts, strict=True))]).astype(_parsed(types)).astype(types)
+        row = pd.DataFrame([dict(zip(names, parts, strict=True))]).astype(_parse_types(types)).astype(types)
     except (ValueError, TypeError) as error:
-        told = ", ".join(f"{name} as {dtype}" for name, dtype in types.items())
-        raise UnknownRowError(f"expected {told}, found {text!r}: {error}") from error
+        expected = ", ".join(f"{name} as {dtype}" for name, dtype in types.items())
+        raise UnknownRowError(f"expected {expected}, found {text!r}: {error}") from error
     return {name: row[name].iloc[0] for name in names}
 
 
-def _parsed(types: dict[str, str]) -> dict[str, str]:
+def _parse_types(types: dict[str, str]) -> dict[str, str]:
     """Return through which type each text goes: a whole number may be written 12.0."""
     return {name: "float64" if dtype == "int64" else dtype for name, dtype in types.items()}
 
@@ -58,14 +58,14 @@ def _form(problem: UseCase) -> str:
     return f"the key of {problem.name} as {', '.join(problem.key)}"
 
 
-def quarantined(aside: "pd.DataFrame", key: dict[str, Any]) -> tuple[SetAside, ...]:
+def quarantine_history(aside: "pd.DataFrame", key: dict[str, Any]) -> tuple[SetAside, ...]:
     """Return when and why rows of a key were set aside, oldest first; `aside` is the quarantine's table."""
-    found = [
-        SetAside(reasons=one["reasons"], quarantined_at=one["quarantined_at"].to_pydatetime())
-        for one in aside.to_dict("records")
-        if _bears(json.loads(one["row"]), key)
+    events = [
+        SetAside(reasons=record["reasons"], quarantined_at=record["quarantined_at"].to_pydatetime())
+        for record in aside.to_dict("records")
+        if _bears(json.loads(record["row"]), key)
     ]
-    return tuple(sorted(found, key=lambda one: one.quarantined_at))
+    return tuple(sorted(events, key=lambda event: event.quarantined_at))
 
 
 def _bears(row: dict[str, Any], key: dict[str, Any]) -> bool:
@@ -83,7 +83,7 @@ def row_story(usecase: str, key: str, as_of: datetime) -> Story:
     problem = use_case(usecase)
     named = key_of(key, problem)
     rows = as_usable(observations(problem).find(named), problem, as_of)
-    aside = quarantined(quarantine(problem).read(), named)
+    aside = quarantine_history(quarantine(problem).read(), named)
     if rows.empty and not aside:
         raise UnknownRowError(f"no row {key!r} was stored or set aside by {as_of:%Y-%m-%d %H:%M}; {_example(problem)}")
     if rows.empty:
@@ -96,12 +96,12 @@ def row_story(usecase: str, key: str, as_of: datetime) -> Story:
         newest_version=observations(problem).version(),
         faults=validation.row_faults(rows, problem).iloc[0],
         set_aside=aside,
-        told=_told(problem, named),
+        prediction=_stored_prediction(problem, named),
     )
 
 
 @step(**retries.RETRIED)
-def attributed(story: Story) -> Story:
+def with_attribution(story: Story) -> Story:
     """Add what each feature contributed to the prediction by the model that made it, or would by the live one."""
     problem = use_case(story.usecase)
     model = _explained_model(story)
@@ -112,52 +112,52 @@ def attributed(story: Story) -> Story:
     reference = folds.labelled(learned, problem, model.trained_until)
     background = reference.sample(min(len(reference), BACKGROUND_ROWS), random_state=0)
     fitted = models.load(model)
-    output, said = _output(problem, estimators.predictions(fitted, row, problem))
+    output, output_column = _output(problem, estimators.predictions(fitted, row, problem))
 
     def predict(rows: "pd.DataFrame"):
-        told = estimators.predictions(fitted, rows, problem)
-        return told if said is None else told[:, said]
+        outputs = estimators.predictions(fitted, rows, problem)
+        return outputs if output_column is None else outputs[:, output_column]
 
-    found = attribution(predict, estimators.features(row, problem), estimators.features(background, problem))
-    return story.model_copy(update={"attribution": found, "explained_version": model.version, "output": output})
+    parts = attribution(predict, estimators.features(row, problem), estimators.features(background, problem))
+    return story.model_copy(update={"attribution": parts, "explained_version": model.version, "output": output})
 
 
 @step()
 def tell_row(story: Story) -> str:
     """Show the row's story, and return it in a sentence."""
-    told = summary(story)
-    artifacts.show_markdown(f"{story.usecase} row", page(story), told)
-    return told
+    sentence = summary(story)
+    artifacts.show_markdown(f"{story.usecase} row", page(story), sentence)
+    return sentence
 
 
 def _explained_model(story: Story) -> Champion | None:
-    if story.told is None:
+    if story.prediction is None:
         return champion.live(story.usecase)
-    return models.named_version(story.usecase, story.told.model_version)
+    return models.named_version(story.usecase, story.prediction.model_version)
 
 
-def _output(problem: UseCase, said: Any) -> tuple[str, int | None]:
+def _output(problem: UseCase, chances: Any) -> tuple[str, int | None]:
     """Return what is explained, and in which column of the predictions it stands, if there are several."""
     if problem.kind == "regression":
         return problem.target, None
     if not problem.classes:
         return f"chance of {problem.target} = 1", None
-    likeliest = int(said[0].argmax())
+    likeliest = int(chances[0].argmax())
     return f"chance of {problem.target} = {problem.classes[likeliest]}", likeliest
 
 
-def _told(problem: UseCase, key: dict[str, Any]) -> Told | None:
-    found = predicted(problem).find(key)
-    if found.empty:
+def _stored_prediction(problem: UseCase, key: dict[str, Any]) -> StoredPrediction | None:
+    stored = predicted(problem).find(key)
+    if stored.empty:
         return None
-    row = found.iloc[0]
+    row = stored.iloc[0]
     values = tuple(float(row[name]) for name in predictions.columns_of(PREDICTION, problem))
-    return Told(values=values, model_version=row[MODEL_VERSION], scored_at=row["scored_at"].to_pydatetime())
+    return StoredPrediction(values=values, model_version=row[MODEL_VERSION], scored_at=row["scored_at"].to_pydatetime())
 
 
 def _example(problem: UseCase) -> str:
-    known = observations(problem).read(columns=list(problem.key)).tail(1)
-    there = "nothing is stored yet" if known.empty else f"such as {', '.join(str(value) for value in known.iloc[0])}"
+    keys = observations(problem).read(columns=list(problem.key)).tail(1)
+    there = "nothing is stored yet" if keys.empty else f"such as {', '.join(str(value) for value in keys.iloc[0])}"
     return f"expected {_form(problem)}, {there}"
 
 

@@ -16,7 +16,7 @@ class SetAside(BaseModel):
     quarantined_at: AwareDatetime
 
 
-class Told(BaseModel):
+class StoredPrediction(BaseModel):
     """A prediction of the row: of class 1, of each class in their order, or the value."""
 
     model_config = ConfigDict(frozen=True)
@@ -41,7 +41,7 @@ class Story(BaseModel):
     faults: str = ""
     """What today's schema says against it."""
     set_aside: tuple[SetAside, ...] = ()
-    told: Told | None = None
+    prediction: StoredPrediction | None = None
     explained_version: str = ""
     attribution: Attribution | None = None
     output: str = ""
@@ -52,27 +52,27 @@ def summary(story: Story) -> str:
     """Say in a sentence what became of the row."""
     if not story.stored:
         return f"{story.key} was set aside and never stored: {story.set_aside[-1].reasons}"
-    if story.told is None:
+    if story.prediction is None:
         return f"{story.key} is stored and has no prediction"
-    values = ", ".join(f"{figure(value)}" for value in story.told.values)
-    return f"{story.key} was predicted {values} by version {story.told.model_version}"
+    values = ", ".join(f"{figure(value)}" for value in story.prediction.values)
+    return f"{story.key} was predicted {values} by version {story.prediction.model_version}"
 
 
 def page(story: Story) -> str:
     """Return the row's story as markdown, step by step."""
-    aside = [{"when": f"{one.quarantined_at:%Y-%m-%d %H:%M}", "reasons": one.reasons} for one in story.set_aside]
+    aside = [{"when": f"{event.quarantined_at:%Y-%m-%d %H:%M}", "reasons": event.reasons} for event in story.set_aside]
     parts = [
         f"# {summary(story)}",
-        f"## Stored\n\n{_stored_told(story)}",
-        f"## Validated\n\n{_validated_told(story)}",
+        f"## Stored\n\n{_stored_text(story)}",
+        f"## Validated\n\n{_validation_text(story)}",
         "## In quarantine\n\n" + (artifacts.as_table(aside, ("when", "reasons")) if aside else "Never."),
-        f"## Predicted\n\n{_prediction_told(story)}",
-        f"## What each feature contributed\n\n{_attribution_told(story)}",
+        f"## Predicted\n\n{_prediction_text(story)}",
+        f"## What each feature contributed\n\n{_attribution_text(story)}",
     ]
     return "\n\n".join(parts)
 
 
-def _stored_told(story: Story) -> str:
+def _stored_text(story: Story) -> str:
     if not story.stored:
         return "Never."
     since = "a version that is no longer kept" if story.first_version is None else f"version {story.first_version}"
@@ -81,26 +81,27 @@ def _stored_told(story: Story) -> str:
     )
 
 
-def _validated_told(story: Story) -> str:
+def _validation_text(story: Story) -> str:
     if not story.stored:
         return "It did not pass."
     return f"Today's schema says: {story.faults}" if story.faults else "It passes today's schema."
 
 
-def _prediction_told(story: Story) -> str:
-    if story.told is None:
+def _prediction_text(story: Story) -> str:
+    if story.prediction is None:
         return "Not yet."
-    values = ", ".join(f"{figure(value)}" for value in story.told.values)
-    return f"{values} by version {story.told.model_version}, scored as of {story.told.scored_at:%Y-%m-%d %H:%M}."
+    prediction = story.prediction
+    values = ", ".join(f"{figure(value)}" for value in prediction.values)
+    return f"{values} by version {prediction.model_version}, scored as of {prediction.scored_at:%Y-%m-%d %H:%M}."
 
 
-def _attribution_told(story: Story) -> str:
-    found = story.attribution
-    if found is None:
+def _attribution_text(story: Story) -> str:
+    attribution = story.attribution
+    if attribution is None:
         return "Nothing was predicted: the row is not stored, or no model is live."
-    rows = [one.model_dump() for one in found.contributions]
+    rows = [contribution.model_dump() for contribution in attribution.contributions]
     head = (
-        f"{story.output} by version {story.explained_version}: {figure(found.prediction)}. That is "
-        f"{figure(found.baseline)}, the mean over rows that it learned from, and what follows. Method: {METHOD}."
+        f"{story.output} by version {story.explained_version}: {figure(attribution.prediction)}. That is "
+        f"{figure(attribution.baseline)}, the mean over rows that it learned from, and what follows. Method: {METHOD}."
     )
     return f"{head}\n\n{artifacts.as_table(rows, ('feature', 'value', 'contribution', 'error'))}"

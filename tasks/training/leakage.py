@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tasks.labels import known
+from tasks.labels import label_time_passed
 from tasks.training.estimators import features, targets
 from tasks.training.folds import Fold, in_block
 from tasks.usecases import UseCase
@@ -47,7 +47,7 @@ def early_rows(folds: Sequence[Fold], rows: "pd.DataFrame", problem: UseCase) ->
     found = 0
     for fold in folds:
         learned = rows.loc[fold.learned]
-        past = known(learned, problem, fold.block.start) & (learned[problem.event_time] < fold.block.start)
+        past = label_time_passed(learned, problem, fold.block.start) & (learned[problem.event_time] < fold.block.start)
         found += int((~past).sum())
     return found
 

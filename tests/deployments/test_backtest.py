@@ -13,7 +13,7 @@ from deployments.new import answers_from, described, written
 from flows.backtest import backtest
 from flows.collect import collect
 from tasks.data.tables import observations
-from tasks.data.validation import settled
+from tasks.data.validation import with_declared_dtypes
 from tasks.usecases import use_case
 
 
@@ -94,7 +94,9 @@ def test_a_history_is_collected_to_the_moment_that_is_asked_for(collections):
 def test_what_is_stored_is_not_collected_again(collections):
     weather = use_case("weather")
     (first_day,) = weather.source.rows(weather.history_start, weather.history_start + timedelta(days=1))
-    observations(weather).append_new(settled(first_day, weather).astype(weather.dtypes)[list(weather.columns)])
+    observations(weather).append_new(
+        with_declared_dtypes(first_day, weather).astype(weather.dtypes)[list(weather.columns)]
+    )
 
     collect_if_empty({"usecase": "weather"}, Console(quiet=True))
 

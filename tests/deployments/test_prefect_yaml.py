@@ -9,7 +9,7 @@ from prefect.flows import Flow, load_flow_from_entrypoint
 
 from deployments.startup import prefect_files
 from tasks.settings import ROOT
-from tasks.usecases import known_use_cases
+from tasks.usecases import use_case_names
 
 DEPLOYMENTS: list[dict[str, Any]] = [
     one for file in prefect_files() for one in yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]
@@ -44,7 +44,7 @@ each_deployment = pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=named)
 
 
 def test_every_flow_is_deployed_for_every_use_case() -> None:
-    assert sorted(map(named, DEPLOYMENTS)) == sorted(f"{name}-{flow}" for flow in FLOWS for name in known_use_cases())
+    assert sorted(map(named, DEPLOYMENTS)) == sorted(f"{name}-{flow}" for flow in FLOWS for name in use_case_names())
 
 
 @each_deployment
@@ -91,7 +91,7 @@ def test_schedules_have_a_slug_so_that_a_redeploy_leaves_them_as_they_are(deploy
     assert [one for one in deployment.get("schedules", []) if not one.get("slug")] == []
 
 
-@pytest.mark.parametrize("name", known_use_cases())
+@pytest.mark.parametrize("name", use_case_names())
 def test_drift_of_a_use_case_starts_its_own_retrain_with_the_decision(name: str) -> None:
     (retrain,) = [one for one in DEPLOYMENTS if named(one) == f"{name}-retrain"]
     (trigger,) = retrain["triggers"]

@@ -26,9 +26,9 @@ def times(count, every):
     ],
 )
 def test_a_window_is_the_shortest_length_with_enough_rows(count, every, window, period) -> None:
-    found = pacing(times(count, every), timedelta(0), forget=False)
+    lengths = pacing(times(count, every), timedelta(0), forget=False)
 
-    assert (found.window, found.period) == (window, period)
+    assert (lengths.window, lengths.period) == (window, period)
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,9 @@ def test_a_window_is_the_shortest_length_with_enough_rows(count, every, window, 
     ],
 )
 def test_a_history_with_few_rows_is_cut_into_four_windows_where_eight_would_be_too_poor(count, window) -> None:
-    found = pd.Series(pd.date_range("2022-01-03", periods=count, end="2023-02-07", tz="UTC").as_unit("us"))
+    event_times = pd.Series(pd.date_range("2022-01-03", periods=count, end="2023-02-07", tz="UTC").as_unit("us"))
 
-    assert pacing(found, timedelta(0), forget=False).window == window
+    assert pacing(event_times, timedelta(0), forget=False).window == window
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,10 @@ def test_a_window_holds_some_of_a_rare_class(rarer_share, window) -> None:
     ],
 )
 def test_a_window_holds_several_times_however_many_rows_each_has(every, count, window) -> None:
-    found = pacing(times(count, every).repeat(1000).reset_index(drop=True), timedelta(0), forget=False)
+    lengths = pacing(times(count, every).repeat(1000).reset_index(drop=True), timedelta(0), forget=False)
 
-    assert found.window == window
-    assert found.window_moments >= 3
+    assert lengths.window == window
+    assert lengths.window_moments >= 3
 
 
 def test_a_label_s_longest_delay_is_looked_back_for() -> None:
@@ -88,9 +88,9 @@ def test_the_past_is_forgotten_only_where_it_teaches_what_no_longer_holds(forget
 
 
 def test_a_stray_time_does_not_stretch_the_history() -> None:
-    known = pd.concat([times(2000, "1h"), pd.Series([pd.Timestamp("1900-01-01", tz="UTC")])], ignore_index=True)
+    event_times = pd.concat([times(2000, "1h"), pd.Series([pd.Timestamp("1900-01-01", tz="UTC")])], ignore_index=True)
 
-    assert span_of(known)[0] == datetime(2022, 1, 1, tzinfo=UTC)
+    assert span_of(event_times)[0] == datetime(2022, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import pytest
 from scaffold.profiling import (
     Undecided,
     as_times,
+    column_profile,
     key_of,
     label_time_candidates,
-    recognised,
     repeats_the_time,
     target_of,
     time_formats,
@@ -42,35 +42,35 @@ def column(values, name="it"):
     ],
 )
 def test_a_column_is_recognised_by_what_it_holds(values, kind, reads_as) -> None:
-    found, _ = recognised(column(values))
+    profile, _ = column_profile(column(values))
 
-    assert (found.kind, found.reads_as) == (kind, reads_as)
+    assert (profile.kind, profile.reads_as) == (kind, reads_as)
 
 
 @pytest.mark.parametrize(("bad", "kind"), [(5, "numeric"), (6, "category")])
 def test_text_is_a_number_as_long_as_one_cell_in_200_is_none(bad, kind) -> None:
     words = ["?"] * bad + [str(number % 7) for number in range(1000 - bad)]
 
-    found, _ = recognised(column(words))
+    profile, _ = column_profile(column(words))
 
-    assert found.kind == kind
+    assert profile.kind == kind
 
 
 def test_cells_that_are_no_numbers_are_counted_and_one_is_shown() -> None:
-    found, values = recognised(column(["oops"] + ["1", "2"] * 200))
+    profile, values = column_profile(column(["oops"] + ["1", "2"] * 200))
 
-    assert (found.unread, found.example, int(values.isna().sum())) == (1, "oops", 1)
+    assert (profile.unread, profile.example, int(values.isna().sum())) == (1, "oops", 1)
 
 
 def test_infinities_become_missing() -> None:
-    found, values = recognised(column([1.0, float("inf"), 2.5]))
+    profile, values = column_profile(column([1.0, float("inf"), 2.5]))
 
-    assert (found.unread, values.isna().tolist()) == (1, [False, True, False])
-    assert found.missing == pytest.approx(1 / 3)
+    assert (profile.unread, values.isna().tolist()) == (1, [False, True, False])
+    assert profile.missing == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize(
-    ("written", "found"),
+    ("written", "formats"),
     [
         (["2024-01-02T03:04:05Z", "2024-02-02T03:04:05+02:00"], ["ISO8601"]),
         (["13/01/2024", "01/02/2024"], ["%d/%m/%Y"]),
@@ -84,16 +84,16 @@ def test_infinities_become_missing() -> None:
         (["soon", "later"], []),
     ],
 )
-def test_the_way_times_are_written_is_found(written, found) -> None:
-    assert time_formats(column(written)) == found
+def test_the_format_of_written_times_is_recognised(written, formats) -> None:
+    assert time_formats(column(written)) == formats
 
 
 def test_times_with_a_zone_become_utc_and_those_without_are_read_in_the_given_one() -> None:
     _, zoned = as_times(column(["2024-07-01T12:00:00+02:00", "2024-07-02T12:00:00+02:00"]))
-    found, naive = as_times(column(["2024-07-01 12:00:00", "2024-07-02 12:00:00"]), zone="Europe/Paris")
+    profile, naive = as_times(column(["2024-07-01 12:00:00", "2024-07-02 12:00:00"]), zone="Europe/Paris")
 
     assert zoned[0] == naive[0] == pd.Timestamp("2024-07-01 10:00", tz="UTC")
-    assert found.zoned is False
+    assert profile.zoned is False
 
 
 def test_a_row_number_is_no_time_and_the_refusal_says_how_to_make_one() -> None:
@@ -107,16 +107,16 @@ def test_times_that_can_be_read_in_two_ways_are_asked_about() -> None:
 
 
 def target(values, kind=None):
-    found, read = recognised(column(values, "y"))
-    return target_of(read, found, kind)
+    profile, read = column_profile(column(values, "y"))
+    return target_of(read, profile, kind)
 
 
 def test_two_words_become_0_and_1() -> None:
-    found = target(["no deal", "won", None, "no deal"])
+    profile = target(["no deal", "won", None, "no deal"])
 
-    assert (found.kind, found.words) == ("binary", {"no deal": 0.0, "won": 1.0})
-    assert found.values.tolist()[:2] == [0.0, 1.0]
-    assert np.isnan(found.values[2])
+    assert (profile.kind, profile.words) == ("binary", {"no deal": 0.0, "won": 1.0})
+    assert profile.values.tolist()[:2] == [0.0, 1.0]
+    assert np.isnan(profile.values[2])
 
 
 def test_of_two_words_that_say_nothing_the_rarer_is_1() -> None:
@@ -162,7 +162,7 @@ def test_a_target_that_cannot_be_learned_is_refused_with_what_it_holds(values, r
 
 
 def key(frame, never=()):
-    columns = [recognised(frame[name])[0] for name in frame.columns]
+    columns = [column_profile(frame[name])[0] for name in frame.columns]
     return key_of(frame, "day", columns, set(never))
 
 
@@ -175,10 +175,10 @@ def test_the_time_is_the_key_where_it_is_unique() -> None:
 
 
 def test_a_number_of_seconds_since_1970_is_in_utc_wherever_it_was_written() -> None:
-    found, times = as_times(column([1_704_067_200, 1_704_070_800]), "Europe/Paris")
+    profile, times = as_times(column([1_704_067_200, 1_704_070_800]), "Europe/Paris")
 
     assert times[0] == pd.Timestamp("2024-01-01", tz="UTC")
-    assert found.zoned is True
+    assert profile.zoned is True
 
 
 def test_rows_without_a_time_leave_it_the_key_of_the_others() -> None:
@@ -193,7 +193,7 @@ def test_a_few_columns_with_the_time_are_the_key_and_exact_duplicates_do_not_cou
     assert key(pd.concat([frame, frame.head(3)], ignore_index=True)) == ("shop", "day")
 
 
-def test_no_key_is_found_where_only_what_is_known_later_differs() -> None:
+def test_there_is_no_key_where_rows_differ_only_in_a_later_outcome() -> None:
     frame = pd.DataFrame({"day": DAYS.repeat(2), "outcome": ["a", "b"] * 100})
 
     assert key(frame, never=["outcome"]) is None

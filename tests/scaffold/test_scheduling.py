@@ -17,19 +17,19 @@ WINDOWS = [timedelta(minutes=1), timedelta(minutes=15), timedelta(hours=1), time
 def runs(cron, until):
     """Return how many runs Prefect would make of a schedule from 2024 on."""
     dates = anyio.run(CronSchedule(cron=cron, timezone="UTC").get_dates, 1_000, JAN_1, until)
-    return len([one for one in dates if one < until])
+    return len([date for date in dates if date < until])
 
 
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
 def test_every_window_is_looked_at_and_its_rows_are_there_by_then(window) -> None:
-    found, length = schedules(window), max(window, timedelta(minutes=1))
+    numbers, length = schedules(window), max(window, timedelta(minutes=1))
 
-    assert runs(found["watch_cron"], JAN_1 + length) >= 1
-    assert runs(found["often_cron"], JAN_1 + length) >= runs(found["watch_cron"], JAN_1 + length)
+    assert runs(numbers["watch_cron"], JAN_1 + length) >= 1
+    assert runs(numbers["often_cron"], JAN_1 + length) >= runs(numbers["watch_cron"], JAN_1 + length)
 
 
 @pytest.mark.parametrize("window", WINDOWS[1:], ids=str)
 def test_the_stated_number_of_checks_is_that_of_the_schedule(window) -> None:
-    found, days = schedules(window), 7 if window < DAY else 49
+    numbers, days = schedules(window), 7 if window < DAY else 49
 
-    assert runs(found["watch_cron"], JAN_1 + days * DAY) == pytest.approx(found["checks"] * days / 365.25, rel=0.01)
+    assert runs(numbers["watch_cron"], JAN_1 + days * DAY) == pytest.approx(numbers["checks"] * days / 365.25, rel=0.01)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scaffold.profiling import Target
+from scaffold.profiling import TargetProfile
 from scaffold.shifts import counts_up, holes, shift_findings, steps_missing
 
 ROWS = 3_000
@@ -16,28 +16,30 @@ HOURS = pd.Series(pd.date_range("2024-01-01", periods=500, freq="h", tz="UTC"))
 
 def kinds(values, answers=COIN):
     frame = pd.DataFrame({"it": values})
-    return {one.kind: one.evidence for one in shift_findings(frame, Target("binary", answers), ["it"])}
+    return {
+        finding.kind: finding.evidence for finding in shift_findings(frame, TargetProfile("binary", answers), ["it"])
+    }
 
 
-def test_nothing_is_found_in_what_does_not_change() -> None:
+def test_a_column_that_does_not_change_has_no_finding() -> None:
     assert kinds(CHANCE.normal(size=ROWS)) == {}
 
 
-def test_a_number_that_moved_is_told_with_its_medians() -> None:
+def test_a_number_that_moved_is_reported_with_its_medians() -> None:
     assert "median" in kinds(CHANCE.normal(size=ROWS) + 2 * LATE)["level changes"]
 
 
-def test_a_word_that_took_over_is_told_with_its_shares() -> None:
+def test_a_word_that_took_over_is_reported_with_its_shares() -> None:
     assert kinds(pd.Series(np.where(LATE, "new", "old")))["level changes"].startswith("'new' in 0% of the first third")
 
 
-def test_gaps_that_began_are_told() -> None:
+def test_gaps_that_began_are_reported() -> None:
     values = pd.Series(CHANCE.normal(size=ROWS)).mask(pd.Series(LATE))
 
     assert kinds(values)["gaps change"] == "missing in 0% of the first third of the rows, in 100% of the last"
 
 
-def test_a_value_that_came_to_mean_the_opposite_is_told_with_both_rates() -> None:
+def test_a_value_that_came_to_mean_the_opposite_is_reported_with_both_rates() -> None:
     before = pd.Series(CHANCE.integers(0, 2, ROWS).astype(float))
     answers = before.where(~LATE, 1 - before).rename("lost")
 
@@ -52,7 +54,7 @@ def test_what_only_goes_on_to_new_values_counts_up(values, counts) -> None:
     assert counts_up(pd.Series(values)) is counts
 
 
-def test_a_hole_is_found_between_the_rows_around_it() -> None:
+def test_a_hole_lies_between_the_rows_around_it() -> None:
     (hole,) = holes(HOURS.drop(range(100, 200)).reset_index(drop=True))
 
     assert (hole.start, hole.end) == (HOURS[99], HOURS[200])

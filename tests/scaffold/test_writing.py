@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scaffold.describing import Answers, described
+from scaffold.describing import Answers, use_case_description
 from scaffold.profiling import Undecided
-from scaffold.tables import Address, looked_at
+from scaffold.tables import Address, table_sample
 from scaffold.writing import secret_variable, use_case_text
-from tasks.data.validation import row_faults, settled, shape_fault
+from tasks.data.validation import row_faults, shape_fault, with_declared_dtypes
 from tasks.settings import ROOT
 from tasks.usecases import UseCase
 
@@ -39,25 +39,25 @@ def a_table(**changes) -> pd.DataFrame:
     return pd.DataFrame(columns | changes)
 
 
-def description(frame: pd.DataFrame, folder: Path, suffix: str = "parquet", **said):
+def description(frame: pd.DataFrame, folder: Path, suffix: str = "parquet", **given):
     path = folder / f"calls.{suffix}"
     if suffix == "csv":
         frame.to_csv(path, index=False)
     else:
         frame.to_parquet(path)
     address = Address(str(path))
-    answers = Answers(**{"name": "calls", "address": address, "time": "called", "target": "lost"} | said)
-    return described(answers, looked_at(address))
+    answers = Answers(**{"name": "calls", "address": address, "time": "called", "target": "lost"} | given)
+    return use_case_description(answers, table_sample(address))
 
 
-def loaded(told, folder: Path) -> UseCase:
+def drafted_use_case(draft, folder: Path) -> UseCase:
     file = folder / "calls.py"
-    file.write_text(use_case_text(told))
+    file.write_text(use_case_text(draft))
     return runpy.run_path(str(file))["USE_CASE"]
 
 
 def rows_of(problem: UseCase, start=ALL_TIME[0], end=ALL_TIME[1]) -> pd.DataFrame:
-    return settled(pd.concat(problem.source.rows(start, end), ignore_index=True), problem)
+    return with_declared_dtypes(pd.concat(problem.source.rows(start, end), ignore_index=True), problem)
 
 
 def bad_rows(problem: UseCase) -> list[str]:
@@ -69,7 +69,7 @@ def bad_rows(problem: UseCase) -> list[str]:
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
 def test_the_drafted_use_case_reads_its_own_table_without_a_bad_row(tmp_path: Path, suffix: str) -> None:
-    problem = loaded(description(a_table(), tmp_path, suffix), tmp_path)
+    problem = drafted_use_case(description(a_table(), tmp_path, suffix), tmp_path)
 
     assert bad_rows(problem) == []
     assert (problem.key, problem.target, problem.metric) == (("called",), "lost", "roc_auc")
@@ -78,7 +78,7 @@ def test_the_drafted_use_case_reads_its_own_table_without_a_bad_row(tmp_path: Pa
 
 
 def test_a_target_in_words_becomes_0_and_1(tmp_path: Path) -> None:
-    problem = loaded(description(a_table(), tmp_path), tmp_path)
+    problem = drafted_use_case(description(a_table(), tmp_path), tmp_path)
 
     assert rows_of(problem).lost.tolist() == [float(word == "yes") for word in a_table_lost(tmp_path)]
 
@@ -89,11 +89,11 @@ def a_table_lost(folder: Path) -> list[str]:
 
 def test_odd_names_become_plain_ones_that_differ_in_more_than_case(tmp_path: Path) -> None:
     odd = {"import": AGES + 1, "Age": AGES * 2, "x 1": AGES + 3, 'a"\\b': AGES + 4, "prediction": AGES + 5, "é": "ü"}
-    told = description(a_table(**odd, label_time=CHANCE.normal(size=ROWS)), tmp_path)
-    problem = loaded(told, tmp_path)
+    draft = description(a_table(**odd, label_time=CHANCE.normal(size=ROWS)), tmp_path)
+    problem = drafted_use_case(draft, tmp_path)
 
     assert bad_rows(problem) == []
-    assert {told.names[name] for name in odd} == {"import", "Age_2", "x_1", "a_b", "given_prediction", "é"}
+    assert {draft.names[name] for name in odd} == {"import", "Age_2", "x_1", "a_b", "given_prediction", "é"}
     assert problem.label_time == "label_time"
     assert "given_label_time" in problem.numeric
 
@@ -101,7 +101,7 @@ def test_odd_names_become_plain_ones_that_differ_in_more_than_case(tmp_path: Pat
 def test_infinities_are_read_as_missing_and_set_no_row_aside(tmp_path: Path) -> None:
     odd = AGES.copy()
     odd[:30] = np.inf
-    problem = loaded(description(a_table(odd=odd), tmp_path), tmp_path)
+    problem = drafted_use_case(description(a_table(odd=odd), tmp_path), tmp_path)
 
     assert bad_rows(problem) == []
     assert rows_of(problem).odd.isna().sum() == 30
@@ -109,15 +109,15 @@ def test_infinities_are_read_as_missing_and_set_no_row_aside(tmp_path: Path) -> 
 
 def test_a_column_named_as_the_system_names_its_own_is_given_another_name(tmp_path: Path) -> None:
     taken = {"shadow": AGES + 1, "prediction_0": AGES + 2, "in_training": AGES + 3}
-    told = description(a_table(**taken), tmp_path)
-    problem = loaded(told, tmp_path)
+    draft = description(a_table(**taken), tmp_path)
+    problem = drafted_use_case(draft, tmp_path)
 
-    assert [told.names[name] for name in taken] == ["given_shadow", "given_prediction_0", "given_in_training"]
+    assert [draft.names[name] for name in taken] == ["given_shadow", "given_prediction_0", "given_in_training"]
     assert bad_rows(problem) == []
 
 
 @pytest.mark.parametrize(
-    ("called", "said"),
+    ("called", "given"),
     [
         (HOURS.strftime("%d.%m.%Y %H:%M"), {}),
         (HOURS.as_unit("s").astype("int64"), {}),
@@ -127,8 +127,8 @@ def test_a_column_named_as_the_system_names_its_own_is_given_another_name(tmp_pa
     ],
 )
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
-def test_a_window_holds_the_rows_of_its_time_however_times_are_written(tmp_path, suffix, called, said) -> None:
-    problem = loaded(description(a_table(called=called), tmp_path, suffix, **said), tmp_path)
+def test_a_window_holds_the_rows_of_its_time_however_times_are_written(tmp_path, suffix, called, given) -> None:
+    problem = drafted_use_case(description(a_table(called=called), tmp_path, suffix, **given), tmp_path)
 
     rows = rows_of(problem, datetime(2024, 1, 2, tzinfo=UTC), datetime(2024, 1, 3, tzinfo=UTC))
 
@@ -136,33 +136,33 @@ def test_a_window_holds_the_rows_of_its_time_however_times_are_written(tmp_path,
 
 
 def test_local_times_become_utc(tmp_path: Path) -> None:
-    problem = loaded(description(a_table(), tmp_path, zone="Europe/Paris"), tmp_path)
+    problem = drafted_use_case(description(a_table(), tmp_path, zone="Europe/Paris"), tmp_path)
 
     assert rows_of(problem).called.min() == pd.Timestamp("2023-12-31 23:00", tz="UTC")
 
 
 def test_a_delay_makes_the_label_time_and_the_maturity(tmp_path: Path) -> None:
-    problem = loaded(description(a_table(), tmp_path, label_time="6h", mature="3d"), tmp_path)
+    problem = drafted_use_case(description(a_table(), tmp_path, label_time="6h", mature="3d"), tmp_path)
     first = rows_of(problem).iloc[0]
 
     assert (first.label_time - first.called, first.mature - first.called) == (timedelta(hours=6), timedelta(days=3))
     assert (problem.mature, problem.look_back) == ("mature", problem.period)
 
 
-def test_a_label_whose_delay_tells_what_it_is_matures_when_nearly_all_are_known(tmp_path: Path) -> None:
+def test_a_label_whose_delay_predicts_its_value_matures_when_nearly_all_labels_have_come(tmp_path: Path) -> None:
     frame = a_table()
-    told = HOURS + pd.to_timedelta(np.where(frame.lost == "yes", 2, 50), unit="h")
+    closed = HOURS + pd.to_timedelta(np.where(frame.lost == "yes", 2, 50), unit="h")
 
-    problem = loaded(description(frame.assign(told=told), tmp_path), tmp_path)
+    problem = drafted_use_case(description(frame.assign(closed=closed), tmp_path), tmp_path)
 
-    assert (problem.label_time, problem.mature) == ("told", "mature")
+    assert (problem.label_time, problem.mature) == ("closed", "mature")
     assert (rows_of(problem).mature - rows_of(problem).called).unique().tolist() == [timedelta(hours=50)]
 
 
 def test_a_label_whose_delay_says_nothing_is_trusted_at_once(tmp_path: Path) -> None:
-    told = HOURS + pd.to_timedelta(CHANCE.integers(1, 50, ROWS), unit="h")
+    closed = HOURS + pd.to_timedelta(CHANCE.integers(1, 50, ROWS), unit="h")
 
-    assert description(a_table(told=told), tmp_path).mature is None
+    assert description(a_table(closed=closed), tmp_path).mature is None
 
 
 def test_several_columns_that_may_be_the_label_s_time_are_asked_about(tmp_path: Path) -> None:
@@ -172,13 +172,13 @@ def test_several_columns_that_may_be_the_label_s_time_are_asked_about(tmp_path: 
 
 def test_suspected_leaks_are_stored_and_named_and_are_no_features(tmp_path: Path) -> None:
     frame = a_table()
-    told = description(frame.assign(status=frame.lost.map({"yes": "gone", "no": "kept"})), tmp_path)
+    draft = description(frame.assign(status=frame.lost.map({"yes": "gone", "no": "kept"})), tmp_path)
 
-    problem = loaded(told, tmp_path)
+    problem = drafted_use_case(draft, tmp_path)
 
     assert "status" in problem.columns
     assert "status" not in problem.features
-    assert "# - status: gives the answer away: alone it predicts lost with AUC 1.000" in use_case_text(told)
+    assert "# - status: gives the answer away: alone it predicts lost with AUC 1.000" in use_case_text(draft)
 
 
 def test_text_constants_identifiers_and_copies_are_left_out_with_their_reasons(tmp_path: Path) -> None:
@@ -189,9 +189,9 @@ def test_text_constants_identifiers_and_copies_are_left_out_with_their_reasons(t
         copy=AGES,
         empty=None,
     )
-    told = description(frame, tmp_path)
+    draft = description(frame, tmp_path)
 
-    reasons = {one.column: one.kind for one in told.findings if one.left_out}
+    reasons = {finding.column: finding.kind for finding in draft.findings if finding.left_out}
 
     assert reasons == {
         "note": "free text",
@@ -200,11 +200,13 @@ def test_text_constants_identifiers_and_copies_are_left_out_with_their_reasons(t
         "copy": "repeats a column",
         "empty": "empty",
     }
-    assert loaded(told, tmp_path).key == ("ticket",)
+    assert drafted_use_case(draft, tmp_path).key == ("ticket",)
 
 
 def test_a_date_becomes_the_days_to_the_event(tmp_path: Path) -> None:
-    problem = loaded(description(a_table(born=HOURS - pd.to_timedelta(AGES // 1, unit="D")), tmp_path), tmp_path)
+    problem = drafted_use_case(
+        description(a_table(born=HOURS - pd.to_timedelta(AGES // 1, unit="D")), tmp_path), tmp_path
+    )
 
     assert "born_days" in problem.numeric
     assert rows_of(problem).born_days.tolist() == (-(AGES // 1)).tolist()
@@ -215,20 +217,20 @@ def test_equal_rows_are_asked_about_and_count_each_with_key_row(tmp_path: Path) 
     with pytest.raises(Undecided, match=r"1,440 of 2,880 rows repeat another one exactly.*KEY=row"):
         description(twice, tmp_path)
 
-    problem = loaded(description(twice, tmp_path, key=("row",)), tmp_path)
+    problem = drafted_use_case(description(twice, tmp_path, key=("row",)), tmp_path)
 
     assert len(rows_of(problem)) == rows_of(problem).row_key.nunique() == 2 * ROWS
 
 
 def test_a_row_has_the_same_key_in_whichever_window_it_is_read(tmp_path: Path) -> None:
     gaps = pd.Series(CHANCE.integers(0, 9, ROWS)).mask(np.arange(ROWS) >= 24).astype("Int64")
-    problem = loaded(description(a_table(gaps=gaps), tmp_path, key=("row",)), tmp_path)
+    problem = drafted_use_case(description(a_table(gaps=gaps), tmp_path, key=("row",)), tmp_path)
     start, end = datetime(2024, 2, 1, tzinfo=UTC), datetime(2024, 2, 2, tzinfo=UTC)
     every = rows_of(problem)
 
-    of_one_day = rows_of(problem, start, end).row_key.tolist()
+    day_keys = rows_of(problem, start, end).row_key.tolist()
 
-    assert of_one_day == every[(every.called >= start) & (every.called < end)].row_key.tolist()
+    assert day_keys == every[(every.called >= start) & (every.called < end)].row_key.tolist()
 
 
 def test_a_key_that_is_borne_twice_by_different_rows_is_refused(tmp_path: Path) -> None:
@@ -236,9 +238,11 @@ def test_a_key_that_is_borne_twice_by_different_rows_is_refused(tmp_path: Path) 
         description(a_table(), tmp_path, key=("line",))
 
 
-def test_what_was_seen_becomes_the_schema(tmp_path: Path) -> None:
+def test_the_range_of_the_values_becomes_the_schema(tmp_path: Path) -> None:
     visits = [0.0, 8.0] * (ROWS // 2)
-    schema = loaded(description(a_table(visits=visits, gap=[1.5, None, 2.5] * (ROWS // 3)), tmp_path), tmp_path).schema
+    schema = drafted_use_case(
+        description(a_table(visits=visits, gap=[1.5, None, 2.5] * (ROWS // 3)), tmp_path), tmp_path
+    ).schema
 
     # 8 + half of the range of 8
     assert schema.columns["visits"].checks[0].statistics == {"min_value": 0.0, "max_value": 12.0,
@@ -248,7 +252,7 @@ def test_what_was_seen_becomes_the_schema(tmp_path: Path) -> None:
 
 
 def test_a_number_is_a_regression_judged_in_its_own_units(tmp_path: Path) -> None:
-    problem = loaded(description(a_table(lost=AGES * 3 + CHANCE.normal(size=ROWS)), tmp_path), tmp_path)
+    problem = drafted_use_case(description(a_table(lost=AGES * 3 + CHANCE.normal(size=ROWS)), tmp_path), tmp_path)
 
     assert (problem.kind, problem.metric, bad_rows(problem)) == ("regression", "rmse", [])
 
@@ -261,9 +265,9 @@ def test_several_classes_are_named_in_the_file(tmp_path: Path) -> None:
 
 
 def test_a_password_is_read_from_the_environment_and_not_written_down(tmp_path: Path) -> None:
-    told = description(a_table(), tmp_path)
+    draft = description(a_table(), tmp_path)
     secret = Address("postgresql://me:secret@host/db", table="calls")  # never connected to
-    there = type(told)(**told.__dict__ | {"answers": Answers(**told.answers.__dict__ | {"address": secret})})
+    there = type(draft)(**draft.__dict__ | {"answers": Answers(**draft.answers.__dict__ | {"address": secret})})
 
     assert secret_variable(there) == "EVERGREEN_CALLS_URL"
     assert "secret" not in use_case_text(there)

@@ -7,7 +7,7 @@ import pandera.pandas as pa
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from tasks.usecases import UseCaseName, known_use_cases, use_case
+from tasks.usecases import UseCaseName, use_case, use_case_names
 
 
 def with_column(problem, name, column):
@@ -122,8 +122,8 @@ def test_a_history_that_starts_in_no_zone_is_refused(stall):
         replace(stall, history_start=datetime(2024, 1, 1))
 
 
-def test_a_file_beside_those_of_the_repository_is_found(stall):
-    assert {"flights", "stall", "weather"} <= set(known_use_cases())
+def test_a_file_beside_those_of_the_repository_is_loaded(stall):
+    assert {"flights", "stall", "weather"} <= set(use_case_names())
     assert use_case("stall") is stall
 
 
@@ -135,7 +135,7 @@ def test_an_unknown_use_case_is_refused_with_those_that_there_are(stall):
 def test_the_form_offers_the_use_cases_and_refuses_another(stall):
     form = TypeAdapter(UseCaseName)
 
-    assert form.json_schema()["enum"] == known_use_cases()
+    assert form.json_schema()["enum"] == use_case_names()
     with pytest.raises(ValidationError, match="unknown use case 'stalls'"):
         form.validate_python("stalls")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.data.sources.files import Format, file_frames
-from tasks.data.sources.frames import joined
+from tasks.data.sources.frames import joined_frame
 from tasks.data.sources.layout import TIME, UNPARSED, Layout
 from tasks.data.sources.sql import sql_frames
 from tasks.errors import SourceError, SourceUnavailable, SourceUnreadable
@@ -53,8 +53,8 @@ class TimedSource(Layout, ABC):
         """
         low, high = start - self.margin_before, end + self.margin_after
         raw = (_between(frame, self.read_by, low, high) for frame in self._frames(low, high) if len(frame))
-        for frame in _gathered(raw, self.chunk_rows if self.prepare is None else None):
-            prepared = frame if self.prepare is None else _prepared(frame, self.prepare)
+        for frame in _joined_frames(raw, self.chunk_rows if self.prepare is None else None):
+            prepared = frame if self.prepare is None else _prepared_rows(frame, self.prepare)
             rows = _between(prepared, self.event_time, start, end)
             if len(rows):
                 yield rows
@@ -72,7 +72,7 @@ class FileSource(TimedSource):
     """Path, fsspec URL (`s3://...`, `zip://a.csv::b.zip`), folder or glob, or a function that finds it when rows are
     read. Csv and json lines may be compressed."""
     format: Format | None = None
-    """None: told by the suffix of the first file."""
+    """None: read from the suffix of the first file."""
     na_values: tuple[str, ...] = MISSING_WORDS
     """Words that mean a missing value in csv."""
 
@@ -142,20 +142,20 @@ def package_file(package: str, *parts: str) -> str:
     return str(Path(spec.origin).parent.joinpath(*parts))
 
 
-def _gathered(frames: "Iterable[pd.DataFrame]", least: int | None) -> "Iterator[pd.DataFrame]":
+def _joined_frames(frames: "Iterable[pd.DataFrame]", least: int | None) -> "Iterator[pd.DataFrame]":
     """Yield the frames joined to at least `least` rows each, or to a single one; empty ones vanish."""
     held: list[pd.DataFrame] = []
     for frame in frames:
         if len(frame):
             held.append(frame)
         if least is not None and sum(map(len, held)) >= least:
-            yield joined(held)
+            yield joined_frame(held)
             held = []
     if held:
-        yield joined(held)
+        yield joined_frame(held)
 
 
-def _prepared(frame: "pd.DataFrame", prepare: "Callable[[pd.DataFrame], pd.DataFrame]") -> "pd.DataFrame":
+def _prepared_rows(frame: "pd.DataFrame", prepare: "Callable[[pd.DataFrame], pd.DataFrame]") -> "pd.DataFrame":
     prepared = prepare(frame)
     if UNPARSED in frame.columns and UNPARSED not in prepared.columns:
         raise SourceUnreadable(

@@ -30,8 +30,8 @@ _SLACK = timedelta(days=1)
 
 # Text has no index to push a time filter down to. What is small is therefore kept parsed while its files stay as
 # they are: a replay reads the same file once for each of its steps.
-_KEPT_BYTES = 64_000_000
-_KEPT_SOURCES = 2
+_CACHED_BYTES = 64_000_000
+_CACHED_SOURCES = 2
 
 
 def file_frames(
@@ -39,17 +39,17 @@ def file_frames(
 ) -> "Iterator[pd.DataFrame]":
     """Yield at least the rows in `[low, high)` and those without a time, in plain dtypes."""
     with _file_errors(re.sub("//[^/@]*@", "//", url)):
-        files, paths = _found_files(url)
-        told = kind or _format_of(paths[0])
-        if told == "parquet":
+        files, paths = _matching_files(url)
+        file_format = kind or _format_of(paths[0])
+        if file_format == "parquet":
             yield from _parquet(files, paths, layout, low, high)
         elif fingerprint := _fingerprint(files, paths):
-            yield from _kept(url, layout, told, na_values, fingerprint)
+            yield from _cached_rows(url, layout, file_format, na_values, fingerprint)
         else:
-            yield from _text(url, layout, told, na_values)
+            yield from _text(url, layout, file_format, na_values)
 
 
-def _found_files(url: str) -> tuple[Any, list[str]]:
+def _matching_files(url: str) -> tuple[Any, list[str]]:
     """Return the file system and the paths that the URL, folder or glob stands for, sorted."""
     import fsspec
 
@@ -57,8 +57,8 @@ def _found_files(url: str) -> tuple[Any, list[str]]:
     files, path = fsspec.core.url_to_fs(url, skip_instance_cache=True)
     if files.isfile(path):
         return files, [path]
-    found = files.find(path) if files.isdir(path) else files.glob(path)
-    paths = sorted(name for name in found if not Path(name).name.startswith((".", "_")) and files.isfile(name))
+    matches = files.find(path) if files.isdir(path) else files.glob(path)
+    paths = sorted(name for name in matches if not Path(name).name.startswith((".", "_")) and files.isfile(name))
     if not paths:
         raise FileNotFoundError("no such file, and no file that matches")
     return files, paths
@@ -68,8 +68,8 @@ def _format_of(path: str) -> Format:
     from fsspec.utils import infer_compression
 
     plain = Path(path).with_suffix("") if infer_compression(path) else Path(path)
-    if found := _SUFFIXES.get(plain.suffix.lower()):
-        return found
+    if file_format := _SUFFIXES.get(plain.suffix.lower()):
+        return file_format
     raise SourceUnreadable(
         f"expected a file named {', '.join(_SUFFIXES)}, perhaps compressed, found {path}; "
         "set format, or write zip://<member>::<archive> for a file in an archive"
@@ -100,17 +100,17 @@ def _time_filter(stored: "pa.Field", low: datetime, high: datetime) -> "ds.Expre
 
 
 def _text(url: str, layout: Layout, kind: Format, na_values: tuple[str, ...]) -> "Iterator[pd.DataFrame]":
-    files, paths = _found_files(url)
+    files, paths = _matching_files(url)
     for path in paths:
         tables = _csv(files, path, layout, na_values) if kind == "csv" else _json_lines(files, path, layout)
         yield from (plain_frame(table, layout) for table in tables)
 
 
-@lru_cache(maxsize=_KEPT_SOURCES)
-def _kept(
+@lru_cache(maxsize=_CACHED_SOURCES)
+def _cached_rows(
     url: str, layout: Layout, kind: Format, na_values: tuple[str, ...], fingerprint: tuple[Any, ...]
 ) -> "tuple[pd.DataFrame, ...]":
-    """Return the rows of the files at `url`, which `fingerprint` tells from other states of them."""
+    """Return the rows of the files at `url`, of which `fingerprint` identifies the state."""
     return tuple(_text(url, layout, kind, na_values))
 
 
@@ -119,7 +119,7 @@ def _fingerprint(files: Any, paths: Sequence[str]) -> tuple[Any, ...] | None:
     facts = [files.info(path) for path in paths]
     marks = tuple(next((fact[key] for key in ("mtime", "CRC", "ETag") if fact.get(key)), None) for fact in facts)
     sizes = tuple(fact.get("size") for fact in facts)
-    if None in marks or None in sizes or sum(sizes) > _KEPT_BYTES:
+    if None in marks or None in sizes or sum(sizes) > _CACHED_BYTES:
         return None
     return tuple(zip(paths, sizes, marks, strict=True))
 

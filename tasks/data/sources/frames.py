@@ -40,7 +40,7 @@ def plain_frame(table: "pa.Table", layout: Layout) -> "pd.DataFrame":
             columns[name] = _plain_column(values, name, declared, layout.time_zone)
             continue
         texts = values.to_pandas()
-        columns[name] = _parsed(texts, declared, layout.time_zone)
+        columns[name] = _parsed_values(texts, declared, layout.time_zone)
         bad = texts.notna() & columns[name].isna()
         reasons = reasons.mask(bad, reasons + name + ": '" + texts + f"' is not a {declared}; ")
     frame = pd.DataFrame(columns)
@@ -75,8 +75,8 @@ def _plain_column(values: "pa.ChunkedArray", name: str, declared: str | None, ti
 
     stored = values.type
     if pa.types.is_null(stored):
-        kept = declared if declared in ("str", TIME) else "float64"
-        return pd.Series(None, index=range(len(values)), dtype=kept)
+        dtype = declared if declared in ("str", TIME) else "float64"
+        return pd.Series(None, index=range(len(values)), dtype=dtype)
     if pa.types.is_timestamp(stored) or pa.types.is_date(stored):
         return _in_utc(values, time_zone)
     if _is_text(stored):
@@ -108,10 +108,10 @@ def _in_utc(values: "pa.ChunkedArray", time_zone: str) -> "pd.Series[Any]":
 
     if getattr(values.type, "tz", None) is not None:
         return values.cast(pa.timestamp("us", tz="UTC"), safe=False).to_pandas()
-    return _localized(values.cast(pa.timestamp("us"), safe=False).to_pandas(), time_zone)
+    return _times_in_utc(values.cast(pa.timestamp("us"), safe=False).to_pandas(), time_zone)
 
 
-def _localized(naive: "pd.Series[Any]", time_zone: str) -> "pd.Series[Any]":
+def _times_in_utc(naive: "pd.Series[Any]", time_zone: str) -> "pd.Series[Any]":
     import numpy as np
 
     first_passing = np.ones(len(naive), dtype=bool)
@@ -119,7 +119,7 @@ def _localized(naive: "pd.Series[Any]", time_zone: str) -> "pd.Series[Any]":
     return local.dt.tz_convert("UTC").astype(TIME)
 
 
-def _parsed(texts: "pd.Series[str]", dtype: str, time_zone: str) -> "pd.Series[Any]":
+def _parsed_values(texts: "pd.Series[str]", dtype: str, time_zone: str) -> "pd.Series[Any]":
     """Return the texts as `dtype`, missing where one cannot be read; integers and booleans then as float64."""
     import pandas as pd
 
@@ -140,10 +140,10 @@ def _parsed_times(texts: "pd.Series[str]", time_zone: str) -> "pd.Series[Any]":
     zoned = texts.str.contains(r"(?:[Zz]|[T ].*[+-]\d\d(?::?\d\d)?)\s*$", regex=True).eq(True)
     times = pd.to_datetime(texts.where(zoned), format="ISO8601", errors="coerce", utc=True).astype(TIME)
     naive = pd.to_datetime(texts.mask(zoned), format="ISO8601", errors="coerce").astype("datetime64[us]")
-    return times.fillna(_localized(naive, time_zone))
+    return times.fillna(_times_in_utc(naive, time_zone))
 
 
-def joined(frames: "list[pd.DataFrame]") -> "pd.DataFrame":
+def joined_frame(frames: "list[pd.DataFrame]") -> "pd.DataFrame":
     """Return one frame; a column that is all missing in one of them takes the dtype that it has in the others."""
     import pandas as pd
 

@@ -47,12 +47,12 @@ class Layout:
         """Return the declared dtype of a raw column, or None."""
         return self.dtypes.get(name, TIME if name == self.read_by else None)
 
-    def wanted(self, found: Sequence[str], where: str) -> list[str]:
+    def wanted(self, available: Sequence[str], where: str) -> list[str]:
         """Return the columns to read; refuse with SourceUnreadable if `found` lacks one of them or the time."""
-        names = list(found if self.columns is None else dict.fromkeys((*self.columns, self.read_by)))
-        if missing := sorted({*names, self.read_by} - set(found)):
+        names = list(available if self.columns is None else dict.fromkeys((*self.columns, self.read_by)))
+        if missing := sorted({*names, self.read_by} - set(available)):
             raise SourceUnreadable(
-                f"expected column {', '.join(map(repr, missing))} in {where}, found {', '.join(found)}; "
+                f"expected column {', '.join(map(repr, missing))} in {where}, found {', '.join(available)}; "
                 "name the column as it is now called in the use case's source"
             )
         return names

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import sqlalchemy as sa
 
-# Whether a database holds local time, UTC or a date cannot be told; none is further off than a day.
+# Whether a database holds local time, UTC or a date is not recorded; none is further off than a day.
 _SLACK = timedelta(days=1)
 
 

@@ -12,7 +12,7 @@ from tasks.data.collection import collect_periods, list_windows, quarantine_reco
 from tasks.data.quarantine import STORED_BETTER, readmit_rows, restored, still_aside, tell_readmission
 from tasks.data.tables import observations, quarantine, readmissions
 from tasks.data.validation import REPEATED, BatchPolicy
-from tasks.status import standing
+from tasks.status import current_status
 from tasks.windows import Window
 
 JAN_1 = datetime(2024, 1, 1, tzinfo=UTC)
@@ -226,5 +226,5 @@ def test_what_is_readmitted_no_longer_counts_as_in_quarantine(relaxed, monkeypat
     monkeypatch.setattr("tasks.runs.next_runs", lambda usecase: None)
     readmit(because="price", over=Window(start=JAN_1, end=on_day(3)), as_of=NOW)
 
-    assert standing("stall", NOW - DAY).stored.in_quarantine == 0  # all were set aside on day 10
-    assert standing("stall", NOW).stored.in_quarantine == 3
+    assert current_status("stall", NOW - DAY).stored.in_quarantine == 0  # all were set aside on day 10
+    assert current_status("stall", NOW).stored.in_quarantine == 3

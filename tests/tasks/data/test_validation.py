@@ -9,7 +9,7 @@ import pandera.pandas as pa
 import pytest
 from pydantic import ValidationError
 
-from tasks.data.validation import UNPARSED, BatchPolicy, batch_fault, row_faults, settled, shape_fault
+from tasks.data.validation import UNPARSED, BatchPolicy, batch_fault, row_faults, shape_fault, with_declared_dtypes
 
 
 def policy(max_bad_share=0.25, min_volume_share=0.5):
@@ -44,11 +44,11 @@ def test_a_good_row_has_no_faults(stall, sales):
     ],
     ids=str,
 )
-def test_a_row_that_breaks_one_rule_is_told_that_rule(stall, sales, change, reason):
+def test_a_row_that_breaks_a_rule_has_that_rule_as_its_reason(stall, sales, change, reason):
     assert row_faults(sales({}, change, {}), stall).tolist() == ["", reason, ""]
 
 
-def test_a_row_is_told_every_rule_that_it_breaks(stall, sales):
+def test_a_row_has_every_rule_that_it_breaks_as_a_reason(stall, sales):
     rows = sales({"price": -1.0, "channel": "phone", "weight": np.inf})
 
     assert set(row_faults(rows, stall).iloc[0].split("; ")) == {
@@ -58,7 +58,7 @@ def test_a_row_is_told_every_rule_that_it_breaks(stall, sales):
     }
 
 
-def test_a_row_that_lacks_a_value_is_still_told_what_else_is_missing_or_infinite(stall, sales):
+def test_a_row_that_lacks_a_value_still_has_all_that_is_missing_or_infinite_as_reasons(stall, sales):
     rows = sales({"price": None, "channel": None, "weight": np.inf})
 
     assert set(row_faults(rows, stall).iloc[0].split("; ")) == {
@@ -87,9 +87,9 @@ def test_faults_stand_at_the_index_of_their_rows(stall, sales):
     assert row_faults(rows, stall).to_dict() == {30: "", 10: "price: in_range(0, 1000)", 20: ""}
 
 
-def test_a_rule_over_several_columns_is_told_of_the_rows_that_break_it(stall, sales):
-    told_later = pa.Check(lambda rows: rows["told_at"] > rows["sold_at"], name="told after sold", ignore_na=False)
-    strict = replace(stall, schema=pa.DataFrameSchema(stall.schema.columns, checks=told_later))
+def test_a_rule_over_several_columns_is_a_reason_for_the_rows_that_break_it(stall, sales):
+    label_after_sale = pa.Check(lambda rows: rows["told_at"] > rows["sold_at"], name="told after sold", ignore_na=False)
+    strict = replace(stall, schema=pa.DataFrameSchema(stall.schema.columns, checks=label_after_sale))
     rows = sales({}, {"told_at": datetime.fromisoformat("2024-01-01T00:00Z")})
 
     faults = row_faults(rows, strict)
@@ -108,7 +108,7 @@ def test_a_rule_that_only_the_whole_batch_can_break_is_not_passed_over(stall, sa
 def test_a_column_with_missing_values_only_takes_the_declared_dtype(stall, sales):
     moved = sales({}, {}).assign(weight=pd.Series([None, None], dtype=object), told_at=[None, None])
 
-    rows = settled(moved, stall)
+    rows = with_declared_dtypes(moved, stall)
 
     assert rows.dtypes[["weight", "told_at"]].astype(str).tolist() == ["float64", "datetime64[us, UTC]"]
     assert shape_fault(rows, stall) is None
@@ -117,7 +117,7 @@ def test_a_column_with_missing_values_only_takes_the_declared_dtype(stall, sales
 def test_a_column_that_holds_a_value_keeps_its_dtype(stall, sales):
     moved = sales({}, {}).assign(weight=pd.Series([None, "heavy"], dtype=object))
 
-    assert settled(moved, stall)["weight"].dtype == object
+    assert with_declared_dtypes(moved, stall)["weight"].dtype == object
 
 
 def test_a_column_that_is_gone_is_named_beside_those_that_are_there(stall, sales):
@@ -134,7 +134,7 @@ def test_a_column_too_many_is_no_fault(stall, sales):
 
 
 @pytest.mark.parametrize(
-    ("column", "values", "found"),
+    ("column", "values", "faults"),
     [
         ("price", ["ten", "ten"], "expected 'price' as float64, found str, such as ['ten']"),
         ("price", [1, 2], "expected 'price' as float64, found int64, such as [1, 2]"),
@@ -145,8 +145,8 @@ def test_a_column_too_many_is_no_fault(stall, sales):
         ("channel", [1.0, 2.0], "expected 'channel' as str, found float64, such as [1.0, 2.0]"),
     ],
 )
-def test_a_column_of_another_type_is_named_with_values_of_it(stall, sales, column, values, found):
-    assert shape_fault(sales({}, {}).assign(**{column: values}), stall) == found
+def test_a_column_of_another_type_is_named_with_values_of_it(stall, sales, column, values, faults):
+    assert shape_fault(sales({}, {}).assign(**{column: values}), stall) == faults
 
 
 @pytest.mark.parametrize(

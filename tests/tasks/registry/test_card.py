@@ -7,12 +7,12 @@ import pytest
 from tasks.registry.card import (
     LONGEST_DESCRIPTION,
     card,
-    estimate_told,
+    estimate_text,
     gain_numbers,
-    gain_told,
+    gain_text,
     gates_table,
-    score_told,
-    shortened,
+    score_text,
+    short_text,
 )
 
 PASSED = {"gate": "better_than_champion", "number": 0.125, "limit": 0.0, "reason": None, "note": "web: 3 rows"}
@@ -41,13 +41,13 @@ FACTS = {
 }
 
 
-def told(problem, **changes):
+def card_text(problem, **changes):
     return card(problem, FACTS | changes, "abc123", ["numpy==2.4.6", "scikit-learn==1.9.1"])
 
 
 def test_the_intended_use_is_in_the_use_case_s_own_words(stall):
-    assert "For the demonstration only." in told(replace(stall, intended_use="For the demonstration only."))
-    assert "The use case does not say" in told(replace(stall, intended_use=""))
+    assert "For the demonstration only." in card_text(replace(stall, intended_use="For the demonstration only."))
+    assert "The use case does not say" in card_text(replace(stall, intended_use=""))
 
 
 @pytest.mark.parametrize(
@@ -74,14 +74,14 @@ def test_the_intended_use_is_in_the_use_case_s_own_words(stall):
         "| asked for because | 3 of 4 features drifted |",
     ],
 )
-def test_the_card_tells(stall, fact):
-    assert fact in told(stall)
+def test_the_card_states(stall, fact):
+    assert fact in card_text(stall)
 
 
-def test_a_gain_is_told_with_its_interval():
+def test_a_gain_is_reported_with_its_interval():
     # two-sided 95 % of Student's t with 10 degrees of freedom: 2.2281
-    assert estimate_told({"value": 0.1, "error": 0.01, "freedom": 10}) == ("+0.1000, 95 % interval +0.0777 to +0.1223")
-    assert gain_told(FACTS).startswith("Gain over champion version 3: +0.1000, 95 %")
+    assert estimate_text({"value": 0.1, "error": 0.01, "freedom": 10}) == ("+0.1000, 95 % interval +0.0777 to +0.1223")
+    assert gain_text(FACTS).startswith("Gain over champion version 3: +0.1000, 95 %")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_gain_is_told_with_its_interval():
     ],
 )
 def test_the_metric_that_decided_and_its_gain_fit_into_a_name(changes, words):
-    assert score_told(FACTS | changes) == words
+    assert score_text(FACTS | changes) == words
 
 
 def test_the_list_of_runs_gets_the_score_on_the_compared_rows_and_the_gain_with_its_bounds():
@@ -114,7 +114,7 @@ def test_the_list_of_runs_gets_the_score_on_the_compared_rows_and_the_gain_with_
     ],
 )
 def test_a_source_is_named_without_the_folders_of_the_machine(stall, source, named):
-    assert f"| source | {named} |" in told(replace(stall, source=source))
+    assert f"| source | {named} |" in card_text(replace(stall, source=source))
 
 
 def test_links_stand_below_the_title(stall):
@@ -126,7 +126,7 @@ def test_links_stand_below_the_title(stall):
 def test_a_first_model_had_nothing_to_be_compared_with(stall):
     first = dict.fromkeys(("champion_version", "champion", "challenger_beside_champion"))
 
-    text = told(stall, **first, slices=[])
+    text = card_text(stall, **first, slices=[])
 
     assert "There was no champion to compare with." in text
     assert "Declared: channel. None was compared with a champion." in text
@@ -147,7 +147,7 @@ def test_a_gate_that_refused_tells_its_reason_and_a_bar_does_not_break_the_table
 
 @pytest.mark.parametrize(("length", "is_cut"), [(LONGEST_DESCRIPTION, False), (LONGEST_DESCRIPTION + 1, True)])
 def test_a_text_too_long_for_the_registry_is_cut_and_says_where_the_whole_lies(length, is_cut):
-    kept = shortened("x" * length, "runs:/1/card.md")
+    text = short_text("x" * length, "runs:/1/card.md")
 
-    assert kept.endswith("The whole card: runs:/1/card.md") is is_cut
-    assert len(kept) == LONGEST_DESCRIPTION
+    assert text.endswith("The whole card: runs:/1/card.md") is is_cut
+    assert len(text) == LONGEST_DESCRIPTION

@@ -8,7 +8,7 @@ import pytest
 import skops.io
 from sklearn.tree import DecisionTreeClassifier
 
-from tasks.registry.sandbox import served
+from tasks.registry.sandbox import serving_check
 from tasks.training.estimators import features, fitted, pipeline, predictions
 
 pytestmark = pytest.mark.slow  # each asks a process that imports MLflow
@@ -29,7 +29,7 @@ def ask(stall, rows, model):
     """Ask about a folder that holds a model, beside another; expect what `model` predicts here."""
 
     def asked(folder, champion=None):
-        return served(
+        return serving_check(
             str(folder), champion and str(champion), features(rows, stall), predictions(model, rows, stall), stall
         )
 
@@ -52,19 +52,21 @@ def stored(tmp_path):
 def test_a_model_predicts_the_same_there_with_its_time_and_size_beside_the_champions(ask, stored, model):
     folder = stored(model)
 
-    found = ask(folder, folder)
+    serving = ask(folder, folder)
 
-    assert (found.fault, found.difference) == (None, 0.0)
-    assert found.size == found.champion_size == (folder / "model.skops").stat().st_size
-    assert found.milliseconds < 5 * found.champion_milliseconds < 25 * found.milliseconds
+    assert (serving.fault, serving.difference) == (None, 0.0)
+    assert serving.size == serving.champion_size == (folder / "model.skops").stat().st_size
+    assert serving.milliseconds < 5 * serving.champion_milliseconds < 25 * serving.milliseconds
 
 
 def test_without_a_champion_and_with_one_that_does_not_load_its_numbers_are_missing(ask, stored, model, tmp_path):
     folder = stored(model)
 
-    found = [ask(folder), ask(folder, tmp_path)]
+    servings = [ask(folder), ask(folder, tmp_path)]
 
-    assert [(one.difference, one.champion_milliseconds, one.champion_size) for one in found] == [(0.0, None, None)] * 2
+    assert [(serving.difference, serving.champion_milliseconds, serving.champion_size) for serving in servings] == [
+        (0.0, None, None)
+    ] * 2
 
 
 def test_a_model_whose_columns_were_swapped_predicts_something_else(ask, stored, stall, rows):
@@ -101,5 +103,5 @@ def test_a_pickle_is_not_loaded_whatever_it_is_called_and_its_code_does_not_run(
     assert not ran.exists()
 
 
-def test_a_model_that_is_not_there_is_told(ask, tmp_path):
+def test_a_model_that_is_not_there_is_a_fault(ask, tmp_path):
     assert ask(tmp_path / "nowhere").fault is not None

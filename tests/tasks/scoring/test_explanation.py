@@ -11,7 +11,7 @@ from tasks.data.tables import observations, quarantine
 from tasks.data.validation import BatchPolicy
 from tasks.promotion.promotion import promote
 from tasks.registry.models import champion
-from tasks.scoring.explanation import UnknownRowError, attributed, key_of, quarantined, row_story, tell_row
+from tasks.scoring.explanation import UnknownRowError, key_of, quarantine_history, row_story, tell_row, with_attribution
 from tasks.scoring.scoring import score_new_rows
 from tasks.windows import Window
 
@@ -55,11 +55,11 @@ def test_what_is_no_key_is_refused_with_what_one_looks_like(stall, text, refusal
         key_of(text, replace(stall, key=("sold_at", "items")))
 
 
-def test_a_row_in_quarantine_is_found_though_its_whole_number_became_a_fraction():
+def test_a_row_in_quarantine_is_matched_though_its_whole_number_became_a_fraction():
     aside = pd.DataFrame([{"row": '{"id": 12.0, "x": 1}', "reasons": "bad", "quarantined_at": pd.Timestamp(JAN_1)}])
 
-    assert [one.reasons for one in quarantined(aside, {"id": 12})] == ["bad"]
-    assert quarantined(aside, {"id": 13}) == ()
+    assert [event.reasons for event in quarantine_history(aside, {"id": 12})] == ["bad"]
+    assert quarantine_history(aside, {"id": 13}) == ()
 
 
 def test_an_unknown_key_is_refused_with_an_example(stored):
@@ -67,19 +67,19 @@ def test_an_unknown_key_is_refused_with_an_example(stored):
         row_story.fn("stall", "S12345", NOW)
 
 
-def test_before_anything_is_stored_no_key_is_known(stall, state):
+def test_before_anything_is_stored_the_refusal_says_so(stall, state):
     with pytest.raises(UnknownRowError, match="nothing is stored yet"):
         row_story.fn("stall", "S1", NOW)
 
 
-def test_a_row_is_told_as_stored_with_the_version_since_which_it_is(stored, sales):
+def test_a_stored_row_is_shown_with_the_version_since_which_it_is(stored, sales):
     later = observations(stored).upsert(sales({"sale": "S500", "sold_at": JAN_1 + 9 * DAY})).version
 
     story = row_story.fn("stall", "S500", NOW)
 
     assert (story.first_version, story.newest_version) == (later, later)
     assert story.stored["price"] == "10.0"
-    assert (story.faults, story.set_aside, story.told) == ("", (), None)
+    assert (story.faults, story.set_aside, story.prediction) == ("", (), None)
 
 
 def test_a_label_that_came_later_is_unknown_and_a_row_that_came_later_is_none(stored):
@@ -90,20 +90,20 @@ def test_a_label_that_came_later_is_unknown_and_a_row_that_came_later_is_none(st
         row_story.fn("stall", "S8", JAN_1 + 1 * DAY)
 
 
-def test_the_times_that_a_row_was_set_aside_are_told_oldest_first(stored, set_aside):
+def test_the_times_that_a_row_was_set_aside_are_shown_oldest_first(stored, set_aside):
     story = row_story.fn("stall", "S7", NOW)
 
-    assert [one.reasons for one in story.set_aside] == ["price: below 0", "items: missing"]
+    assert [event.reasons for event in story.set_aside] == ["price: below 0", "items: missing"]
 
 
-def test_a_row_that_was_only_set_aside_is_told_with_its_reason(stored, set_aside, shown):
-    told = tell_row.fn(row_story.fn("stall", "S900", NOW))
+def test_a_row_that_was_only_set_aside_is_shown_with_its_reason(stored, set_aside, shown):
+    sentence = tell_row.fn(row_story.fn("stall", "S900", NOW))
 
-    assert told == "S900 was set aside and never stored: price: below 0"
+    assert sentence == "S900 was set aside and never stored: price: below 0"
     assert "| 2024-01-04 00:00 | price: below 0 |" in shown[-1]["markdown"]
 
 
-def test_a_row_that_a_real_collection_set_aside_is_found(stall, state):
+def test_a_row_that_a_real_collection_set_aside_is_shown(stall, state):
     policy = BatchPolicy(max_bad_share=1.0, min_volume_share=0.0)
     collect_periods.fn("stall", [Window(start=JAN_1, end=JAN_1 + DAY)], NOW, policy)
 
@@ -123,16 +123,16 @@ def test_a_prediction_is_taken_apart_by_the_version_that_made_it(challenger, sho
     score_new_rows.fn("stall", champion("stall"), NOW)
     promote.fn(*challenger(6, "1", leaf=99), ())
 
-    story = attributed.fn(row_story.fn("stall", "S48", NOW))
+    story = with_attribution.fn(row_story.fn("stall", "S48", NOW))
 
-    assert (story.told.model_version, story.explained_version) == ("1", "1")
+    assert (story.prediction.model_version, story.explained_version) == ("1", "1")
     # S48 comes back, as every third does, which the tree knows from the number of items alone
-    found = story.attribution
-    assert (story.output, story.told.values, found.prediction) == ("chance of returned = 1", (1.0,), 1.0)
-    assert found.contributions[0].feature == "items"
-    assert found.baseline + sum(one.contribution for one in found.contributions) == pytest.approx(1.0)
-    told = tell_row.fn(story)
-    assert told == "S48 was predicted 1.0000 by version 1"
+    explained = story.attribution
+    assert (story.output, story.prediction.values, explained.prediction) == ("chance of returned = 1", (1.0,), 1.0)
+    assert explained.contributions[0].feature == "items"
+    assert explained.baseline + sum(part.contribution for part in explained.contributions) == pytest.approx(1.0)
+    sentence = tell_row.fn(story)
+    assert sentence == "S48 was predicted 1.0000 by version 1"
     assert "Shapley sampling" in shown[-1]["markdown"]
 
 
@@ -140,15 +140,15 @@ def test_a_prediction_is_taken_apart_by_the_version_that_made_it(challenger, sho
 def test_a_row_without_a_prediction_is_explained_by_the_live_version(challenger, shown):
     promote.fn(*challenger(5), ())
 
-    story = attributed.fn(row_story.fn("stall", "S3", NOW))
+    story = with_attribution.fn(row_story.fn("stall", "S3", NOW))
 
-    assert (story.told, story.explained_version) == (None, "1")
+    assert (story.prediction, story.explained_version) == (None, "1")
     assert tell_row.fn(story) == "S3 is stored and has no prediction"
 
 
 @pytest.mark.slow
 def test_without_a_model_nothing_is_attributed(stored, mlflow_server, shown):
-    story = attributed.fn(row_story.fn("stall", "S3", NOW))
+    story = with_attribution.fn(row_story.fn("stall", "S3", NOW))
 
     assert story.attribution is None
     tell_row.fn(story)
