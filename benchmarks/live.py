@@ -35,7 +35,7 @@ def main() -> None:
         ready_system(settings, say=console.print)
         deploy_all(settings, console.print)
         join(settings)
-        rows = [played(name, console) for name in names]
+        rows = [played_row(name, console) for name in names]
     except (CannotStart, CannotPlay) as refusal:
         sys.exit(str(refusal))
     text = page(rows, f"python -m benchmarks.live {' '.join(names)}", (time.monotonic() - began) / 60)
@@ -44,7 +44,7 @@ def main() -> None:
     console.print(text)
 
 
-def played(name: str, console: Console) -> dict[str, Any]:
+def played_row(name: str, console: Console) -> dict[str, Any]:
     """Return a problem's row of the table, having played what was not played yet.
 
     Raises:
@@ -57,11 +57,11 @@ def played(name: str, console: Console) -> dict[str, Any]:
     if not ended.is_completed():
         raise CannotPlay(f"The replay of {name} ended as {ended.name}: {ended.message}")
     steps, _ = told(name)
-    kinds = Counter(one.kind for one in ledger.decisions(name))
+    kinds = Counter(decision.kind for decision in ledger.decisions(name))
     metric = use_case(name).metric
-    both = [(one[f"live {metric}"], one[f"first {metric}"]) for one in steps]
-    known = [pair for pair in both if None not in pair]
-    live, first = (sum(pair[side] for pair in known) / max(len(known), 1) for side in (0, 1))
+    both = [(step[f"live {metric}"], step[f"first {metric}"]) for step in steps]
+    complete = [pair for pair in both if None not in pair]
+    live, first = (sum(pair[side] for pair in complete) / max(len(complete), 1) for side in (0, 1))
     counted = (kinds[kind] for kind in ("fault", "drift found", "retrain asked", "promoted", "refused"))
     return dict(zip(HEAD, (name, len(steps), *counted, metric, figure(live), figure(first)), strict=True))
 

@@ -39,7 +39,7 @@ def workshop(state: Path | None) -> Iterator[Path]:
             sys.path.remove(str(package.parent))
 
 
-def drafted(name: str, words: dict[str, str], package: Path) -> UseCase:
+def drafted_use_case(name: str, words: dict[str, str], package: Path) -> UseCase:
     """Write the use case that `make new` would draft for a table into a package, and return it.
 
     Rows in order of time but without one get a made-up clock, an hour a row: say `TIME=rows`. What an earlier run on
@@ -63,8 +63,8 @@ def store(problem: UseCase) -> datetime:
     rows = pd.concat([validation.with_declared_dtypes(chunk, problem) for chunk in chunks], ignore_index=True)
     good = rows[validation.row_faults(rows, problem) == ""].astype(problem.dtypes)
     late = good[problem.event_time] + problem.window
-    known = good[problem.label_time].where(good[problem.label_time] >= late, late)
-    table.append_new(good.assign(**{problem.label_time: known})[list(problem.columns)])
+    label_times = good[problem.label_time].where(good[problem.label_time] >= late, late)
+    table.append_new(good.assign(**{problem.label_time: label_times})[list(problem.columns)])
     return _end(good[problem.event_time])
 
 
@@ -81,7 +81,7 @@ def _with_clock(path: Path, folder: Path) -> Path:
 
 
 def weekly(name: str, package: Path) -> UseCase:
-    """Write a use case that is one of ours with windows of a week: a year of longer ones is too short to tell."""
+    """Write a use case that is one of ours with windows of a week: a year of longer ones is too short."""
     text = (
         f'"""{name} in windows of a week."""\n\nfrom dataclasses import replace\nfrom datetime import timedelta\n\n'
         f"from usecases.{name} import USE_CASE as MONTHLY\n\n"

@@ -5,7 +5,14 @@ from prefect import flow, unmapped
 from tasks.artifacts import run_name
 from tasks.simulation.backtest.matrix import Plan
 from tasks.simulation.backtest.planning import BacktestSpan
-from tasks.simulation.backtest.running import ROLES, BacktestPolicies, planned, runner_for, tell_backtest, train_row
+from tasks.simulation.backtest.running import (
+    ROLES,
+    BacktestPolicies,
+    backtest_plan,
+    runner_for,
+    show_backtest,
+    train_row,
+)
 from tasks.simulation.backtest.simulation import BacktestGate
 from tasks.usecases import UseCaseName
 from tasks.windows import AsOf, moment
@@ -35,9 +42,9 @@ def backtest(
         gate: What a challenger must show before it goes live.
         policies: The numbers of the policies that are compared.
     """
-    plan = planned(usecase, moment(as_of), span, candidate)
+    plan = backtest_plan(usecase, moment(as_of), span, candidate)
     train_models.with_options(task_runner=runner_for(workers))(plan)
-    return tell_backtest(plan, gate, policies, price)
+    return show_backtest(plan, gate, policies, price)
 
 
 @flow(flow_run_name="{plan.usecase} models")

@@ -15,7 +15,7 @@ from scaffold.profiling import Finding, TargetProfile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-from tasks.training.single_feature import Single, single_scores
+from tasks.training.single_feature import SingleScore, single_scores
 
 NEARLY_PERFECT = 0.98
 """AUC, or share of the variance explained, from which one column alone gives the answer away."""
@@ -155,7 +155,7 @@ def unknown_with_the_target(frame: pd.DataFrame, target: TargetProfile, names: S
     ]
 
 
-def _perfect(singles: Sequence[Single], target: TargetProfile) -> list[Finding]:
+def _perfect(singles: Sequence[SingleScore], target: TargetProfile) -> list[Finding]:
     return [
         Finding(single.column, SUSPECT, f"alone it predicts {target.values.name} with {_score(single, target)}", True)
         for single in singles
@@ -163,7 +163,7 @@ def _perfect(singles: Sequence[Single], target: TargetProfile) -> list[Finding]:
     ]
 
 
-def _other_models(singles: Sequence[Single], target: TargetProfile) -> list[Finding]:
+def _other_models(singles: Sequence[SingleScore], target: TargetProfile) -> list[Finding]:
     return [
         Finding(
             single.column,
@@ -176,7 +176,7 @@ def _other_models(singles: Sequence[Single], target: TargetProfile) -> list[Find
     ]
 
 
-def _jump(singles: Sequence[Single], target: TargetProfile) -> list[Finding]:
+def _jump(singles: Sequence[SingleScore], target: TargetProfile) -> list[Finding]:
     """Say of the best column left if it leaves all others far behind: an honest one may, so it stays a feature."""
     honest = [single for single in singles if single.score < NEARLY_PERFECT]
     if len(honest) < 2 or honest[0].skill < max(JUMP_SKILL, JUMP_RATIO * honest[1].skill):
@@ -186,7 +186,7 @@ def _jump(singles: Sequence[Single], target: TargetProfile) -> list[Finding]:
     return [Finding(best.column, DOUBTFUL, f"{evidence}; make sure that it is known at the event")]
 
 
-def _score(single: Single, target: TargetProfile) -> str:
+def _score(single: SingleScore, target: TargetProfile) -> str:
     return f"{'R2' if target.kind == 'regression' else 'AUC'} {single.score:.3f} on later rows"
 
 

@@ -26,10 +26,10 @@ GATES = (*performance.GATES, *validity.GATES, *serving.GATES)
 
 
 def verdicts(evidence: Evidence, policy: GatePolicy) -> tuple[Verdict, ...]:
-    """Return what each gate says, in the order in which people read them; without thresholds a refusal of its own."""
+    """Return the verdict of each gate, in the order in which people read them; without thresholds, a single refusal."""
     if missing := policy.missing:
-        told = f"no threshold is configured for {', '.join(missing)}: set each in the gates of the deployment"
-        return (Verdict(gate="configured", number=None, limit=None, reason=told),)
+        reason = f"no threshold is configured for {', '.join(missing)}: set each in the gates of the deployment"
+        return (Verdict(gate="configured", number=None, limit=None, reason=reason),)
     return tuple(gate(evidence, policy) for gate in GATES)
 
 
@@ -37,4 +37,4 @@ def refusal_reason(judged: tuple[Verdict, ...]) -> str | None:
     """Say why the challenger must not go live, or None if it may; without any verdict it must not."""
     if not judged:
         return "no gate has judged the challenger"
-    return "; ".join(one.reason for one in judged if one.reason is not None) or None
+    return "; ".join(verdict.reason for verdict in judged if verdict.reason is not None) or None

@@ -1,7 +1,7 @@
 """Does the model that would go live work: elsewhere, as fast as before, and again?"""
 
 from tasks.gates.policy import GatePolicy
-from tasks.gates.verdict import Verdict, at_most, passed_over, unknown
+from tasks.gates.verdict import Verdict, at_most, not_applicable, not_computable
 from tasks.training.evidence import Evidence
 
 NOT_ASKED = "not asked for by the policy"
@@ -9,27 +9,27 @@ NOT_ASKED = "not asked for by the policy"
 
 def serves(evidence: Evidence, policy: GatePolicy) -> Verdict:
     """Refuse a model that does not load in a clean process, or predicts something else there."""
-    limit, found = policy.max_serving_difference, evidence.serving
+    limit, serving = policy.max_serving_difference, evidence.serving
     if not policy.must_serve:
-        return passed_over("serves", limit, NOT_ASKED)
-    if found is not None and found.fault is not None:
-        reason = f"in a clean process the model did not serve: {found.fault}"
+        return not_applicable("serves", limit, NOT_ASKED)
+    if serving is not None and serving.fault is not None:
+        reason = f"in a clean process the model did not serve: {serving.fault}"
         return Verdict(gate="serves", number=None, limit=limit, reason=reason)
-    told = "largest difference between predictions in a clean process and here, as a share of the largest"
-    return at_most("serves", None if found is None else found.difference, limit, told)
+    description = "largest difference between predictions in a clean process and here, as a share of the largest"
+    return at_most("serves", None if serving is None else serving.difference, limit, description)
 
 
 def serves_fast(evidence: Evidence, policy: GatePolicy) -> Verdict:
     """Refuse a model that is many times slower than the champion."""
-    found = evidence.serving
-    pair = (None, None) if found is None else (found.milliseconds, found.champion_milliseconds)
+    serving = evidence.serving
+    pair = (None, None) if serving is None else (serving.milliseconds, serving.champion_milliseconds)
     return _ratio("serves_fast", evidence, policy, pair, policy.max_latency_ratio, "time to predict", "ms")
 
 
 def fits(evidence: Evidence, policy: GatePolicy) -> Verdict:
     """Refuse a model file that is many times larger than the champion's."""
-    found = evidence.serving
-    pair = (None, None) if found is None else (found.size, found.champion_size)
+    serving = evidence.serving
+    pair = (None, None) if serving is None else (serving.size, serving.champion_size)
     return _ratio("fits", evidence, policy, pair, policy.max_size_ratio, "size of the file", "bytes")
 
 
@@ -37,9 +37,9 @@ def reproducible(evidence: Evidence, policy: GatePolicy) -> Verdict:
     """Refuse a model that the cited data do not give again."""
     limit = policy.max_reproduction_difference
     if not policy.must_reproduce:
-        return passed_over("reproducible", limit, NOT_ASKED)
-    told = "largest difference between predictions of the model and of a second fit, as a share of the largest"
-    return at_most("reproducible", evidence.largest_reproduction_difference, limit, told)
+        return not_applicable("reproducible", limit, NOT_ASKED)
+    description = "largest difference between predictions of the model and of a second fit, as a share of the largest"
+    return at_most("reproducible", evidence.largest_reproduction_difference, limit, description)
 
 
 def _ratio(
@@ -53,15 +53,15 @@ def _ratio(
 ) -> Verdict:
     new, old = pair
     if not policy.must_serve:
-        return passed_over(gate, limit, NOT_ASKED)
+        return not_applicable(gate, limit, NOT_ASKED)
     if new is None:
-        return unknown(gate, limit, what)
+        return not_computable(gate, limit, what)
     if evidence.champion_version is None:
-        return passed_over(gate, limit, f"there is no champion; {what}: {new:.4g} {unit}")
+        return not_applicable(gate, limit, f"there is no champion; {what}: {new:.4g} {unit}")
     if not old:
-        return unknown(gate, limit, f"{what}, as a multiple of the champion's")
-    told = f"{what}, as a multiple of the champion's ({new:.4g} against {old:.4g} {unit})"
-    return at_most(gate, new / old, limit, told, f"{new:.4g} against {old:.4g} {unit}")
+        return not_computable(gate, limit, f"{what}, as a multiple of the champion's")
+    description = f"{what}, as a multiple of the champion's ({new:.4g} against {old:.4g} {unit})"
+    return at_most(gate, new / old, limit, description, f"{new:.4g} against {old:.4g} {unit}")
 
 
 GATES = (

@@ -10,7 +10,7 @@ from tasks.metrics import score
 from tasks.monitoring import look
 from tasks.monitoring.limits import Watch
 from tasks.monitoring.look import Look
-from tasks.monitoring.signals.estimation import Estimate
+from tasks.monitoring.signals.estimation import PerformanceEstimate
 from tasks.monitoring.signals.health import Fault
 from tasks.monitoring.signals.models import Alarm, Signal
 from tasks.predictions import IN_TRAINING, PREDICTION
@@ -83,7 +83,7 @@ class Check(BaseModel):
     """Whether the window's labels stand for it already."""
     quiet: bool = False
     """Whether the alarm has rung at none of the newest checks."""
-    estimate: Estimate | None = None
+    estimate: PerformanceEstimate | None = None
     """What the metric may be expected to become; None where it is not estimated or is not believed."""
     distrust: str | None = None
     """Why estimates are switched off."""

@@ -77,14 +77,14 @@ def learned_watch(
     Raises:
         ValueError: there are fewer than two labelled rows.
     """
-    from tasks.monitoring.signals.calibration import calibrated
+    from tasks.monitoring.signals.calibration import calibrated_limits
 
     visible = as_usable(rows, problem, until)
     known = folds.labelled(rows, problem, until)
     frame = watched(problem, known, unseen)
     kinds = watched_kinds(problem, predicted=frame[PREDICTION].notna().any())
     times = visible[problem.event_time]
-    limits = calibrated(
+    limits = calibrated_limits(
         frame[list(kinds)],
         known[problem.event_time],
         kinds,

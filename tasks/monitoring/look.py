@@ -10,7 +10,7 @@ from tasks import predictions
 from tasks.metrics import score
 from tasks.monitoring.limits import EARLY, LABELLED, Watch, WatchPolicy, watched
 from tasks.monitoring.signals.alarm import alarm
-from tasks.monitoring.signals.estimation import Estimate, EstimationPolicy, Landed, distrust_reason
+from tasks.monitoring.signals.estimation import EstimationPolicy, Landed, PerformanceEstimate, distrust_reason
 from tasks.monitoring.signals.faults import HOLDING_NOTHING, OF_THE_WORLD
 from tasks.monitoring.signals.health import Fault, FaultPolicy
 from tasks.monitoring.signals.models import Alarm, Family, Signal
@@ -42,7 +42,7 @@ class Look(BaseModel):
     faults: tuple[Fault, ...] = ()
     measured: float | None = None
     """The metric over predictions by this version of rows that it had not seen, as far as labels have come."""
-    estimate: Estimate | None = None
+    estimate: PerformanceEstimate | None = None
 
 
 def looked(
@@ -59,7 +59,7 @@ def looked(
     Both are indexed alike. Targets are missing where they are not known and mature at `as_of`.
     """
     from tasks.monitoring.signals.alarm import signals
-    from tasks.monitoring.signals.estimation import estimated
+    from tasks.monitoring.signals.estimation import performance_estimate
     from tasks.monitoring.signals.faults import faults
 
     frame = watched(problem, rows, said)
@@ -69,7 +69,7 @@ def looked(
         found = faults(watch.healthy, frame[list(problem.features)], times, window, last_good)
     guess = None
     if watch.confidence is not None:
-        guess = estimated(problem.metric, frame[PREDICTION], watch.confidence, watch.policy.estimation)
+        guess = performance_estimate(problem.metric, frame[PREDICTION], watch.confidence, watch.policy.estimation)
     return Look(
         window=window,
         as_of=as_of,

@@ -16,7 +16,7 @@ from tasks.predictions import IN_TRAINING, MODEL_VERSION, PREDICTION
 from tasks.registry.rollback import CannotRollBackError, Target, restored, working_version
 from tasks.steps import step
 from tasks.training import estimators
-from tasks.training.comparison import Estimate, gain_estimate, time_pieces
+from tasks.training.comparison import BootstrapEstimate, gain_estimate, time_pieces
 from tasks.usecases import UseCase, use_case
 from tasks.windows import Window
 
@@ -33,7 +33,7 @@ def judged_window(trial: Trial, problem: UseCase, as_of: datetime) -> Window | N
     return over if over.end <= as_of else None
 
 
-def probation_gain(pairs: "pd.DataFrame", problem: UseCase, since: datetime) -> Estimate | None:
+def probation_gain(pairs: "pd.DataFrame", problem: UseCase, since: datetime) -> BootstrapEstimate | None:
     """Return by how much the champion predicts better than its predecessor; None where that is not defined.
 
     `pairs` are labelled rows with the predictions of both; windows since the promotion are the blocks of the bootstrap.
@@ -47,7 +47,7 @@ def probation_gain(pairs: "pd.DataFrame", problem: UseCase, since: datetime) -> 
     return gain_estimate(problem.metric, target, new, old, blocks.to_numpy(), time_pieces(times, blocks))
 
 
-def worse_reason(found: Estimate, trial: Trial, metric: str, rows: int) -> str | None:
+def worse_reason(found: BootstrapEstimate, trial: Trial, metric: str, rows: int) -> str | None:
     """Say how much worse than its predecessor the champion surely is, or None where it may not be worse.
 
     Each of the looks may err with its share of the rate (Bonferroni): they go on however the earlier ones ended.

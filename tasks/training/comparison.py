@@ -27,7 +27,7 @@ SPENT_AT_ONCE = 0.5
 """Share of what is left of the error budget that a try may spend."""
 
 
-class Estimate(BaseModel):
+class BootstrapEstimate(BaseModel):
     """A number found from pieces of time, with its standard error: Student's t with `freedom` degrees of freedom."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -76,7 +76,7 @@ def affordable_share(past: Sequence[Try], over: Window) -> float:
     earns there; the sum of the shares bounds the chance (Bonferroni), as in Javanmard and Montanari, Online rules for
     control of false discovery rate, Annals of Statistics 46, 2018.
     """
-    spent = sum(one.share for one in past if one.over.start < over.end and over.start < one.over.end)
+    spent = sum(earlier.share for earlier in past if earlier.over.start < over.end and over.start < earlier.over.end)
     return SPENT_AT_ONCE * max(0.0, 1.0 - spent)
 
 
@@ -90,13 +90,13 @@ def time_pieces(times: "pd.Series", blocks: "pd.Series") -> "np.ndarray":
     """
     import numpy as np
 
-    found = np.zeros(len(times), dtype=int)
+    numbers = np.zeros(len(times), dtype=int)
     after = 0
     for block in sorted(set(blocks)):
         inside = (blocks == block).to_numpy()
-        found[inside] = after + _pieces_of_a_block(times[inside])
-        after = found[inside].max() + 1
-    return found
+        numbers[inside] = after + _pieces_of_a_block(times[inside])
+        after = numbers[inside].max() + 1
+    return numbers
 
 
 def _pieces_of_a_block(times: "pd.Series") -> "np.ndarray":
@@ -140,7 +140,7 @@ def gain_estimate(
     blocks: "np.ndarray",
     pieces: "np.ndarray",
     seed: int = 0,
-) -> Estimate | None:
+) -> BootstrapEstimate | None:
     """Return by how much `new` predicts better than `old` on the same rows; None where that is not defined.
 
     `blocks` and `pieces` number each row's block and piece of time (see `time_pieces`). The error comes from the
@@ -164,21 +164,23 @@ def resampled_gains(
 
     chance = np.random.default_rng(seed)
     sign = 1 if metric(name).greater_is_better else -1
-    found, weights, freedom = [], [], 0
+    gains, weights, freedom = [], [], 0
     for block in sorted(set(blocks.tolist())):
         inside = blocks == block
-        numbers, count = _renumbered(pieces[inside])
+        numbers, count = _renumbered_pieces(pieces[inside])
         if count < 2:
             continue
         drawn = draws(count, DRAWS, chance)
-        one, other = (resampled_scores(name, target[inside], who[inside], numbers, drawn) for who in (new, old))
-        if np.isfinite(one[0]) and np.isfinite(other[0]):
-            found.append(sign * (one - other))
+        new_scores, old_scores = (
+            resampled_scores(name, target[inside], who[inside], numbers, drawn) for who in (new, old)
+        )
+        if np.isfinite(new_scores[0]) and np.isfinite(old_scores[0]):
+            gains.append(sign * (new_scores - old_scores))
             weights.append(inside.sum())
             freedom += count - 1
-    if not found:
+    if not gains:
         return np.full(1 + DRAWS, np.nan), 0
-    return np.average(found, axis=0, weights=weights), freedom
+    return np.average(gains, axis=0, weights=weights), freedom
 
 
 def independent_tries(gains: "Sequence[np.ndarray]") -> float:
@@ -189,21 +191,21 @@ def independent_tries(gains: "Sequence[np.ndarray]") -> float:
     """
     import numpy as np
 
-    known = [one[1:] for one in gains if np.isfinite(one).all() and one[1:].std() > 0]
-    if len(known) < 2:
+    varied = [gain[1:] for gain in gains if np.isfinite(gain).all() and gain[1:].std() > 0]
+    if len(varied) < 2:
         return 1.0
-    spread = np.linalg.eigvalsh(np.corrcoef(known)).var(ddof=1)
-    return float(1 + (len(known) - 1) * (1 - spread / len(known)))
+    spread = np.linalg.eigvalsh(np.corrcoef(varied)).var(ddof=1)
+    return float(1 + (len(varied) - 1) * (1 - spread / len(varied)))
 
 
-def as_estimate(scores: "np.ndarray", freedom: int) -> Estimate | None:
+def as_estimate(scores: "np.ndarray", freedom: int) -> BootstrapEstimate | None:
     """Return the first of the resampled scores with the spread of the others; None where too few are defined."""
     import numpy as np
 
     drawn = scores[1:][np.isfinite(scores[1:])]
     if not np.isfinite(scores[0]) or len(drawn) < 0.9 * len(scores) or freedom < 1:
         return None
-    return Estimate(value=float(scores[0]), error=float(drawn.std(ddof=1)), freedom=freedom)
+    return BootstrapEstimate(value=float(scores[0]), error=float(drawn.std(ddof=1)), freedom=freedom)
 
 
 def resampled_scores(
@@ -249,19 +251,19 @@ def concordances(target: "np.ndarray", prediction: "np.ndarray", pieces: "np.nda
     import numpy as np
 
     order = np.argsort(prediction, kind="stable")
-    values, is_one, of = prediction[order], target[order] == 1, pieces[order]
-    ones, where = of[is_one], values[is_one]
+    values, is_positive, of = prediction[order], target[order] == 1, pieces[order]
+    ones, where = of[is_positive], values[is_positive]
     first, last = (np.searchsorted(values, where, side=side) for side in ("left", "right"))
-    found = np.zeros((count, count))
+    pairs = np.zeros((count, count))
     for piece in range(count):
-        zeros = np.concatenate([[0], np.cumsum(~is_one & (of == piece))])
-        found[:, piece] = np.bincount(ones, weights=(zeros[first] + zeros[last]) / 2, minlength=count)
-    return found
+        zeros = np.concatenate([[0], np.cumsum(~is_positive & (of == piece))])
+        pairs[:, piece] = np.bincount(ones, weights=(zeros[first] + zeros[last]) / 2, minlength=count)
+    return pairs
 
 
-def _renumbered(pieces: "np.ndarray") -> "tuple[np.ndarray, int]":
+def _renumbered_pieces(pieces: "np.ndarray") -> "tuple[np.ndarray, int]":
     """Return the pieces numbered from 0 without gaps, and how many there are."""
     import numpy as np
 
-    known, numbers = np.unique(pieces, return_inverse=True)
-    return numbers, len(known)
+    distinct, numbers = np.unique(pieces, return_inverse=True)
+    return numbers, len(distinct)

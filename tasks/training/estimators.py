@@ -27,8 +27,8 @@ def contenders(problem: UseCase) -> Mapping[str, "Pipeline"]:
     from sklearn.dummy import DummyClassifier, DummyRegressor
 
     trivial = DummyClassifier(strategy="prior") if problem.kind == "classification" else DummyRegressor()
-    known = {name: pipeline(problem, final) for name, final in {**problem.candidates, BASELINE: trivial}.items()}
-    return known | {SIMPLE_MODEL: simple_model(problem)}
+    models = {name: pipeline(problem, final) for name, final in {**problem.candidates, BASELINE: trivial}.items()}
+    return models | {SIMPLE_MODEL: simple_model(problem)}
 
 
 def simple_model(problem: UseCase) -> "Pipeline":
@@ -118,13 +118,13 @@ def predictions(model: "Pipeline", rows: "pd.DataFrame", problem: UseCase) -> "n
     return answers(model, features(rows, problem), problem.kind, problem.classes)
 
 
-def answers(model: "Pipeline", known: "pd.DataFrame", kind: str, classes: Sequence[str]) -> "np.ndarray":
+def answers(model: "Pipeline", inputs: "pd.DataFrame", kind: str, classes: Sequence[str]) -> "np.ndarray":
     """Return predictions (see `predictions`) from the feature columns alone."""
     import numpy as np
 
     if kind == "regression":
-        return model.predict(known)
-    chances = model.predict_proba(known)
-    every = np.zeros((len(known), max(2, len(classes))))
+        return model.predict(inputs)
+    chances = model.predict_proba(inputs)
+    every = np.zeros((len(inputs), max(2, len(classes))))
     every[:, model.classes_.astype(int)] = chances
     return every if classes else every[:, 1]

@@ -77,19 +77,19 @@ def evidence(
     problem: UseCase,
     challenger: str,
     version: str | None,
-    seen: Window | None,
+    training_window: Window | None,
     *,
     rows: "pd.DataFrame",
     folds: Sequence[Fold],
     as_of: datetime,
     past: Sequence[Try] = (),
 ) -> Evidence:
-    """Return what the gates need to know of `challenger`; what a clean process and a second fit say is not in it yet.
+    """Return what the gates need about `challenger`, except the results of a clean process and of a second fit.
 
-    `evaluated` has the columns of `rolling_predictions` and, where there is a champion (its `version` and the
-    window it has `seen`) that could be asked, its predictions as contender `champion`. `rows` holds all that
-    fitting and comparing needed, as known at `as_of`, `folds` what was fitted when. `past` are the challengers that
-    were compared with a champion before.
+    `evaluated` has the columns of `rolling_predictions` and, where there is a champion (its `version` and
+    `training_window`) that could be asked, its predictions as contender `champion`. `rows` holds all that fitting and
+    comparing needed, as known at `as_of`, `folds` what was fitted when. `past` are the challengers that were compared
+    with a champion before.
     """
     pieces = time_pieces(evaluated[EVENT_TIME], evaluated[BLOCK])
     base = Evidence(
@@ -110,9 +110,11 @@ def evidence(
         rows_per_day=float((evaluated[BLOCK] == evaluated[BLOCK].max()).sum() / (folds[-1].block.length / DAY)),
         group_gaps=group_gaps(evaluated, rows, problem, challenger),
     )
-    parts = plausible(evaluated, problem, challenger, pieces, rows) | honest(rows, problem, folds, as_of)
-    if version is not None and seen is not None:
-        parts |= beside_champion(evaluated, problem, challenger, version, seen, rows=rows, past=past)
+    parts = sanity_evidence(evaluated, problem, challenger, pieces, rows) | leakage_evidence(
+        rows, problem, folds, as_of
+    )
+    if version is not None and training_window is not None:
+        parts |= beside_champion(evaluated, problem, challenger, version, training_window, rows=rows, past=past)
     return base.model_copy(update=parts)
 
 
@@ -121,17 +123,17 @@ def beside_champion(
     problem: UseCase,
     challenger: str,
     version: str,
-    seen: Window,
+    training_window: Window,
     *,
     rows: "pd.DataFrame",
     past: Sequence[Try],
 ) -> dict[str, Any]:
     """Return the evidence from the rows that the champion was not trained on."""
     times = evaluated[EVENT_TIME]
-    fair = evaluated[~((times >= seen.start) & (times < seen.end))]
-    found = {"champion_version": version, "compared_rows": len(fair), "overlap_rows": len(evaluated) - len(fair)}
+    fair = evaluated[~((times >= training_window.start) & (times < training_window.end))]
+    parts = {"champion_version": version, "compared_rows": len(fair), "overlap_rows": len(evaluated) - len(fair)}
     if fair.empty or columns_of(CHAMPION, problem)[0] not in fair:
-        return found
+        return parts
     over = Window(start=fair[EVENT_TIME].min().to_pydatetime(), end=fair[EVENT_TIME].max().to_pydatetime() + MOMENT)
     pieces = time_pieces(fair[EVENT_TIME], fair[BLOCK])
     target, blocks = fair[TARGET].to_numpy(), fair[BLOCK].to_numpy()
@@ -140,7 +142,7 @@ def beside_champion(
         name: resampled_gains(problem.metric, target, from_columns(fair, name, problem), old, blocks, pieces)
         for name in problem.candidates
     }
-    return found | {
+    return parts | {
         "compared_from": over.start,
         "compared_until": over.end,
         "challenger_beside_champion": mean_score(fair, problem, challenger),
@@ -155,23 +157,23 @@ def beside_champion(
     }
 
 
-def plausible(
+def sanity_evidence(
     evaluated: "pd.DataFrame", problem: UseCase, challenger: str, pieces: "np.ndarray", rows: "pd.DataFrame"
 ) -> dict[str, Any]:
     """Return the evidence on whether the challenger's predictions are possible, various, calibrated and unbiased."""
-    target, told = evaluated[TARGET].to_numpy(), from_columns(evaluated, challenger, problem)
+    target, predicted = evaluated[TARGET].to_numpy(), from_columns(evaluated, challenger, problem)
     learned = targets(rows[rows[problem.target].notna()], problem)
     return {
-        "finite_share": sanity.finite_share(told),
-        "outside": sanity.outside(told, problem, learned),
-        "same_share": sanity.same_share(told),
+        "finite_share": sanity.finite_share(predicted),
+        "outside": sanity.outside(predicted, problem, learned),
+        "same_share": sanity.same_share(predicted),
         "is_classification": problem.kind == "classification",
-        "calibration_error": _calibration(problem, target, told, pieces),
-        "bias": _bias(problem, target, told, pieces),
+        "calibration_error": _calibration(problem, target, predicted, pieces),
+        "bias": _bias(problem, target, predicted, pieces),
     }
 
 
-def honest(rows: "pd.DataFrame", problem: UseCase, folds: Sequence[Fold], as_of: datetime) -> dict[str, Any]:
+def leakage_evidence(rows: "pd.DataFrame", problem: UseCase, folds: Sequence[Fold], as_of: datetime) -> dict[str, Any]:
     """Return the evidence on whether the comparison is too good to be true."""
     single = leakage.best_single_feature(labelled(rows, problem, as_of), problem)
     late, share = leakage.filled_later(rows, problem)
@@ -186,13 +188,13 @@ def honest(rows: "pd.DataFrame", problem: UseCase, folds: Sequence[Fold], as_of:
     }
 
 
-def _calibration(problem: UseCase, target: "np.ndarray", told: "np.ndarray", pieces: "np.ndarray") -> float | None:
+def _calibration(problem: UseCase, target: "np.ndarray", predicted: "np.ndarray", pieces: "np.ndarray") -> float | None:
     is_asked = problem.kind == "classification"
-    return sanity.calibration_error(target, told, pieces) if is_asked else None
+    return sanity.calibration_error(target, predicted, pieces) if is_asked else None
 
 
-def _bias(problem: UseCase, target: "np.ndarray", told: "np.ndarray", pieces: "np.ndarray") -> float | None:
-    return sanity.bias(target, told, pieces) if problem.kind == "regression" else None
+def _bias(problem: UseCase, target: "np.ndarray", predicted: "np.ndarray", pieces: "np.ndarray") -> float | None:
+    return sanity.bias(target, predicted, pieces) if problem.kind == "regression" else None
 
 
 def permutation_importances(model: "Pipeline", rows: "pd.DataFrame", problem: UseCase) -> "pd.Series":
@@ -203,12 +205,12 @@ def permutation_importances(model: "Pipeline", rows: "pd.DataFrame", problem: Us
     import pandas as pd
     from sklearn.inspection import permutation_importance
 
-    def scorer(fitted: "Pipeline", _known: "pd.DataFrame", target: "np.ndarray") -> float:
-        value = score(problem.metric, target, predictions(fitted, _known, problem))
+    def scorer(fitted: "Pipeline", inputs: "pd.DataFrame", target: "np.ndarray") -> float:
+        value = score(problem.metric, target, predictions(fitted, inputs, problem))
         sign = 1 if metric(problem.metric).greater_is_better else -1
         return float("nan") if value is None else sign * value
 
-    found = permutation_importance(
+    importances = permutation_importance(
         model, features(rows, problem), targets(rows, problem), scoring=scorer, n_repeats=3, random_state=0
     )
-    return pd.Series(found.importances_mean, index=list(problem.features))
+    return pd.Series(importances.importances_mean, index=list(problem.features))

@@ -1,8 +1,8 @@
-"""What a retrain found out about its challenger."""
+"""The evidence that a retrain gathers about its challenger."""
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from tasks.training.comparison import Estimate
+from tasks.training.comparison import BootstrapEstimate
 from tasks.usecases import MetricName
 
 
@@ -14,7 +14,7 @@ class SliceGain(BaseModel):
     name: str
     """As in "origin=EWR"."""
     rows: int
-    gain: Estimate | None
+    gain: BootstrapEstimate | None
     """None where it is not defined."""
 
 
@@ -27,7 +27,7 @@ class GroupGap(BaseModel):
     measure: str
     gap: float | None
     passed_over: str = ""
-    """The groups that are too small to tell, by name."""
+    """The groups that are too small to compare, by name."""
 
 
 class Serving(BaseModel):
@@ -40,7 +40,7 @@ class Serving(BaseModel):
     difference: float | None = None
     """Largest difference from the predictions here, as a share of the largest of these."""
     milliseconds: float | None = None
-    """Median time to predict the kept rows."""
+    """Median time to predict the stored rows."""
     champion_milliseconds: float | None = None
     size: int | None = None
     """Bytes of the model file."""
@@ -57,7 +57,7 @@ class Evidence(BaseModel):
     """Labelled rows in the evaluation blocks."""
     challenger: float | None
     baseline: float | None
-    gain_over_baseline: Estimate | None = None
+    gain_over_baseline: BootstrapEstimate | None = None
     simple_model: float | None = None
     """Score of a linear model of the same features."""
     as_of: AwareDatetime | None = None
@@ -76,7 +76,7 @@ class Evidence(BaseModel):
     challenger_beside_champion: float | None = None
     champion: float | None = None
     simple_model_beside_champion: float | None = None
-    gain_over_champion: Estimate | None = None
+    gain_over_champion: BootstrapEstimate | None = None
     candidates: float = 1.0
     """As how many independent tries the declared candidates count, of which the challenger is the best."""
     error_share: float = 1.0

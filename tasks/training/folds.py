@@ -90,11 +90,11 @@ def evidence_window(problem: UseCase, as_of: datetime, count: int, origins: int 
 
 def lacking(rows: "pd.DataFrame", problem: UseCase, as_of: datetime, policy: TrainPolicy) -> str | None:
     """Say what keeps a model from being fitted and compared at `as_of`, with the number that is needed, or None."""
-    known = labelled(rows, problem, as_of)
-    if len(known) < policy.min_rows:
-        return f"{len(known)} labelled rows at {as_of:%Y-%m-%d %H:%M}, {policy.min_rows} needed"
-    if problem.kind == "classification" and known[problem.target].nunique() < 2:
-        return f"all {len(known)} labelled rows are of one class, two are needed"
+    labelled_rows = labelled(rows, problem, as_of)
+    if len(labelled_rows) < policy.min_rows:
+        return f"{len(labelled_rows)} labelled rows at {as_of:%Y-%m-%d %H:%M}, {policy.min_rows} needed"
+    if problem.kind == "classification" and labelled_rows[problem.target].nunique() < 2:
+        return f"all {len(labelled_rows)} labelled rows are of one class, two are needed"
     if not usable_blocks(rows, problem, as_of, policy):
         return (
             f"no block of {in_words(problem.window)} before {as_of:%Y-%m-%d %H:%M} has {policy.min_rows} labelled rows "
@@ -138,17 +138,17 @@ def rolling_folds(
     """
     from joblib import Parallel, delayed
 
-    known = {} if shelf is None else shelf
+    models = {} if shelf is None else shelf
     blocks = usable_blocks(rows, problem, as_of, policy)
     pasts = {block.start: labelled(rows, problem, block.start) for block in blocks}
     unfitted = contenders(problem)
-    missing = [(name, block.start) for block in blocks for name in unfitted if (name, block.start) not in known]
+    missing = [(name, block.start) for block in blocks for name in unfitted if (name, block.start) not in models]
     jobs = (delayed(fitted)(unfitted[name], pasts[start], problem) for name, start in missing)
-    known.update(zip(missing, Parallel(n_jobs=-1, prefer="threads")(jobs), strict=True))
+    models.update(zip(missing, Parallel(n_jobs=-1, prefer="threads")(jobs), strict=True))
     return [
         Fold(
             block=block,
-            models={name: known[name, block.start] for name in unfitted},
+            models={name: models[name, block.start] for name in unfitted},
             learned=pasts[block.start].index,
         )
         for block in blocks
@@ -163,14 +163,14 @@ def rolling_predictions(rows: "pd.DataFrame", problem: UseCase, as_of: datetime,
     """
     import pandas as pd
 
-    found = []
+    blocks = []
     for number, fold in enumerate(folds):
         ahead = in_block(rows, problem, fold.block, as_of)
         columns = {BLOCK: number, EVENT_TIME: ahead[problem.event_time], TARGET: targets(ahead, problem)}
         for name, model in fold.models.items():
             columns |= as_columns(name, problem, predictions(model, ahead, problem))
-        found.append(pd.DataFrame(columns, index=ahead.index))
-    return pd.concat(found)
+        blocks.append(pd.DataFrame(columns, index=ahead.index))
+    return pd.concat(blocks)
 
 
 def _enough(rows: "pd.DataFrame", problem: UseCase, least: float) -> bool:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ASKED_ROWS = 6_000
 """Rows, evenly over time, of which it is asked what each feature alone predicts."""
 FEWEST_ROWS = 20
-"""Fewest rows on which a share says anything."""
+"""Fewest rows from which a share is computed."""
 
 
 def best_single_feature(rows: "pd.DataFrame", problem: UseCase) -> tuple[str, float] | None:
@@ -33,8 +33,8 @@ def best_single_feature(rows: "pd.DataFrame", problem: UseCase) -> tuple[str, fl
     some = ordered.iloc[np.linspace(0, len(ordered) - 1, min(len(ordered), ASKED_ROWS)).astype(int)]
     answers = pd.Series(targets(some, problem), index=some.index, dtype=float, name=problem.target)
     kind = "regression" if problem.kind == "regression" else "multiclass" if problem.classes else "binary"
-    found = single_scores(features(some, problem), answers, kind)
-    return (found[0].column, max(0.0, found[0].skill)) if found else None
+    scores = single_scores(features(some, problem), answers, kind)
+    return (scores[0].column, max(0.0, scores[0].skill)) if scores else None
 
 
 def learned_rows(folds: Sequence[Fold], rows: "pd.DataFrame", problem: UseCase, as_of: "datetime") -> int:
@@ -44,12 +44,12 @@ def learned_rows(folds: Sequence[Fold], rows: "pd.DataFrame", problem: UseCase, 
 
 def early_rows(folds: Sequence[Fold], rows: "pd.DataFrame", problem: UseCase) -> int:
     """Return how many rows were fitted on before their label was known, or before they had happened."""
-    found = 0
+    count = 0
     for fold in folds:
         learned = rows.loc[fold.learned]
         past = label_time_passed(learned, problem, fold.block.start) & (learned[problem.event_time] < fold.block.start)
-        found += int((~past).sum())
-    return found
+        count += int((~past).sum())
+    return count
 
 
 def copied_share(folds: Sequence[Fold], rows: "pd.DataFrame", problem: UseCase, as_of: "datetime") -> float | None:
@@ -94,15 +94,15 @@ def changed_later(before: "pd.DataFrame", now: "pd.DataFrame", problem: UseCase)
     `before` and `now` are the same rows as stored at two versions. 0 where too few labels came in between.
     """
     names = list(problem.key)
-    one, other = (frame.set_index(names) for frame in (before, now))
-    shared = one.index.intersection(other.index)
-    one, other = one.loc[shared], other.loc[shared]
-    came = one[problem.target].isna() & other[problem.target].notna()
+    earlier, later = (frame.set_index(names) for frame in (before, now))
+    shared = earlier.index.intersection(later.index)
+    earlier, later = earlier.loc[shared], later.loc[shared]
+    came = earlier[problem.target].isna() & later[problem.target].notna()
     if came.sum() < FEWEST_ROWS:
         return "", 0.0
     # What names a row cannot change.
     asked = [name for name in problem.features if name not in names]
-    old, new = one.loc[came, asked], other.loc[came, asked]
+    old, new = earlier.loc[came, asked], later.loc[came, asked]
     differs = (old != new) & ~(old.isna() & new.isna())
     if not asked:
         return "", 0.0

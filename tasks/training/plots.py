@@ -83,10 +83,10 @@ def _several_classes(target: "np.ndarray", chances: "np.ndarray", classes: "tupl
     axes = {name: figure.subplots() for name, figure in figures.items()}
     for number, name in enumerate(classes[:MOST_CLASSES]):
         if 0 < (target == number).sum() < len(target):
-            told: dict[str, Any] = {"name": name}
-            RocCurveDisplay.from_predictions(target == number, chances[:, number], ax=axes["roc"], **told)
+            named: dict[str, Any] = {"name": name}
+            RocCurveDisplay.from_predictions(target == number, chances[:, number], ax=axes["roc"], **named)
             CalibrationDisplay.from_predictions(
-                target == number, chances[:, number], n_bins=10, strategy="quantile", ax=axes["calibration"], **told
+                target == number, chances[:, number], n_bins=10, strategy="quantile", ax=axes["calibration"], **named
             )
     ConfusionMatrixDisplay.from_predictions(
         target,

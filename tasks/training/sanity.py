@@ -28,15 +28,15 @@ def outside(predicted: "np.ndarray", problem: UseCase, learned: "np.ndarray") ->
     """
     import numpy as np
 
-    known = _wide(predicted)
-    known = known[np.isfinite(known).all(axis=1)]
-    if not len(known) or not len(learned):
+    finite = _wide(predicted)
+    finite = finite[np.isfinite(finite).all(axis=1)]
+    if not len(finite) or not len(learned):
         return None
     least, most = (0.0, 1.0) if problem.kind == "classification" else (float(learned.min()), float(learned.max()))
-    away = max(least - float(known.min()), float(known.max()) - most, 0.0)
+    away = max(least - float(finite.min()), float(finite.max()) - most, 0.0)
     if problem.kind == "regression":
         return away / (most - least) if most > least else None
-    return max(away, float(abs(known.sum(axis=1) - 1).max())) if problem.classes else away
+    return max(away, float(abs(finite.sum(axis=1) - 1).max())) if problem.classes else away
 
 
 def same_share(predicted: "np.ndarray") -> float | None:
@@ -61,10 +61,10 @@ def calibration_error(target: "np.ndarray", predicted: "np.ndarray", pieces: "np
 
     if not len(target) or not np.isfinite(predicted).all() or (count := pieces.max() + 1) < 2:
         return None
-    seen, told = _likeliest(target, predicted)
-    edges = np.unique(np.quantile(told, np.linspace(0, 1, BINS + 1)[1:-1]))
-    cell = np.searchsorted(edges, told, side="right") * count + pieces
-    excess = np.bincount(cell, weights=told - seen, minlength=(len(edges) + 1) * count).reshape(-1, count)
+    outcomes, stated = _likeliest(target, predicted)
+    edges = np.unique(np.quantile(stated, np.linspace(0, 1, BINS + 1)[1:-1]))
+    cell = np.searchsorted(edges, stated, side="right") * count + pieces
+    excess = np.bincount(cell, weights=stated - outcomes, minlength=(len(edges) + 1) * count).reshape(-1, count)
     weights = draws(count, DRAWS, np.random.default_rng(0))
     errors = abs(weights @ excess.T).sum(axis=1) / (weights @ np.bincount(pieces, minlength=count))
     return max(0.0, float(2 * errors[0] - errors[1:].mean()))
@@ -77,14 +77,14 @@ def bias(target: "np.ndarray", predicted: "np.ndarray", pieces: "np.ndarray") ->
     if not len(target) or not np.isfinite(predicted).all() or target.std() == 0 or (count := pieces.max() + 1) < 2:
         return None
     weights = draws(count, DRAWS, np.random.default_rng(0))
-    found = as_estimate(resampled_means(predicted - target, pieces, weights), count - 1)
-    if found is None:
+    mean_error = as_estimate(resampled_means(predicted - target, pieces, weights), count - 1)
+    if mean_error is None:
         return None
-    return max(0.0, found.low(SURELY / 2), -found.high(SURELY / 2)) / float(target.std())
+    return max(0.0, mean_error.low(SURELY / 2), -mean_error.high(SURELY / 2)) / float(target.std())
 
 
 def _likeliest(target: "np.ndarray", predicted: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
-    """Return whether what is told came true, and the chance that it had: of class 1, or of the likeliest class."""
+    """Return whether the stated class came true, and its chance: of class 1, or of the likeliest class."""
     if predicted.ndim == 1:
         return target.astype(float), predicted
     return (target == predicted.argmax(axis=1)).astype(float), predicted.max(axis=1)

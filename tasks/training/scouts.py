@@ -27,18 +27,18 @@ def scout(problem: UseCase) -> Any:
     return small(max_iter=40, learning_rate=0.15, max_leaf_nodes=15, early_stopping=False, random_state=0)
 
 
-def scout_rows(known: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
+def scout_rows(labelled_rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
     """Return the labelled rows that a scout is fitted on: the same ones in the same order, however they were stored."""
-    ordered = known.sort_values([problem.event_time, *problem.key], kind="stable", ignore_index=True)
+    ordered = labelled_rows.sort_values([problem.event_time, *problem.key], kind="stable", ignore_index=True)
     return ordered.sample(SCOUT_ROWS, random_state=0).sort_index() if len(ordered) > SCOUT_ROWS else ordered
 
 
 PARTS = 4
-"""Pieces of a window, equal in rows and in order of time, whose scores tell how noisy the window's is."""
+"""Pieces of a window, equal in rows and in order of time, whose scores show how noisy the window's score is."""
 
 
 SETTLED = 0.95
-"""Share of a window's labels, of those that ever come, with which its metric is taken as known."""
+"""Share of a window's labels, of those that ever come, with which its metric counts as settled."""
 
 
 def history_windows(problem: UseCase, end: datetime) -> tuple[Window, ...]:

@@ -16,7 +16,7 @@ BLOCKS = 4
 
 
 @dataclass(frozen=True)
-class Single:
+class SingleScore:
     """How well one column alone predicts the target in blocks later than those it was learned from."""
 
     column: str
@@ -26,10 +26,10 @@ class Single:
     """0: no better than a guess; 1: perfect."""
 
 
-def single_scores(frame: pd.DataFrame, answers: "pd.Series[Any]", kind: str) -> list[Single]:
+def single_scores(frame: pd.DataFrame, answers: "pd.Series[Any]", kind: str) -> list[SingleScore]:
     """Return how well each column alone predicts, best first; learned on the past, scored on the block after it."""
     cuts = np.linspace(0, len(frame), BLOCKS + 1).astype(int)
-    found = []
+    scores_by_column = []
     for name in frame.columns:
         scores = [
             score
@@ -38,8 +38,8 @@ def single_scores(frame: pd.DataFrame, answers: "pd.Series[Any]", kind: str) -> 
         ]
         if scores:
             mean = float(np.mean(scores))
-            found.append(Single(name, mean, mean if kind == "regression" else 2 * mean - 1))
-    return sorted(found, key=lambda one: -one.skill)
+            scores_by_column.append(SingleScore(name, mean, mean if kind == "regression" else 2 * mean - 1))
+    return sorted(scores_by_column, key=lambda single: -single.skill)
 
 
 def _block_score(values: "pd.Series[Any]", answers: "pd.Series[Any]", past: int, end: int, kind: str) -> float | None:
@@ -49,20 +49,20 @@ def _block_score(values: "pd.Series[Any]", answers: "pd.Series[Any]", past: int,
     if learned.nunique() < 2 or asked.nunique() < 2 or values.iloc[:past].isna().all():
         return None
     if kind == "regression":
-        before, after = _coded(values, learned, past, end)
-        return float(r2_score(asked, _fitted(before, learned, regression=True).predict(after)))
-    classes = [1.0] if kind == "binary" else [one for one in asked.unique() if one in set(learned)]
+        before, after = _coded_column(values, learned, past, end)
+        return float(r2_score(asked, _fitted_model(before, learned, regression=True).predict(after)))
+    classes = [1.0] if kind == "binary" else [label for label in asked.unique() if label in set(learned)]
     scores = []
-    for one in classes:
-        is_it, was_it = asked == one, (learned == one).astype(float)
+    for label in classes:
+        is_it, was_it = asked == label, (learned == label).astype(float)
         if is_it.nunique() == 2 and was_it.nunique() == 2:
-            before, after = _coded(values, was_it, past, end)
-            chances = _fitted(before, was_it, regression=False).predict_proba(after)[:, 1]
+            before, after = _coded_column(values, was_it, past, end)
+            chances = _fitted_model(before, was_it, regression=False).predict_proba(after)[:, 1]
             scores.append(float(roc_auc_score(is_it, chances)))
     return float(np.mean(scores)) if scores else None
 
 
-def _coded(
+def _coded_column(
     values: "pd.Series[Any]", learned: "pd.Series[Any]", past: int, end: int
 ) -> "tuple[NDArray[Any], NDArray[Any]]":
     """Return the column before and after `past` as numbers: a word as the mean answer that it had before."""
@@ -74,7 +74,7 @@ def _coded(
     return numbers[:past], numbers[past:end]
 
 
-def _fitted(before: "NDArray[Any]", learned: "pd.Series[Any]", *, regression: bool) -> Any:
+def _fitted_model(before: "NDArray[Any]", learned: "pd.Series[Any]", *, regression: bool) -> Any:
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
     least = max(5, len(learned) // 1000)

@@ -24,9 +24,9 @@ def slice_gains(
 ) -> tuple[SliceGain, ...]:
     """Return the gain over the champion in each group of the declared slices, groups of a column by size.
 
-    `fair` holds the predictions on rows that neither has seen, `rows` the same rows' columns, `pieces` their time.
+    `fair` holds the predictions on rows that neither was trained on, `rows` their columns, `pieces` their time.
     """
-    found = []
+    gains = []
     target, blocks = fair[TARGET].to_numpy(), fair[BLOCK].to_numpy()
     new, old = from_columns(fair, challenger, problem), from_columns(fair, champion, problem)
     for column in problem.slices:
@@ -34,8 +34,8 @@ def slice_gains(
         for group, size in groups.value_counts().head(MOST_GROUPS).items():
             of = (groups == group).to_numpy()
             gained = gain_estimate(problem.metric, target[of], new[of], old[of], blocks[of], pieces[of])
-            found.append(SliceGain(name=f"{column}={group}", rows=int(size), gain=gained))
-    return tuple(found)
+            gains.append(SliceGain(name=f"{column}={group}", rows=int(size), gain=gained))
+    return tuple(gains)
 
 
 def group_gaps(
@@ -58,9 +58,9 @@ def _gap(evaluated: "pd.DataFrame", rows: "pd.DataFrame", problem: UseCase, chal
     sizes = groups.value_counts()
     small = ", ".join(sizes.index[sizes < FEWEST_GROUP_ROWS])
     large = groups.isin(sizes.index[sizes >= FEWEST_GROUP_ROWS]).to_numpy()
-    target, told = evaluated[TARGET].to_numpy()[large], from_columns(evaluated, challenger, problem)[large]
-    measure, measures, answers = _measures(problem, target, told)
-    if not np.isfinite(told).all() or groups[large].nunique() < 2:
+    target, predicted = evaluated[TARGET].to_numpy()[large], from_columns(evaluated, challenger, problem)[large]
+    measure, measures, answers = _measures(problem, target, predicted)
+    if not np.isfinite(predicted).all() or groups[large].nunique() < 2:
         return GroupGap(column=column, measure=measure, gap=None, passed_over=small)
     frame = MetricFrame(metrics=measures, y_true=target, y_pred=answers, sensitive_features=groups[large].to_numpy())
     rates = frame.by_group.astype(float)
@@ -68,7 +68,7 @@ def _gap(evaluated: "pd.DataFrame", rows: "pd.DataFrame", problem: UseCase, chal
     return GroupGap(column=column, measure=measure, gap=gap if np.isfinite(gap) else None, passed_over=small)
 
 
-def _measures(problem: UseCase, target: "np.ndarray", told: "np.ndarray"):
+def _measures(problem: UseCase, target: "np.ndarray", predicted: "np.ndarray"):
     """Return a measure's name, its functions of targets and answers, and the answers.
 
     A rate among the ones, or the zeros, of a group that has none is NaN.
@@ -78,21 +78,21 @@ def _measures(problem: UseCase, target: "np.ndarray", told: "np.ndarray"):
 
     if problem.kind == "regression":
         spread = float(target.std()) or 1.0
-        return "mean error", {"error": lambda seen, said: float(np.mean(said - seen)) / spread}, told
+        return "mean error", {"error": lambda actual, called: float(np.mean(called - actual)) / spread}, predicted
     if problem.classes:
-        return "share of right answers", {"accuracy": accuracy_score}, told.argmax(axis=1)
-    cut = np.quantile(told, 1 - target.mean()) if len(told) else 0.5
-    answers = (told > cut).astype(int)
+        return "share of right answers", {"accuracy": accuracy_score}, predicted.argmax(axis=1)
+    cut = np.quantile(predicted, 1 - target.mean()) if len(predicted) else 0.5
+    answers = (predicted > cut).astype(int)
     return (
         "the rate of rightly or wrongly called ones",
-        {"tpr": partial(_called, 1), "fpr": partial(_called, 0)},
+        {"tpr": partial(_called_share, 1), "fpr": partial(_called_share, 0)},
         answers,
     )
 
 
-def _called(label: int, seen: "np.ndarray", said: "np.ndarray") -> float:
+def _called_share(label: int, actual: "np.ndarray", called: "np.ndarray") -> float:
     """Return the share of the rows of a class that are called 1."""
     import numpy as np
 
-    of = np.asarray(seen) == label
-    return float(np.mean(np.asarray(said)[of])) if of.any() else float("nan")
+    of = np.asarray(actual) == label
+    return float(np.mean(np.asarray(called)[of])) if of.any() else float("nan")

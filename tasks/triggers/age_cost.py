@@ -18,7 +18,7 @@ from tasks.registry import models
 from tasks.registry.models import Champion
 from tasks.training import estimators, folds
 from tasks.training.scouts import FEWEST_ROWS, PARTS, SETTLED, history_windows, scout, scout_rows
-from tasks.triggers.moment import Moment
+from tasks.triggers.moment import DecisionMoment
 from tasks.usecases import UseCase
 from tasks.windows import Window
 
@@ -184,7 +184,7 @@ def _judged(problem: UseCase, model: "Pipeline | None", rows: "pd.DataFrame", pa
     )
 
 
-def moment_of(scouts: Scouts, asked: Sequence[datetime]) -> Moment:
+def moment_of(scouts: Scouts, asked: Sequence[datetime]) -> DecisionMoment:
     """Return what a retraining policy may know; `asked` are the moments at which retrains were asked for."""
     import numpy as np
 
@@ -196,7 +196,7 @@ def moment_of(scouts: Scouts, asked: Sequence[datetime]) -> Moment:
         parts[one.scout, one.window] = [np.nan if part is None else part for part in one.parts]
         rows[one.window] = one.rows
     unknown = np.full_like(values, np.nan)
-    return Moment(
+    return DecisionMoment(
         now=scouts.now,
         first=scouts.first,
         champion=scouts.champion,

@@ -18,7 +18,7 @@ import pytest
 
 from tasks.registry.models import Champion
 from tasks.training.scouts import PARTS
-from tasks.triggers.moment import Moment
+from tasks.triggers.moment import DecisionMoment
 from tasks.usecases import UseCase
 
 STALL = '''
@@ -359,7 +359,7 @@ def filled():
 def moment(filled):
     """Make the end of a window at which all windows so far are known, and every piece scores as its window does."""
 
-    def make(count: int, now: int, score, scout=None, **changes) -> Moment:
+    def make(count: int, now: int, score, scout=None, **changes) -> DecisionMoment:
         scores, scouts = filled(count, score), filled(count, scout or score)
         scores[:, now + 1 :] = scouts[:, now + 1 :] = np.nan
         base = {
@@ -375,6 +375,6 @@ def moment(filled):
             "scout_parts": np.repeat(scouts[:, :, None], PARTS, axis=2),
             "rows": np.where(np.arange(count) <= now, 100, 0),
         }
-        return Moment(**base | changes)
+        return DecisionMoment(**base | changes)
 
     return make

@@ -16,10 +16,10 @@ def signals(limits: Limits, window: "pd.DataFrame", only: Collection[Family] | N
     labels only of rows that are mature, or the early ones stand for all. `only` keeps some families, where features and
     labels are looked at in different windows.
     """
-    from tasks.monitoring.signals.measuring import measured
+    from tasks.monitoring.signals.measuring import window_signals
 
-    found = measured(limits, window)
-    return tuple(one for one in found if only is None or one.family in only)
+    every_signal = window_signals(limits, window)
+    return tuple(signal for signal in every_signal if only is None or signal.family in only)
 
 
 def alarm(checks: Sequence[Sequence[Signal]], policy: AlarmPolicy) -> Alarm | None:
@@ -32,13 +32,13 @@ def alarm(checks: Sequence[Sequence[Signal]], policy: AlarmPolicy) -> Alarm | No
     if not checks:
         return None
     recent = checks[-policy.memory :]
-    ringing = [(one, _times(one, recent)) for one in checks[-1] if one.exceeded]
-    due = [(one, times) for one, times in ringing if times >= policy.persistence or one.at_once]
+    ringing = [(signal, _times(signal, recent)) for signal in checks[-1] if signal.exceeded]
+    due = [(signal, times) for signal, times in ringing if times >= policy.persistence or signal.at_once]
     if not due:
         return None
     return Alarm(
-        signals=tuple(one for one, _ in due),
-        reasons=tuple(reason(one, times, len(recent)) for one, times in due),
+        signals=tuple(signal for signal, _ in due),
+        reasons=tuple(reason(signal, times, len(recent)) for signal, times in due),
     )
 
 
@@ -49,11 +49,13 @@ def reason(signal: Signal, times: int, checks: int) -> str:
     ordinary = f"{away:.3g} away, {signal.limit:.3g} is ordinary, {signal.rows} rows"
     if signal.note:
         return f"{signal.column}: {signal.note} ({signal.statistic} {ordinary}); {often}"
-    seen = f"{signal.statistic} {signal.value:.4g}, {signal.expected:.4g} expected"
-    return f"{signal.column}: {seen} ({ordinary}); {often}"
+    value_text = f"{signal.statistic} {signal.value:.4g}, {signal.expected:.4g} expected"
+    return f"{signal.column}: {value_text} ({ordinary}); {often}"
 
 
 def _times(signal: Signal, checks: Sequence[Sequence[Signal]]) -> int:
     """Return in how many checks the same statistic was beyond its limit on the same side."""
     same = (signal.column, signal.statistic, signal.family, signal.exceeded)
-    return sum(same == (one.column, one.statistic, one.family, one.exceeded) for check in checks for one in check)
+    return sum(
+        same == (other.column, other.statistic, other.family, other.exceeded) for check in checks for other in check
+    )

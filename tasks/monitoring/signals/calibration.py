@@ -1,6 +1,6 @@
 """Find, from a reference, how far each statistic of an ordinary window may lie from what is expected.
 
-The reference is cut into blocks of the window's length. What each statistic's blocks say of its variation
+The reference is cut into blocks of the window's length. The variation of each statistic between its blocks
 (`variation`) and the rate at which the rule rings by chance (`rates`) give the limit at which all statistics together
 ring as often as the policy allows. Nothing is tuned on windows that a limit is then tried on: the center's own error is
 part of the rate.
@@ -14,11 +14,20 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from tasks.durations import in_words
-from tasks.monitoring.signals.coding import unit
+from tasks.monitoring.signals.coding import column_named
 from tasks.monitoring.signals.models import SHARES_OF_RATE, AlarmPolicy, Basis, Family, Kind, Limits, Statistic
 from tasks.monitoring.signals.rates import OnsetRate, onset_rate
 from tasks.monitoring.signals.sampling import sampled_places
-from tasks.monitoring.signals.summaries import UNLIKE, UNSEEN, Coded, Known, Numbers, coded, learned, reduced
+from tasks.monitoring.signals.summaries import (
+    UNLIKE,
+    UNSEEN,
+    CodedWindow,
+    Numbers,
+    ReferenceCoding,
+    coded_window,
+    learned_coding,
+    window_numbers,
+)
 from tasks.monitoring.signals.variation import GRID, Variation, deviation, learned_variation
 
 if TYPE_CHECKING:
@@ -27,9 +36,9 @@ if TYPE_CHECKING:
 Array = np.ndarray
 DAYS_PER_YEAR = 365.25
 REFERENCE_ROWS = 200_000
-"""Rows of the reference from which ranks and a row's variance are told; more are sampled."""
+"""Rows of the reference from which ranks and a row's variance are computed; more are sampled."""
 BLOCK_ROWS = 20_000
-"""Rows of a block that are looked at; more are sampled."""
+"""Rows of a block that are used; more are sampled."""
 NODES, NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
 MOST_DEVIATIONS = 60.0
 SMALLEST_VARIANCE = 1e-18
@@ -49,7 +58,7 @@ class Cut:
     """What is missing of the history that the policy asks for, 0 to 1."""
 
 
-def calibrated(
+def calibrated_limits(
     reference: "pd.DataFrame",
     event_times: "pd.Series",
     kinds: Mapping[str, Kind],
@@ -73,11 +82,11 @@ def calibrated(
     order = np.argsort(moments, kind="stable")
     cut = blocks_of(moments[order], window, policy)
     some = reference.iloc[order[sampled_places(cut.block < cut.count, REFERENCE_ROWS)]]
-    known = learned(some, kinds, policy.max_pairs)
-    chosen = [sampled_places(cut.block == one, min(policy.max_rows, BLOCK_ROWS)) for one in range(cut.count)]
-    pieces = [coded(reference.iloc[order[one]], known) for one in chosen]
-    whole = reduced(coded(some, known), known, moments=3)
-    each = _with_unseen([reduced(piece, known) for piece in pieces], pieces, known)
+    coding = learned_coding(some, kinds, policy.max_pairs)
+    chosen = [sampled_places(cut.block == block, min(policy.max_rows, BLOCK_ROWS)) for block in range(cut.count)]
+    pieces = [coded_window(reference.iloc[order[places]], coding) for places in chosen]
+    whole = window_numbers(coded_window(some, coding), coding, moments=3)
+    each = _with_unseen([window_numbers(piece, coding) for piece in pieces], pieces, coding)
     statistics = _statistics(whole, each, cut, window, checks_per_year, policy)
     return Limits(
         policy=policy,
@@ -87,10 +96,10 @@ def calibrated(
         rows_per_block=float(np.bincount(cut.block[cut.block >= 0]).mean()),
         window_days=window / timedelta(days=1),
         checks_per_year=checks_per_year,
-        columns=known.columns,
-        pairs=known.pairs,
-        error_cap=known.error_cap,
-        target=known.target,
+        columns=coding.columns,
+        pairs=coding.pairs,
+        error_cap=coding.error_cap,
+        target=coding.target,
         sizes=sizes(policy),
         statistics=statistics,
         note=_note(cut, len(reference), window, policy),
@@ -100,7 +109,7 @@ def calibrated(
 def blocks_of(times: Array, window: timedelta, policy: AlarmPolicy) -> Cut:
     """Cut sorted times into blocks of the window's length, back from the newest; into shorter ones if too few.
 
-    Blocks with too few rows to tell a number from do not count.
+    Blocks with too few rows for a statistic do not count.
     """
     length = np.timedelta64(window)
     back = ((times[-1] - times) // length).astype(np.int64)
@@ -120,48 +129,51 @@ def blocks_of(times: Array, window: timedelta, policy: AlarmPolicy) -> Cut:
 def sizes(policy: AlarmPolicy) -> tuple[int, ...]:
     """Return the window sizes at which limits are computed; between them they are interpolated in 1 / rows."""
     steps = (policy.min_rows, 200, 1_000, 5_000, policy.max_rows)
-    return tuple(sorted({one for one in steps if policy.min_rows <= one <= policy.max_rows}))
+    return tuple(sorted({size for size in steps if policy.min_rows <= size <= policy.max_rows}))
 
 
-def _with_unseen(each: Sequence[Numbers], pieces: Sequence[Coded], known: Known) -> list[Numbers]:
+def _with_unseen(each: Sequence[Numbers], pieces: Sequence[CodedWindow], coding: ReferenceCoding) -> list[Numbers]:
     """Return the blocks' numbers with the share of levels that are in no other block, as a new window has them."""
-    means = np.stack([one.mean for one in each])
+    means = np.stack([numbers.mean for numbers in each])
     for place, (_, name, statistic) in enumerate(each[0].names):
         if statistic == UNSEEN and len(pieces) > 1:
-            size = len(unit(name, known.columns).known) + 1
-            counts = np.stack([np.bincount(one.codes[name] + 1, minlength=size + 1)[1:] for one in pieces])
+            size = len(column_named(name, coding.columns).known) + 1
+            counts = np.stack([np.bincount(piece.codes[name] + 1, minlength=size + 1)[1:] for piece in pieces])
             alone = counts[:, (counts > 0).sum(axis=0) == 1].sum(axis=1)
             means[:, place] = alone / np.maximum(counts.sum(axis=1), 1)
-    return [replace(one, mean=mean) for one, mean in zip(each, means, strict=True)]
+    return [replace(numbers, mean=mean) for numbers, mean in zip(each, means, strict=True)]
 
 
 def _statistics(
     whole: Numbers, each: Sequence[Numbers], cut: Cut, window: timedelta, checks_per_year: float, policy: AlarmPolicy
 ) -> tuple[Statistic, ...]:
-    rows = np.stack([one.rows for one in each]).astype(float)
-    means = np.where(rows >= policy.min_rows, np.stack([one.mean for one in each]), np.nan)
-    told = ~np.isnan(means).all(axis=0) & ~np.isnan(whole.mean) & _varied(whole)
-    names = [name for name, good in zip(whole.names, told, strict=True) if good]
-    rows, means, counted = rows[:, told], means[:, told], whole.counted[told]
-    middle, row_sd, skewness = _row_moments(whole, told, rows, means)
+    rows = np.stack([numbers.rows for numbers in each]).astype(float)
+    means = np.where(rows >= policy.min_rows, np.stack([numbers.mean for numbers in each]), np.nan)
+    computable = ~np.isnan(means).all(axis=0) & ~np.isnan(whole.mean) & _varying_statistics(whole)
+    names = [name for name, good in zip(whole.names, computable, strict=True) if good]
+    rows, means, counted = rows[:, computable], means[:, computable], whole.counted[computable]
+    middle, row_sd, skewness = _row_moments(whole, computable, rows, means)
     away = np.stack(
-        [deviation(one, size, middle, row_sd, skewness, counted) for one, size in zip(means, rows, strict=True)]
+        [
+            deviation(block_means, size, middle, row_sd, skewness, counted)
+            for block_means, size in zip(means, rows, strict=True)
+        ]
     )
-    found = learned_variation(
+    variation = learned_variation(
         away, rows, row_sd, [_sort(name, share) for name, share in zip(names, counted, strict=True)]
     )
     if cut.basis == "assumed":
-        found = replace(found, weights=np.tile(np.arange(len(GRID)) == 0, (len(names), 1)).astype(float))
+        variation = replace(variation, weights=np.tile(np.arange(len(GRID)) == 0, (len(names), 1)).astype(float))
     extra = policy.assumed_variation**2 * cut.short
-    limits = _limits(found, names, extra, window, checks_per_year, policy)
-    between = np.sqrt(found.weights @ GRID + extra) * row_sd
+    limits = _limits(variation, names, extra, window, checks_per_year, policy)
+    between = np.sqrt(variation.weights @ GRID + extra) * row_sd
     return tuple(
         Statistic(
             family=family,
             column=column,
             name=statistic,
             sides=_sides(statistic),
-            center=float(middle[place] + (0.0 if counted[place] else found.center[place])),
+            center=float(middle[place] + (0.0 if counted[place] else variation.center[place])),
             row_sd=float(row_sd[place]),
             skewness=float(skewness[place]),
             between_sd=float(between[place]),
@@ -173,22 +185,22 @@ def _statistics(
     )
 
 
-def _varied(whole: Numbers) -> Array:
-    """Return which statistics differ from row to row: of one that never did, nothing says what is ordinary.
+def _varying_statistics(whole: Numbers) -> Array:
+    """Return which statistics differ from row to row: one that never did has no ordinary range.
 
-    Shares are always told: one that was never seen counts as half a row.
+    Shares always do: one that never occurred counts as half a row.
     """
     return whole.counted | (whole.square - whole.mean**2 > np.maximum(1e-9 * whole.square, SMALLEST_VARIANCE))
 
 
-def _row_moments(whole: Numbers, told: Array, rows: Array, means: Array) -> tuple[Array, Array, Array]:
-    """Return the mean, sd and skewness of one row's contribution; a share never seen is taken for half a row."""
+def _row_moments(whole: Numbers, computable: Array, rows: Array, means: Array) -> tuple[Array, Array, Array]:
+    """Return the mean, sd and skewness of one row's contribution; a share that never occurred counts as half a row."""
     size = np.nansum(rows, axis=0)
     count = np.nansum(np.where(np.isnan(means), 0, means) * rows, axis=0)
     share = (count + 0.5) / (size + 1)
-    counted = whole.counted[told]
-    middle = np.where(counted, share, whole.mean[told])
-    square, cube = whole.square[told], whole.cube[told]
+    counted = whole.counted[computable]
+    middle = np.where(counted, share, whole.mean[computable])
+    square, cube = whole.square[computable], whole.cube[computable]
     variance = np.where(counted, share * (1 - share), np.maximum(square - middle**2, 1e-12))
     skewness = np.where(counted, 0.0, (cube - 3 * middle * square + 2 * middle**3) / variance**1.5)
     return middle, np.sqrt(variance), skewness
@@ -207,7 +219,7 @@ def _sides(statistic: str) -> Literal[1, 2]:
 
 
 def _limits(
-    found: Variation,
+    variation: Variation,
     names: Sequence[tuple[Family, str, str]],
     extra: float,
     window: timedelta,
@@ -216,35 +228,35 @@ def _limits(
 ) -> list[Array]:
     """Return the limits by statistic and window size, in sds of a row: those of persistence, then those at once."""
     overlap = max(1, round(window / timedelta(days=DAYS_PER_YEAR / checks_per_year)))
-    allowed = _allowed(names) * policy.false_alarms_per_year / checks_per_year
+    allowed = _shares_of_rate(names) * policy.false_alarms_per_year / checks_per_year
     allowed = allowed / np.array([_sides(name) for _, _, name in names])
     single = onset_rate(1, 1, overlap)
     rules = [(1 - policy.share_at_once, onset_rate(policy.persistence, policy.memory, overlap))]
     rules += [(policy.share_at_once, single)] if policy.share_at_once else []
     return [
-        np.stack([_limit(found, extra, size, allowed * share, rate, single) for size in sizes(policy)], axis=1)
+        np.stack([_limit(variation, extra, size, allowed * share, rate, single) for size in sizes(policy)], axis=1)
         for share, rate in rules
     ]
 
 
-def _allowed(names: Sequence[tuple[Family, str, str]]) -> Array:
+def _shares_of_rate(names: Sequence[tuple[Family, str, str]]) -> Array:
     """Return each statistic's share of the false alarms."""
     families = [family for family, _, _ in names]
     total = sum(SHARES_OF_RATE[family] for family in set(families))
     return np.array([SHARES_OF_RATE[family] / total / families.count(family) for family in families])
 
 
-def _limit(found: Variation, extra: float, rows: int, allowed: Array, rate: OnsetRate, single: OnsetRate) -> Array:
+def _limit(variation: Variation, extra: float, rows: int, allowed: Array, rate: OnsetRate, single: OnsetRate) -> Array:
     """Return, by statistic, the limit at which one side rings at the rate allowed; by bisection in its logarithm.
 
     Where neighbouring windows resemble each other, waiting for a second one rules out less: the rule's rate goes over
     to that of a `single` check, in proportion to their correlation beyond what sampling dilutes.
     """
     sd = np.sqrt(GRID + extra + 1 / rows)[None, :, None]
-    center = np.sqrt(found.center_variance + extra)[:, :, None] * NODES / sd
-    weights = found.weights[:, :, None] * (NODE_WEIGHTS / NODE_WEIGHTS.sum())
-    between = found.weights @ GRID
-    alike = (found.correlation * between / (between + 1 / rows))[:, None, None]
+    center = np.sqrt(variation.center_variance + extra)[:, :, None] * NODES / sd
+    weights = variation.weights[:, :, None] * (NODE_WEIGHTS / NODE_WEIGHTS.sum())
+    between = variation.weights @ GRID
+    alike = (variation.correlation * between / (between + 1 / rows))[:, None, None]
     low, high = np.full(len(weights), 0.1 * sd.min()), np.full(len(weights), MOST_DEVIATIONS * sd.max())
     for _ in range(18):
         middle = np.sqrt(low * high)

@@ -42,7 +42,7 @@ class Confidence(BaseModel):
     rows: int
 
 
-class Estimate(BaseModel):
+class PerformanceEstimate(BaseModel):
     """A metric expected of a window's predictions without their labels, with the interval that chance alone gives."""
 
     model_config = ConfigDict(frozen=True)
@@ -57,11 +57,11 @@ class Estimate(BaseModel):
 
 
 class Landed(BaseModel):
-    """An estimate beside what the labels later said of the same window."""
+    """An estimate beside the metric that the labels of the same window later gave."""
 
     model_config = ConfigDict(frozen=True)
 
-    estimate: Estimate
+    estimate: PerformanceEstimate
     measured: float
 
 
@@ -86,17 +86,20 @@ def confidence(prediction: "pd.Series", target: "pd.Series") -> Confidence:
     )
 
 
-def estimated(metric: MetricName, prediction: "pd.Series", known: Confidence, policy: EstimationPolicy) -> Estimate:
+def performance_estimate(
+    metric: MetricName, prediction: "pd.Series", calibration: Confidence, policy: EstimationPolicy
+) -> PerformanceEstimate:
     """Return the metric to be expected of these predictions if the world's rule is still the reference's."""
     shown = prediction.dropna().to_numpy(float)
-    bare = Estimate(metric=metric, value=None, low=None, high=None, rows=len(shown))
+    bare = PerformanceEstimate(metric=metric, value=None, low=None, high=None, rows=len(shown))
     if metric not in ("roc_auc", "log_loss"):
-        return bare.model_copy(update={"note": f"confidence tells nothing about {metric}"})
+        note = f"{metric} cannot be estimated without labels, only roc_auc and log_loss"
+        return bare.model_copy(update={"note": note})
     if len(shown) < policy.min_rows:
         return bare.model_copy(update={"note": f"{len(shown)} predictions, {policy.min_rows} needed"})
     rng = np.random.default_rng(0)
     some = np.sort(shown if len(shown) <= MOST_ROWS else rng.choice(shown, MOST_ROWS, replace=False))
-    chance = np.interp(some, known.predicted, known.observed)
+    chance = np.interp(some, calibration.predicted, calibration.observed)
     drawn = np.array([_metric(metric, some, (rng.random(len(some)) < chance).astype(float)) for _ in range(DRAWS)])
     value = _metric(metric, some, chance)
     if np.isnan(value) or np.isnan(drawn).all():
@@ -112,12 +115,12 @@ def distrust_reason(landed: Sequence[Landed], expected: float, policy: Estimatio
     `landed` are windows whose labels came, in order of time; `expected` is the metric at promotion. Estimates go when,
     over the last windows, they were further from the truth than assuming no change, and further than chance explains.
     """
-    recent = [one for one in landed if one.estimate.value is not None][-policy.checked :]
+    recent = [pair for pair in landed if pair.estimate.value is not None][-policy.checked :]
     if len(recent) < policy.min_checked:
         return None
-    wrong = _mean(abs((one.estimate.value or 0.0) - one.measured) for one in recent)
-    unchanged = _mean(abs(expected - one.measured) for one in recent)
-    chance = _mean(((one.estimate.high or 0.0) - (one.estimate.low or 0.0)) / 2 for one in recent)
+    wrong = _mean(abs((pair.estimate.value or 0.0) - pair.measured) for pair in recent)
+    unchanged = _mean(abs(expected - pair.measured) for pair in recent)
+    chance = _mean(((pair.estimate.high or 0.0) - (pair.estimate.low or 0.0)) / 2 for pair in recent)
     if wrong <= max(unchanged, chance):
         return None
     return (

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.durations import in_words
 from tasks.monitoring.signals.clock import HOURS, clock_distances
-from tasks.monitoring.signals.coding import codes_of, numeric
+from tasks.monitoring.signals.coding import codes_of, numeric_values
 from tasks.monitoring.signals.health import (
     Fault,
     Filling,
@@ -267,7 +267,7 @@ def _units(well: Healthy, filling: Filling, values: "pd.Series", times: Array, p
     """
     if filling.column.kind == "categorical" or len(set(filling.column.knots)) < 5:
         return
-    found = numeric(values)
+    found = numeric_values(values)
     over = []
     for piece in pieces:
         some = found[piece.chosen & ~np.isnan(found)]

@@ -9,10 +9,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.monitoring.signals.clock import HOURS, Day, by_hour, clock_distances, hour_of
-from tasks.monitoring.signals.coding import codes_of, numeric
-from tasks.monitoring.signals.models import Column, Kind
+from tasks.monitoring.signals.coding import codes_of, numeric_values
+from tasks.monitoring.signals.models import Kind, ReferenceColumn
 from tasks.monitoring.signals.sampling import sampled_places
-from tasks.monitoring.signals.summaries import PREDICTION, TARGET, learned
+from tasks.monitoring.signals.summaries import PREDICTION, TARGET, learned_coding
 from tasks.windows import Window
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Filling(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    column: Column
+    column: ReferenceColumn
     missing: float
     most_missing: float
     """Largest share in a piece."""
@@ -154,7 +154,7 @@ def healthy(
     per_window = len(times) * min(1.0, window.total_seconds() / max(times[-1] - times[0], 1.0))
     pieces = next((one for one in PIECES if per_window / one >= policy.min_rows), 1)
     fewest, usual, most = _rolling(times, window.total_seconds() / pieces, pieces)
-    known = learned(rows, features, 0).columns
+    known = learned_coding(rows, features, 0).columns
     hours = hour_of(times)
     bare = Healthy(
         policy=policy,
@@ -270,7 +270,7 @@ def _rolling(times: Array, length: float, sizes: int) -> tuple[tuple[float, ...]
 def _filling(
     values: "pd.Series",
     newest: "pd.Series",
-    column: Column,
+    column: ReferenceColumn,
     every: Array,
     some: Array,
     window: float,
@@ -340,11 +340,11 @@ def _most_new(codes: Array, times: Array, window: float, policy: FaultPolicy) ->
     return float((new[newer][enough] / size[newer][enough]).max()) if enough.any() else 0.0
 
 
-def _spread(values: "pd.Series", column: Column, times: Array, length: float, policy: FaultPolicy) -> float:
+def _spread(values: "pd.Series", column: ReferenceColumn, times: Array, length: float, policy: FaultPolicy) -> float:
     """Return the largest distance of a stretch of that many seconds from the whole."""
     if column.kind == "categorical" or not column.knots:
         return 0.0
-    found, knots = numeric(values), np.array(column.knots)
+    found, knots = numeric_values(values), np.array(column.knots)
     told = ~np.isnan(found)
     place = ((times[-1] - times) // length).astype(np.int64)[told]
     parts = [part for part in np.split(found[told], np.flatnonzero(np.diff(place)) + 1) if len(part) >= policy.min_rows]

@@ -1,4 +1,4 @@
-"""The words of the alarm: its policy, the limits learned from a reference, what a check saw, and when it rings."""
+"""The models of the alarm: its policy, the limits learned from a reference, the signals of a check, the alarm."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Kind = Literal["numeric", "categorical"]
 Family = Literal["features", "missing", "joint", "prediction", "target", "performance", "concept"]
-Target = Literal["number", "binary", "other"]
+TargetKind = Literal["number", "binary", "other"]
 """What can be compared with a prediction: a number, a class 0 or 1, nothing."""
 Basis = Literal["windows", "shorter blocks", "assumed"]
 """Where the limits' between-window variation was learned."""
@@ -34,25 +34,25 @@ class AlarmPolicy(BaseModel):
     persistence: int = Field(
         default=2, ge=1, le=6, description="Checks beyond the limit, the newest included, among the last `memory`"
     )
-    memory: int = Field(default=3, ge=1, le=8, description="How many of the last checks are looked at")
+    memory: int = Field(default=3, ge=1, le=8, description="How many of the last checks count")
     share_at_once: float = Field(
         default=0.25,
         ge=0,
         lt=1,
         description="Share of the false alarms spent on a second, wider limit that one check alone may cross; 0: none",
     )
-    min_blocks: int = Field(default=8, ge=3, description="Fewest blocks of the reference that tell its variation")
-    max_blocks: int = Field(default=60, ge=8, description="Most blocks, the newest, that are looked at")
-    min_rows: int = Field(default=50, ge=20, description="Fewest rows of a window or block from which a number is told")
+    min_blocks: int = Field(default=8, ge=3, description="Fewest blocks of the reference to learn its variation from")
+    max_blocks: int = Field(default=60, ge=8, description="Most blocks, the newest, that are used")
+    min_rows: int = Field(default=50, ge=20, description="Fewest rows of a window or block to compute a statistic from")
     max_rows: int = Field(
-        default=50_000, ge=1_000, description="Most rows of a window that are looked at; more are sampled, seeded"
+        default=50_000, ge=1_000, description="Most rows of a window that are used; more are sampled, seeded"
     )
     max_pairs: int = Field(default=200, ge=0, description="Most pairs of columns whose correlation is watched")
     assumed_variation: float = Field(
         default=0.1,
         ge=0,
         le=1,
-        description="Between-window sd, in sds of a row, taken where the reference is too short to tell it",
+        description="Between-window sd, in sds of a row, assumed where the reference is too short to learn it",
     )
 
     @model_validator(mode="after")
@@ -62,8 +62,8 @@ class AlarmPolicy(BaseModel):
         return self
 
 
-class Column(BaseModel):
-    """What a reference knows of one column, enough to reduce a window of it to numbers."""
+class ReferenceColumn(BaseModel):
+    """One column in the reference, as far as it is needed to reduce a window of it to numbers."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -74,7 +74,7 @@ class Column(BaseModel):
     levels: tuple[str, ...] = ()
     """Levels of a category whose shares are watched, the commonest first."""
     known: tuple[str, ...] = ()
-    """All levels of the reference; empty where they are too many to keep."""
+    """All levels of the reference; empty where they are too many to store."""
     mean: float = 0.0
     sd: float = 1.0
     """Of the column's score by row, which correlations are made of."""
@@ -109,7 +109,7 @@ class Statistic(BaseModel):
 
 
 class Limits(BaseModel):
-    """What the reference says is ordinary; stored with the model's version."""
+    """The ordinary range of each statistic in the reference; stored with the model's version."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -121,16 +121,16 @@ class Limits(BaseModel):
     rows_per_block: float
     window_days: float
     checks_per_year: float
-    columns: tuple[Column, ...]
+    columns: tuple[ReferenceColumn, ...]
     pairs: tuple[tuple[str, str], ...]
     error_cap: float | None
     """Regression: absolute errors are capped here. None: the target is a class, 0 or 1, or unknown."""
-    target: Target
+    target: TargetKind
     sizes: tuple[int, ...]
     """Rows of a window at which limits were computed."""
     statistics: tuple[Statistic, ...]
     note: str
-    """How the limits were found, and what they fall back to, in a sentence."""
+    """How the limits were computed, and what they fall back to, in a sentence."""
 
 
 class Signal(BaseModel):
@@ -143,7 +143,7 @@ class Signal(BaseModel):
     statistic: str
     rows: int
     value: float | None
-    """None where it could not be told; `note` says why."""
+    """None where it could not be computed; `note` gives the reason."""
     expected: float
     limit: float
     """How far from the expected value still counts as ordinary."""
@@ -165,7 +165,7 @@ class Alarm(BaseModel):
     @property
     def families(self) -> tuple[Family, ...]:
         """What kinds of signals ring, in order and once each."""
-        return tuple(dict.fromkeys(one.family for one in self.signals))
+        return tuple(dict.fromkeys(signal.family for signal in self.signals))
 
 
 def severity(alarm: Alarm | None) -> float:

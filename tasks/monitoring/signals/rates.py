@@ -38,7 +38,11 @@ def onset_rate(persistence: int, memory: int, overlap: int) -> OnsetRate:
     `overlap` is how many checks fall within one window's length; 1: windows do not overlap.
     """
     grid = np.arange(0, HIGHEST + STEP, STEP)
-    log_rate = _counted(grid, persistence, memory) if overlap == 1 else _simulated(grid, persistence, memory, overlap)
+    log_rate = (
+        _independent_log_rate(grid, persistence, memory)
+        if overlap == 1
+        else _overlapping_log_rate(grid, persistence, memory, overlap)
+    )
     return OnsetRate(np.minimum.accumulate(log_rate))
 
 
@@ -49,12 +53,16 @@ def rings(beyond: Array, persistence: int, memory: int) -> Array:
     return beyond & (within >= persistence)
 
 
-def _counted(grid: Array, persistence: int, memory: int) -> Array:
+def _independent_log_rate(grid: Array, persistence: int, memory: int) -> Array:
     """Return the log rate for independent checks: the sum over all patterns in which the rule begins to hold."""
     log_in, log_out = log_ndtr(-grid), log_ndtr(grid)
-    patterns = [np.array(one) for one in product([False, True], repeat=memory + 1)]
-    begins = [one for one in patterns if rings(one, persistence, memory)[-1] and not _rang_before(one, persistence)]
-    terms = [one.sum() * log_in + (~one).sum() * log_out for one in begins]
+    patterns = [np.array(pattern) for pattern in product([False, True], repeat=memory + 1)]
+    begins = [
+        pattern
+        for pattern in patterns
+        if rings(pattern, persistence, memory)[-1] and not _rang_before(pattern, persistence)
+    ]
+    terms = [pattern.sum() * log_in + (~pattern).sum() * log_out for pattern in begins]
     return np.logaddexp.reduce(terms, axis=0)
 
 
@@ -62,18 +70,18 @@ def _rang_before(pattern: Array, persistence: int) -> bool:
     return bool(pattern[-2] and pattern[:-1].sum() >= persistence)
 
 
-def _simulated(grid: Array, persistence: int, memory: int, overlap: int) -> Array:
+def _overlapping_log_rate(grid: Array, persistence: int, memory: int, overlap: int) -> Array:
     """Return the log rate for overlapping checks; beyond what was simulated, by a parabola, as for a normal tail."""
     steps = np.random.default_rng(0).standard_normal(CHECKS + overlap)
     sums = np.concatenate([[0.0], np.cumsum(steps)])
     series = (sums[overlap:] - sums[:-overlap]) / np.sqrt(overlap)
     coarse = np.arange(0, 4.01, 0.1)
     onsets = np.array([_onsets(series > limit, persistence, memory) for limit in coarse])
-    told = onsets >= FEWEST_ONSETS
-    tail = told & (coarse >= min(1.0, coarse[told][-1] - 1.0))
+    countable = onsets >= FEWEST_ONSETS
+    tail = countable & (coarse >= min(1.0, coarse[countable][-1] - 1.0))
     bend = np.polyfit(coarse[tail], np.log(onsets[tail] / len(series)), 2, w=np.sqrt(onsets[tail]))
-    inside = np.interp(grid, coarse[told], np.log(onsets[told] / len(series)))
-    return np.where(grid <= coarse[told][-1], inside, np.polyval(bend, grid))
+    inside = np.interp(grid, coarse[countable], np.log(onsets[countable] / len(series)))
+    return np.where(grid <= coarse[countable][-1], inside, np.polyval(bend, grid))
 
 
 def _onsets(beyond: Array, persistence: int, memory: int) -> int:

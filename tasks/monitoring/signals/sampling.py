@@ -1,4 +1,4 @@
-"""Draw rows with a fixed seed, so that a window looked at again tells the same."""
+"""Draw rows with a fixed seed, so that a window measured again gives the same numbers."""
 
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def sampled(rows: "pd.DataFrame", most: int) -> "pd.DataFrame":
+def sampled_rows(rows: "pd.DataFrame", most: int) -> "pd.DataFrame":
     """Return at most `most` of the rows, drawn with a fixed seed, in their order."""
     return rows if len(rows) <= most else rows[sampled_places(np.ones(len(rows), dtype=bool), most)]
 
@@ -18,6 +18,6 @@ def sampled_places(chosen: np.ndarray, most: int) -> np.ndarray:
     places = np.flatnonzero(chosen)
     if len(places) <= most:
         return chosen
-    kept = np.zeros(len(chosen), dtype=bool)
-    kept[np.random.default_rng(0).choice(places, most, replace=False)] = True
-    return kept
+    mask = np.zeros(len(chosen), dtype=bool)
+    mask[np.random.default_rng(0).choice(places, most, replace=False)] = True
+    return mask

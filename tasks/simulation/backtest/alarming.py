@@ -22,11 +22,11 @@ FEWEST_ROWS = FaultPolicy().min_rows
 DAYS_PER_YEAR = 365.25
 SIGHT = 6
 """Windows back within which a fault or an alarm may have begun."""
-TOLD = 3
+MOST_REASONS = 3
 
 
 def alarm_of(plan: Plan) -> Callable[[int, int], str | None]:
-    """Return what tells why the alarm of a model rings at the end of a window, or None while it is silent.
+    """Return a function that gives the reason of a model's alarm at the end of a window, or None while it is silent.
 
     It looks once a window and rings for nothing once a year, its default. Features, pairs of them and the target are
     watched; predictions are not, of which the models of a matrix keep none. Labels are as known at each window's end.
@@ -51,9 +51,9 @@ def alarm_of(plan: Plan) -> Callable[[int, int], str | None]:
         return monitoring_look.looked(problem, limits, rows, _unsaid(problem, rows), now, now.end)
 
     def reason(model: int, now: int) -> str | None:
-        seen = [look(model, one) for one in range(max(model + 1, now - SIGHT + 1), now + 1)]
-        found = monitoring_look.rung([one for one in seen if one is not None], policy)
-        return None if found is None or seen[-1] is None else "; ".join(found.reasons[:TOLD])
+        recent_checks = [look(model, number) for number in range(max(model + 1, now - SIGHT + 1), now + 1)]
+        alarm = monitoring_look.rung([check for check in recent_checks if check is not None], policy)
+        return None if alarm is None or recent_checks[-1] is None else "; ".join(alarm.reasons[:MOST_REASONS])
 
     return reason
 

@@ -16,7 +16,7 @@ PRESET = DriftPolicy(
 
 
 def drifted_share(plan: Plan) -> Callable[[int, int], float | None]:
-    """Return what tells the share of features that drifted between a model's training rows and a window's.
+    """Return a function that gives the share of features that drifted between a model's training rows and a window.
 
     The answer is None where either side is empty or no feature could be compared. Each pair is computed once.
     """
@@ -31,8 +31,8 @@ def drifted_share(plan: Plan) -> Callable[[int, int], float | None]:
             return None
         kinds: dict[str, Kind] = dict.fromkeys(problem.numeric, "numeric")
         kinds |= dict.fromkeys(problem.categorical, "categorical")
-        found, _ = compared(learned, current, kinds, PRESET, until=now.end, name=f"{plan.usecase} {now}")
-        known = [one.drifted for one in found if one.drifted is not None]
-        return sum(known) / len(known) if known else None
+        columns, _ = compared(learned, current, kinds, PRESET, until=now.end, name=f"{plan.usecase} {now}")
+        flags = [column.drifted for column in columns if column.drifted is not None]
+        return sum(flags) / len(flags) if flags else None
 
     return share

@@ -23,7 +23,7 @@ from tasks.training.scouts import FEWEST_ROWS, scout, scout_rows
 
 
 def folder(plan: Plan) -> Path:
-    """Return where the rows of exactly this plan, with this declaration of its use case, are kept."""
+    """Return where the rows of exactly this plan, with this declaration of its use case, are stored."""
     problem = use_case(plan.usecase)
     declared = (plan.model_dump_json(), *map(str, (problem.features, problem.target, problem.metric, problem.train_on)))
     estimator = str(problem.candidates[plan.candidate].get_params())
@@ -31,50 +31,50 @@ def folder(plan: Plan) -> Path:
     return Settings().state.absolute() / "backtests" / plan.usecase / digest
 
 
-def kept_row(plan: Plan, role: Role, at: int) -> Row | None:
-    """Return the row of the model trained at the end of window `at`, if it was kept."""
+def stored_row(plan: Plan, role: Role, at: int) -> Row | None:
+    """Return the row of the model trained at the end of window `at`, if it is stored."""
     import numpy as np
 
     path = _path(plan, role, at)
     if not path.exists():
         return None
-    with np.load(path) as found:
+    with np.load(path) as arrays:
         return Row(
-            scores=found["scores"],
-            seen=found["seen"],
-            parts=found["parts"],
-            losses=found["losses"],
-            rows=int(found["rows"]),
-            seconds=float(found["seconds"]),
+            scores=arrays["scores"],
+            settled_scores=arrays["seen"],
+            parts=arrays["parts"],
+            losses=arrays["losses"],
+            rows=int(arrays["rows"]),
+            seconds=float(arrays["seconds"]),
         )
 
 
 def model_row(plan: Plan, role: Role, at: int) -> float:
-    """Train one model, keep its row, and return the seconds of its fit; a row that is kept is not made again."""
-    known = kept_row(plan, role, at)
-    if known is not None:
-        return known.seconds
-    row = _measured(plan, role, at)
-    _keep(_path(plan, role, at), row)
+    """Train one model, store its row, and return the seconds of its fit; a stored row is not made again."""
+    stored = stored_row(plan, role, at)
+    if stored is not None:
+        return stored.seconds
+    row = _trained_row(plan, role, at)
+    _store_row(_path(plan, role, at), row)
     return row.seconds
 
 
 def matrix(plan: Plan, role: Role) -> Matrix:
-    """Return the matrix of a plan whose rows are all kept.
+    """Return the matrix of a plan whose rows are all stored.
 
     Raises:
-        FileNotFoundError: a row is missing; the message says which.
+        FileNotFoundError: a row is missing; the message names it.
     """
     import numpy as np
 
-    rows = {at: _expected(plan, role, at) for at in plan.trained_at}
+    rows = {at: _expected_row(plan, role, at) for at in plan.trained_at}
     problem, count = use_case(plan.usecase), len(plan.windows)
     history, landed = _history(plan, str(Settings().tables))
     blank = next(iter(rows.values()))
     stacked = {
         name: np.stack([getattr(rows[at], name) if at in rows else np.full_like(getattr(blank, name), np.nan)
                         for at in range(count)])
-        for name in ("scores", "seen", "parts")
+        for name in ("scores", "settled_scores", "parts")
     }  # fmt: skip
     return Matrix(
         **stacked,
@@ -91,30 +91,36 @@ def estimator(problem: UseCase, plan: Plan, role: Role) -> Any:
     return problem.candidates[plan.candidate] if role == "champion" else scout(problem)
 
 
-def _measured(plan: Plan, role: Role, at: int) -> Row:
+def _trained_row(plan: Plan, role: Role, at: int) -> Row:
     problem, until = use_case(plan.usecase), plan.windows[at].end
     past = rows_at(problem, until, folds.training_window(problem, until), version=plan.dataset_version)
-    known = folds.labelled(past, problem, until)
+    labelled_rows = folds.labelled(past, problem, until)
     if role == "scout":
-        known = scout_rows(known, problem)
+        labelled_rows = scout_rows(labelled_rows, problem)
     history, landed = _history(plan, str(Settings().tables))
-    if len(known) < FEWEST_ROWS or (problem.kind != "regression" and known[problem.target].nunique() < 2):
-        return _untrained(plan, int((history[problem.event_time] >= until).sum()), len(known))
+    if len(labelled_rows) < FEWEST_ROWS or (
+        problem.kind != "regression" and labelled_rows[problem.target].nunique() < 2
+    ):
+        return _untrained_row(plan, int((history[problem.event_time] >= until).sum()), len(labelled_rows))
     began = time.perf_counter()
-    model = estimators.fitted(estimators.pipeline(problem, estimator(problem, plan, role)), known, problem)
+    model = estimators.fitted(estimators.pipeline(problem, estimator(problem, plan, role)), labelled_rows, problem)
     seconds = time.perf_counter() - began
     ahead = history[history[problem.event_time] >= until]
-    scores, seen, parts, each = row_of(model, ahead, problem, plan, landed)
-    return Row(scores=scores, seen=seen, parts=parts, losses=each, rows=len(known), seconds=seconds)
+    scores, settled_scores, parts, each = row_of(model, ahead, problem, plan, landed)
+    return Row(
+        scores=scores, settled_scores=settled_scores, parts=parts, losses=each, rows=len(labelled_rows), seconds=seconds
+    )
 
 
-def _untrained(plan: Plan, later_rows: int, rows: int) -> Row:
+def _untrained_row(plan: Plan, later_rows: int, rows: int) -> Row:
     import numpy as np
 
     count = len(plan.windows)
     none = np.full(count, np.nan)
     losses = np.full(later_rows, np.nan, "float32")
-    return Row(scores=none, seen=none, parts=np.full((count, PARTS), np.nan), losses=losses, rows=rows, seconds=0.0)
+    return Row(
+        scores=none, settled_scores=none, parts=np.full((count, PARTS), np.nan), losses=losses, rows=rows, seconds=0.0
+    )
 
 
 @functools.lru_cache(maxsize=1)
@@ -130,8 +136,8 @@ def _history(plan: Plan, _state: str) -> "tuple[pd.DataFrame, np.ndarray]":
     return have, landings(have, problem, plan)
 
 
-def _expected(plan: Plan, role: Role, at: int) -> Row:
-    row = kept_row(plan, role, at)
+def _expected_row(plan: Plan, role: Role, at: int) -> Row:
+    row = stored_row(plan, role, at)
     if row is None:
         raise FileNotFoundError(
             f"expected the {role} trained at {plan.windows[at].end:%Y-%m-%d %H:%M} in {folder(plan)}, found none; "
@@ -144,7 +150,7 @@ def _path(plan: Plan, role: Role, at: int) -> Path:
     return folder(plan) / f"{role}-{at:04d}.npz"
 
 
-def _keep(path: Path, row: Row) -> None:
+def _store_row(path: Path, row: Row) -> None:
     """Write a row; the file appears whole or not at all."""
     import numpy as np
 
@@ -153,7 +159,7 @@ def _keep(path: Path, row: Row) -> None:
         np.savez_compressed(
             file,
             scores=row.scores,
-            seen=row.seen,
+            seen=row.settled_scores,
             parts=row.parts,
             losses=row.losses,
             rows=row.rows,

@@ -1,4 +1,4 @@
-"""Judge what each policy did with a history: beside never retraining, the best known afterwards, and chance."""
+"""Judge what each policy did with a history: beside never retraining, the best in hindsight, and chance."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.simulation.backtest import schedules
 from tasks.simulation.backtest.schedules import Best
-from tasks.simulation.backtest.simulation import BacktestGate, History, Outcome, played
+from tasks.simulation.backtest.simulation import BacktestGate, BacktestHistory, Outcome, policy_outcome
 from tasks.triggers.moment import Policy
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ OWN = "regret"
 """The name of the system's own policy."""
 
 
-class Verdict(BaseModel):
+class PolicyVerdict(BaseModel):
     """What a policy did, and what that was worth. Scores are means over windows."""
 
     model_config = ConfigDict(frozen=True)
@@ -53,7 +53,7 @@ class Verdict(BaseModel):
 class Bench:
     """A history, with what could have been done with it."""
 
-    history: History
+    history: BacktestHistory
     gate: BacktestGate
 
     @property
@@ -109,14 +109,14 @@ class Bench:
         return schedules.total_cost(score, len(outcome.asked), self.windows, price, greater_is_better=self.greater)
 
 
-def judged(name: str, policy: Policy, bench: Bench, price: float | None = None) -> Verdict:
+def policy_verdict(name: str, policy: Policy, bench: Bench, price: float | None = None) -> PolicyVerdict:
     """Return what a policy did with a history at a price, and over all prices."""
-    outcome = played(name, policy, bench.history, bench.gate, price)
+    outcome = policy_outcome(name, policy, bench.history, bench.gate, price)
     score = schedules.schedule_score(bench.scores, bench.first, outcome.live)
     asked, never = len(outcome.asked), bench.best[0].score
     best = bench.best_with(asked).score
     low, high = gain_interval(bench, outcome)
-    return Verdict(
+    return PolicyVerdict(
         policy=name,
         score=score,
         asked=asked,
@@ -128,22 +128,22 @@ def judged(name: str, policy: Policy, bench: Bench, price: float | None = None) 
         low=low,
         high=high,
         cost_area=_area(name, policy, bench, outcome),
-        seconds=float(sum(bench.history.models.seconds[one.window] for one in outcome.asked)),
+        seconds=float(sum(bench.history.models.seconds[request.window] for request in outcome.asked)),
         outcome=outcome,
     )
 
 
-def verdicts(policies: Mapping[str, Policy], bench: Bench, price: float | None = None) -> list[Verdict]:
+def policy_verdicts(policies: Mapping[str, Policy], bench: Bench, price: float | None = None) -> list[PolicyVerdict]:
     """Return what each policy did, in the order given."""
-    return [judged(name, policy, bench, price) for name, policy in policies.items()]
+    return [policy_verdict(name, policy, bench, price) for name, policy in policies.items()]
 
 
 def gain_interval(bench: Bench, outcome: Outcome, other: Outcome | None = None) -> tuple[float, float]:
     """Return a 90 % interval of a policy's mean gain over another, or over never retraining."""
     base = () if other is None else other.live
-    new, old = (schedules.window_scores(bench.scores, bench.first, one) for one in (outcome.live, base))
+    new, old = (schedules.window_scores(bench.scores, bench.first, schedule) for schedule in (outcome.live, base))
     gains = (new - old) if bench.greater else (old - new)
-    return block_interval([float(one) for one in gains if one == one])
+    return block_interval([float(gain) for gain in gains if gain == gain])
 
 
 def block_interval(values: Sequence[float], level: float = 0.9, draws: int = 2_000) -> tuple[float, float]:
@@ -165,15 +165,17 @@ def block_interval(values: Sequence[float], level: float = 0.9, draws: int = 2_0
 
 def _percentile(bench: Bench, score: float, retrains: int) -> float:
     drawn = schedules.random_schedules(bench.moments, retrains, DRAWS, seed=0)
-    others = [schedules.schedule_score(bench.scores, bench.first, one) for one in drawn]
+    others = [schedules.schedule_score(bench.scores, bench.first, schedule) for schedule in drawn]
     return schedules.percentile(score, others, greater_is_better=bench.greater)
 
 
 def _area(name: str, policy: Policy, bench: Bench, outcome: Outcome) -> float:
     """Return the cost area; a policy that uses the price is played again at each."""
     aware = getattr(policy, "uses_price", False)
-    outcomes = [played(name, policy, bench.history, bench.gate, price) if aware else outcome for price in bench.prices]
-    costs = [bench.cost(one, price) for one, price in zip(outcomes, bench.prices, strict=True)]
+    outcomes = [
+        policy_outcome(name, policy, bench.history, bench.gate, price) if aware else outcome for price in bench.prices
+    ]
+    costs = [bench.cost(played_outcome, price) for played_outcome, price in zip(outcomes, bench.prices, strict=True)]
     gained = bench.gained(bench.best_with(len(bench.moments)).score, bench.best[0].score) * bench.windows
     area = schedules.cost_area(costs, bench.cost(Outcome(policy=NEVER, asked=()), 0.0))
     return area / gained if gained > 0 else area

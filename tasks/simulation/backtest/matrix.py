@@ -46,8 +46,8 @@ class Row:
 
     scores: "np.ndarray"
     """The metric, on all labels that ever came."""
-    seen: "np.ndarray"
-    """The metric on the labels that had come when the window's metric was taken as known."""
+    settled_scores: "np.ndarray"
+    """The metric on the labels that had come when the window settled: all that a policy may use."""
     parts: "np.ndarray"
     """The metric by window and piece of it."""
     losses: "np.ndarray"
@@ -63,7 +63,7 @@ class Matrix:
     """All rows of a plan. Windows without a model of their own have NaN rows."""
 
     scores: "np.ndarray"
-    seen: "np.ndarray"
+    settled_scores: "np.ndarray"
     parts: "np.ndarray"
     seconds: "np.ndarray"
     trained: "np.ndarray"
@@ -72,7 +72,7 @@ class Matrix:
     counts: "np.ndarray"
     """Labelled rows of each window."""
     landed: "np.ndarray"
-    """Number of the window at whose end each window's metric is known; the number of windows where it never is."""
+    """Number of the window at whose end each window has settled; the number of windows where it never does."""
 
 
 def landings(rows: "pd.DataFrame", problem: UseCase, plan: Plan) -> "np.ndarray":
@@ -87,20 +87,24 @@ def landings(rows: "pd.DataFrame", problem: UseCase, plan: Plan) -> "np.ndarray"
     count, borders = len(plan.windows), edges(plan, rows[problem.event_time])
     ripe = ripe_times(rows, problem)
     delay = (ripe - rows[problem.event_time]).quantile(SETTLED)
-    found = np.full(count, count)
+    landing_windows = np.full(count, count)
     for number in range(count):
         own = ripe.iloc[borders[number] : borders[number + 1]]
         nearly_all = plan.windows[number].start + SETTLED * plan.windows[number].length
         if len(own) and nearly_all + delay <= plan.windows[-1].end:
             settled = own.quantile(SETTLED, interpolation="higher")
-            found[number] = next((n for n in range(number, count) if plan.windows[n].end >= settled), count)
-    return found
+            landing_windows[number] = next((n for n in range(number, count) if plan.windows[n].end >= settled), count)
+    return landing_windows
 
 
 def ripe_times(rows: "pd.DataFrame", problem: UseCase) -> "pd.Series":
     """Return, by labelled row, the moment from which its label may be used."""
-    known = rows[problem.label_time]
-    return known if problem.mature is None else known.where(known >= rows[problem.mature], rows[problem.mature])
+    label_times = rows[problem.label_time]
+    return (
+        label_times
+        if problem.mature is None
+        else label_times.where(label_times >= rows[problem.mature], rows[problem.mature])
+    )
 
 
 def losses(target: "np.ndarray", prediction: "np.ndarray", problem: UseCase) -> "np.ndarray":
@@ -117,14 +121,14 @@ def edges(plan: Plan, times: "pd.Series") -> "np.ndarray":
     """Return the place of each window's first row among ascending event times, and that after the last window's."""
     import numpy as np
 
-    bounds = [plan.windows[0].start, *(one.end for one in plan.windows)]
-    return np.searchsorted(times.to_numpy("datetime64[us]"), np.array([_naive(one) for one in bounds]))
+    bounds = [plan.windows[0].start, *(window.end for window in plan.windows)]
+    return np.searchsorted(times.to_numpy("datetime64[us]"), np.array([_naive(bound) for bound in bounds]))
 
 
 def row_of(
     model: "Pipeline", ahead: "pd.DataFrame", problem: UseCase, plan: Plan, landed: "np.ndarray"
 ) -> "tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]":
-    """Return `scores`, `seen`, `parts` and `losses` of a model; `ahead` are the rows later than its training.
+    """Return `scores`, `settled_scores`, `parts` and `losses` of a model; `ahead` are the rows later than its training.
 
     They carry every label that ever came, and are in order of event time.
     """
@@ -132,9 +136,9 @@ def row_of(
     import sklearn
 
     count = len(plan.windows)
-    scores, seen, parts = np.full(count, np.nan), np.full(count, np.nan), np.full((count, PARTS), np.nan)
+    scores, settled_scores, parts = np.full(count, np.nan), np.full(count, np.nan), np.full((count, PARTS), np.nan)
     if ahead.empty:
-        return scores, seen, parts, np.empty(0, "float32")
+        return scores, settled_scores, parts, np.empty(0, "float32")
     target, predicted = targets(ahead, problem), predictions(model, ahead, problem)
     borders = edges(plan, ahead[problem.event_time])
 
@@ -148,9 +152,9 @@ def row_of(
             places = np.arange(borders[number], borders[number + 1])
             scores[number] = of(places)
             parts[number] = [of(piece) for piece in np.array_split(places, PARTS)]
-            known = usable(ahead.iloc[places], problem, plan.windows[landed[number]].end).to_numpy()
-            seen[number] = scores[number] if known.all() else of(places[known])
-    return scores, seen, parts, losses(target, predicted, problem).astype("float32")
+            mature = usable(ahead.iloc[places], problem, plan.windows[landed[number]].end).to_numpy()
+            settled_scores[number] = scores[number] if mature.all() else of(places[mature])
+    return scores, settled_scores, parts, losses(target, predicted, problem).astype("float32")
 
 
 def _naive(moment: datetime) -> "np.datetime64":
@@ -159,14 +163,14 @@ def _naive(moment: datetime) -> "np.datetime64":
     return np.datetime64(moment.replace(tzinfo=None), "us")
 
 
-def known_at(now: int, matrix: Matrix) -> "np.ndarray":
-    """Return, by window, whether its metric is known at the end of window `now`."""
+def settled_at(now: int, matrix: Matrix) -> "np.ndarray":
+    """Return, by window, whether its labels have settled at the end of window `now`."""
     return matrix.landed <= now
 
 
 def visible(values: "np.ndarray", models: "np.ndarray", windows: "np.ndarray") -> "np.ndarray":
-    """Return a matrix with NaN in place of the models that do not exist yet and the windows that are not known yet."""
+    """Return a matrix with NaN in place of models that do not exist yet and windows that have not settled yet."""
     import numpy as np
 
-    seen = models[:, None] & windows[None, :]
-    return np.where(seen if values.ndim == 2 else seen[:, :, None], values, np.nan)
+    shown = models[:, None] & windows[None, :]
+    return np.where(shown if values.ndim == 2 else shown[:, :, None], values, np.nan)

@@ -1,4 +1,4 @@
-"""Run a backtest: plan it, train its models wherever the task runner says, and tell what was found."""
+"""Run a backtest: plan it, train its models wherever the task runner runs them, and show the results."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,10 @@ from tasks.simulation.backtest import advice, page
 from tasks.simulation.backtest.alarming import alarm_of
 from tasks.simulation.backtest.drifting import drifted_share
 from tasks.simulation.backtest.fits import matrix, model_row
-from tasks.simulation.backtest.judging import NEVER, OWN, Bench, Verdict, verdicts
+from tasks.simulation.backtest.judging import NEVER, OWN, Bench, PolicyVerdict, policy_verdicts
 from tasks.simulation.backtest.matrix import Plan, Role
 from tasks.simulation.backtest.planning import BacktestSpan, plan_for
-from tasks.simulation.backtest.simulation import BacktestGate, History
+from tasks.simulation.backtest.simulation import BacktestGate, BacktestHistory
 from tasks.steps import step
 from tasks.triggers.moment import Policy
 from tasks.triggers.published_policies import Cara, Upf
@@ -55,7 +55,7 @@ class BacktestPolicies(BaseModel):
     regret: RegretPolicy
 
     def by_name(self) -> dict[str, Policy]:
-        """Return the policies by the names under which they are told."""
+        """Return the policies by the names under which they are reported."""
         clocks = {f"every {n} windows" if n > 1 else "every window": EveryWindows(windows=n) for n in self.clocks}
         return {
             NEVER: Never(),
@@ -91,7 +91,7 @@ def runner_for(workers: str) -> "TaskRunner[Any]":
 
 
 @step()
-def planned(usecase: str, as_of: datetime, span: BacktestSpan, candidate: str) -> Plan:
+def backtest_plan(usecase: str, as_of: datetime, span: BacktestSpan, candidate: str) -> Plan:
     """Return the plan of a backtest on what is stored now; the newest version of the observations is fixed in it.
 
     Raises:
@@ -106,31 +106,31 @@ def planned(usecase: str, as_of: datetime, span: BacktestSpan, candidate: str) -
 
 @step(**retries.RETRIED, task_run_name="{role} {at}")
 def train_row(plan: Plan, role: Role, at: int) -> float:
-    """Train one model of the matrix unless its row is kept already; return the seconds of its fit."""
+    """Train one model of the matrix unless its row is stored already; return the seconds of its fit."""
     return model_row(plan, role, at)
 
 
 @step()
-def tell_backtest(plan: Plan, gate: BacktestGate, policies: BacktestPolicies, price: float | None) -> str:
+def show_backtest(plan: Plan, gate: BacktestGate, policies: BacktestPolicies, price: float | None) -> str:
     """Play every policy on the trained matrix, show the page in Prefect and MLflow, and return the advice."""
     problem = use_case(plan.usecase)
     bench = bench_of(plan, gate)
-    found = verdicts(policies.by_name(), bench, price)
-    text = advice.sentence(advice.chosen(found, bench, price), found, bench, problem.metric)
-    whole = page.page(problem, found, bench, price)
+    results = policy_verdicts(policies.by_name(), bench, price)
+    text = advice.advice_sentence(advice.advised_policy(results, bench, price), results, bench, problem.metric)
+    whole = page.page(problem, results, bench, price)
     path = Settings().reports / plan.usecase / "backtest.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(whole, encoding="utf-8")
     address = f"{Settings().reports_url}/{plan.usecase}/backtest.html"
-    artifacts.show_table(f"{plan.usecase} backtest", page.table_rows(found), f"{text} [The page]({address})")
-    _log(plan, found, whole, text)
+    artifacts.show_table(f"{plan.usecase} backtest", page.table_rows(results), f"{text} [The page]({address})")
+    _log(plan, results, whole, text)
     return text
 
 
 def bench_of(plan: Plan, gate: BacktestGate) -> Bench:
-    """Return the history of a plan, all of whose rows are kept, to play policies on."""
+    """Return the history of a plan, all of whose rows are stored, to play policies on."""
     problem = use_case(plan.usecase)
-    history = History(
+    history = BacktestHistory(
         plan=plan,
         models=matrix(plan, "champion"),
         scouts=matrix(plan, "scout"),
@@ -141,13 +141,13 @@ def bench_of(plan: Plan, gate: BacktestGate) -> Bench:
     return Bench(history, gate)
 
 
-def _log(plan: Plan, found: list[Verdict], whole: str, text: str) -> None:
+def _log(plan: Plan, results: list[PolicyVerdict], whole: str, text: str) -> None:
     """Keep the page and the figures as an MLflow run of the use case."""
     name = f"backtest to {plan.windows[-1].end:%Y-%m-%d}"
     with tracking.open_run(plan.usecase, name, {"evergreen.backtest": text[:4_000]}):
         tracking.log_parameters(plan.model_dump(include={"candidate", "dataset_version", "first"}))
-        tracking.log_numbers({_metric_name(one.policy): one.score for one in found})
-        tracking.log_json({"verdicts": [one.model_dump(mode="json") for one in found]}, "backtest.json")
+        tracking.log_numbers({_metric_name(result.policy): result.score for result in results})
+        tracking.log_json({"verdicts": [result.model_dump(mode="json") for result in results]}, "backtest.json")
         tracking.log_text(whole, "backtest.html")
 
 

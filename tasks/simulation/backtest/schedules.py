@@ -1,4 +1,4 @@
-"""Judge a retraining schedule by the matrix: against none, the best known afterwards, and random ones.
+"""Judge a retraining schedule by the matrix: against none, the best in hindsight, and random ones.
 
 A schedule is the ascending numbers of the windows at whose end a model was trained that then went live; the first
 model is no part of it. Scores are means over the served windows for which the metric is defined, each counting the
@@ -52,7 +52,7 @@ def schedule_score(scores: "np.ndarray", first: int, schedule: Schedule) -> floa
 
 
 def best_schedules(scores: "np.ndarray", first: int, most: int, *, greater_is_better: bool) -> list[Best]:
-    """Return the best schedule with exactly 0, 1, ... `most` retrains, known afterwards, by dynamic programming.
+    """Return the best schedule with exactly 0, 1, ... `most` retrains, in hindsight, by dynamic programming.
 
     `served[m]` is the best sum over the windows up to m if the newest model was trained after m: the next retrain
     extends it by the windows that the model serves until then. A model that could not be trained serves none.
@@ -61,12 +61,12 @@ def best_schedules(scores: "np.ndarray", first: int, most: int, *, greater_is_be
 
     count = len(scores)
     sign = 1.0 if greater_is_better else -1.0
-    sums = np.cumsum(_counted(sign * scores), axis=1)
+    sums = np.cumsum(_counted_gains(sign * scores), axis=1)
     last = count - 1
     served = np.full(count, -np.inf)
     served[first] = 0.0
     froms: list[np.ndarray] = []
-    found = [_best(scores, first, served, sums, froms)]
+    schedules = [_best(scores, first, served, sums, froms)]
     for _ in range(min(most, last - 1 - first)):
         extended = served[:, None] + sums
         later = np.arange(count)[None, :] > np.arange(count)[:, None]
@@ -74,14 +74,14 @@ def best_schedules(scores: "np.ndarray", first: int, most: int, *, greater_is_be
         extended[:, last] = -np.inf
         froms.append(extended.argmax(axis=0))
         served = extended.max(axis=0)
-        found.append(_best(scores, first, served, sums, froms))
-    return found
+        schedules.append(_best(scores, first, served, sums, froms))
+    return schedules
 
 
-def best_at_most(found: Sequence[Best], retrains: int, *, greater_is_better: bool) -> Best:
-    """Return the best of the schedules with up to `retrains` retrains; `found` as of `best_schedules`."""
+def best_at_most(schedules: Sequence[Best], retrains: int, *, greater_is_better: bool) -> Best:
+    """Return the best of the schedules with up to `retrains` retrains; `schedules` as of `best_schedules`."""
     pick = max if greater_is_better else min
-    return pick(found[: retrains + 1], key=lambda one: one.score)
+    return pick(schedules[: retrains + 1], key=lambda schedule: schedule.score)
 
 
 def random_schedules(moments: Sequence[int], retrains: int, count: int, seed: int) -> list[Schedule]:
@@ -110,9 +110,9 @@ def total_cost(score: float, retrains: int, windows: int, price: float, *, great
     return (-score if greater_is_better else score) * windows + price * retrains
 
 
-def highest_price(found: Sequence[Best], windows: int, *, greater_is_better: bool) -> float:
-    """Return the price of a retrain from which even the best schedule known afterwards makes none; at least 0."""
-    costs = [total_cost(one.score, 0, windows, 0.0, greater_is_better=greater_is_better) for one in found]
+def highest_price(schedules: Sequence[Best], windows: int, *, greater_is_better: bool) -> float:
+    """Return the price of a retrain from which even the best schedule in hindsight makes none; at least 0."""
+    costs = [total_cost(schedule.score, 0, windows, 0.0, greater_is_better=greater_is_better) for schedule in schedules]
     return max([0.0, *((costs[0] - cost) / retrains for retrains, cost in enumerate(costs) if retrains)])
 
 
@@ -135,19 +135,19 @@ def cheapest_by_price(lines: Mapping[str, tuple[float, int]], highest: float) ->
     the same the one with fewer retrains is named.
     """
     price, chosen = 0.0, min(lines, key=lambda name: (lines[name][0], lines[name][1]))
-    found = [Cheapest(price, chosen)]
+    ranges = [Cheapest(price, chosen)]
     while True:
         cost, retrains = lines[chosen]
         crossings = {
             name: (other - cost) / (retrains - fewer) for name, (other, fewer) in lines.items() if fewer < retrains
         }
         if not crossings or (price := min(crossings.values())) > highest:
-            return found
+            return ranges
         chosen = min((name for name in crossings if crossings[name] == price), key=lambda name: lines[name][1])
-        found.append(Cheapest(price, chosen))
+        ranges.append(Cheapest(price, chosen))
 
 
-def _counted(gains: "np.ndarray") -> "np.ndarray":
+def _counted_gains(gains: "np.ndarray") -> "np.ndarray":
     """Return what each window adds: nothing where no model has a metric, minus infinity for a missing model."""
     import numpy as np
 
@@ -159,7 +159,7 @@ def _counted(gains: "np.ndarray") -> "np.ndarray":
 def _best(
     scores: "np.ndarray", first: int, served: "np.ndarray", sums: "np.ndarray", froms: "Sequence[np.ndarray]"
 ) -> Best:
-    """Return the schedule behind the best last model; `froms` tell, for each retrain, which model came before."""
+    """Return the schedule behind the best last model; `froms` holds, for each retrain, the model before it."""
     model = int((served + sums[:, -1]).argmax())
     models = [model]
     for before in reversed(froms):

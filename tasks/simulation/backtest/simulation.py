@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tasks.simulation.backtest.matrix import Matrix, Plan, known_at, visible
-from tasks.triggers.moment import Moment, Policy
+from tasks.simulation.backtest.matrix import Matrix, Plan, settled_at, visible
+from tasks.triggers.moment import DecisionMoment, Policy
 
 if TYPE_CHECKING:
     import numpy as np
 
-Share = Callable[[int, int], float | None]
+DriftedShare = Callable[[int, int], float | None]
 """The share of features that drifted between the rows a model was trained on and those of a window."""
-Told = Callable[[int, int], str | None]
+AlarmReason = Callable[[int, int], str | None]
 """Why the alarm of a model rings at the end of a window."""
 
 
@@ -32,7 +32,7 @@ class BacktestGate(BaseModel):
     )
 
 
-class Asked(BaseModel):
+class RequestedRetrain(BaseModel):
     """One retrain that a policy asked for."""
 
     model_config = ConfigDict(frozen=True)
@@ -49,60 +49,64 @@ class Outcome(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     policy: str
-    asked: tuple[Asked, ...]
+    asked: tuple[RequestedRetrain, ...]
 
     @property
     def live(self) -> tuple[int, ...]:
         """The schedule: the retrains that went live."""
-        return tuple(one.window for one in self.asked if one.refusal is None)
+        return tuple(request.window for request in self.asked if request.refusal is None)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class History:
+class BacktestHistory:
     """All that a policy is played on."""
 
     plan: Plan
     models: Matrix
     scouts: Matrix
     greater_is_better: bool
-    drifted: Share = lambda _model, _window: None
-    alarm: Told = lambda _model, _window: None
+    drifted: DriftedShare = lambda _model, _window: None
+    alarm: AlarmReason = lambda _model, _window: None
 
 
-def played(name: str, policy: Policy, history: History, gate: BacktestGate, price: float | None = None) -> Outcome:
-    """Return what becomes of a history under a policy; each decision sees only what was known at its moment."""
+def policy_outcome(
+    name: str, policy: Policy, history: BacktestHistory, gate: BacktestGate, price: float | None = None
+) -> Outcome:
+    """Return the retrains of a history under a policy; each decision uses only what was known at its moment."""
     champion = history.plan.first
-    asked: list[Asked] = []
+    asked: list[RequestedRetrain] = []
     for now in range(history.plan.first + 1, len(history.plan.windows) - 1):
-        seen = moment_at(history, now, champion, asked, price)
-        reason = policy(seen)
+        moment = moment_at(history, now, champion, asked, price)
+        reason = policy(moment)
         if reason is None:
             continue
         refusal = gate_refusal(history, now, champion, gate)
-        asked.append(Asked(window=now, reason=reason, refusal=refusal))
+        asked.append(RequestedRetrain(window=now, reason=reason, refusal=refusal))
         champion = now if refusal is None else champion
     return Outcome(policy=name, asked=tuple(asked))
 
 
-def moment_at(history: History, now: int, champion: int, asked: list[Asked], price: float | None = None) -> Moment:
+def moment_at(
+    history: BacktestHistory, now: int, champion: int, asked: list[RequestedRetrain], price: float | None = None
+) -> DecisionMoment:
     """Return what is known at the end of window `now`."""
     import numpy as np
 
-    known, numbers = known_at(now, history.models), np.arange(len(history.plan.windows))
-    trained = np.isin(numbers, [champion, history.plan.first, *(one.window for one in asked)])
+    settled, numbers = settled_at(now, history.models), np.arange(len(history.plan.windows))
+    trained = np.isin(numbers, [champion, history.plan.first, *(request.window for request in asked)])
     trained |= numbers < history.plan.first
-    return Moment(
+    return DecisionMoment(
         now=now,
         first=history.plan.first,
         champion=champion,
-        asked=tuple(one.window for one in asked),
-        live=tuple(one.window for one in asked if one.refusal is None),
+        asked=tuple(request.window for request in asked),
+        live=tuple(request.window for request in asked if request.refusal is None),
         greater_is_better=history.greater_is_better,
-        scores=visible(history.models.seen, trained, known),
-        scouts=visible(history.scouts.seen, numbers <= now, known),
-        parts=visible(history.models.parts, trained, known),
-        scout_parts=visible(history.scouts.parts, numbers <= now, known),
-        rows=np.where(known, history.models.counts, 0),
+        scores=visible(history.models.settled_scores, trained, settled),
+        scouts=visible(history.scouts.settled_scores, numbers <= now, settled),
+        parts=visible(history.models.parts, trained, settled),
+        scout_parts=visible(history.scouts.parts, numbers <= now, settled),
+        rows=np.where(settled, history.models.counts, 0),
         price=price,
         drifted_share=partial(history.drifted, champion, now),
         alarm=partial(history.alarm, champion, now),
@@ -110,20 +114,20 @@ def moment_at(history: History, now: int, champion: int, asked: list[Asked], pri
     )
 
 
-def gate_refusal(history: History, now: int, champion: int, gate: BacktestGate) -> str | None:
+def gate_refusal(history: BacktestHistory, now: int, champion: int, gate: BacktestGate) -> str | None:
     """Say why a challenger trained at the end of window `now` must not go live, or None if it may.
 
     As in a retrain, its stand-in on each of the newest labelled windows is the model trained just before it, and only
-    windows count that the champion has not seen. What cannot be computed refuses.
+    windows count that the champion was not trained on. What cannot be computed refuses.
     """
     import numpy as np
 
     if not history.models.trained[now]:
         return "too few labelled rows to train a challenger"
-    known = np.flatnonzero(known_at(now, history.models) & (history.models.counts > 0))
-    fair = [int(number) for number in known if number > champion][-gate.blocks :]
+    settled = np.flatnonzero(settled_at(now, history.models) & (history.models.counts > 0))
+    fair = [int(number) for number in settled if number > champion][-gate.blocks :]
     before = [number - 1 for number in fair]
-    gains = history.models.seen[before, fair] - history.models.seen[champion, fair]
+    gains = history.models.settled_scores[before, fair] - history.models.settled_scores[champion, fair]
     gains = gains if history.greater_is_better else -gains
     have = ~np.isnan(gains)
     if not have.any():
@@ -135,7 +139,7 @@ def gate_refusal(history: History, now: int, champion: int, gate: BacktestGate) 
 
 
 def _errors(models: Matrix, champion: int, now: int) -> "list[np.ndarray]":
-    """Return the champion's row losses of each known window after its training."""
+    """Return the champion's row losses of each settled window after its training."""
     import numpy as np
 
     losses = models.losses[champion]

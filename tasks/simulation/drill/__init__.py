@@ -54,7 +54,7 @@ class Attempt(BaseModel):
     """The answer of the flow, or the error in which it ended."""
 
 
-class Share(BaseModel):
+class PromotionShare(BaseModel):
     """How many of some challengers were promoted, of how many."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -87,15 +87,15 @@ class Share(BaseModel):
 
 
 class Report(BaseModel):
-    """What a drill found."""
+    """The results of a drill."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     usecase: str
     error_rate: float
     attempts: tuple[Attempt, ...]
-    luck: Share
-    improvements: tuple[Share, ...]
+    luck: PromotionShare
+    improvements: tuple[PromotionShare, ...]
     """From small to large."""
 
 
@@ -105,22 +105,23 @@ class DrillFailedError(RuntimeError):
 
 def failures(report: Report, policy: DrillPolicy) -> list[str]:
     """Say what went wrong in a drill, one sentence each; empty if all was as it should be."""
-    found = [
-        f"{one.tried}: expected {one.expected}, refused by {', '.join(one.refused_by) or 'no gate'} ({one.told})"
-        for one in report.attempts
-        if not one.caught
+    sentences = [
+        f"{attempt.tried}: expected {attempt.expected}, "
+        f"refused by {', '.join(attempt.refused_by) or 'no gate'} ({attempt.told})"
+        for attempt in report.attempts
+        if not attempt.caught
     ]
     if report.luck.interval[0] > report.error_rate:
-        found.append(f"luck: {report.luck}, where the policy allows {report.error_rate:.1%}")
+        sentences.append(f"luck: {report.luck}, where the policy allows {report.error_rate:.1%}")
     large = report.improvements[-1]
     if large.share < policy.min_accepted:
-        found.append(f"{large.tried}: {large}, where {policy.min_accepted:.0%} must be")
-    return found
+        sentences.append(f"{large.tried}: {large}, where {policy.min_accepted:.0%} must be")
+    return sentences
 
 
 def summary(report: Report, failed: Sequence[str]) -> str:
     """Say in one sentence how a drill ended."""
-    caught = sum(one.caught for one in report.attempts)
+    caught = sum(attempt.caught for attempt in report.attempts)
     verdict = "passed" if not failed else f"failed: {'; '.join(failed)}"
     return f"{report.usecase}: {caught} of {len(report.attempts)} as expected; luck: {report.luck}; drill {verdict}"
 
@@ -129,26 +130,27 @@ def as_rows(report: Report, policy: DrillPolicy) -> list[dict[str, object]]:
     """Return the drill's table, one row an attempt, as people read it."""
     rows: list[dict[str, object]] = [
         {
-            "tried": one.tried,
-            "expected": one.expected,
-            "found": ", ".join(one.refused_by) or ("promoted" if one.expected == NOTHING and one.caught else "-"),
-            "as expected": _word(one.caught),
-            "seconds": round(one.seconds, 1),
+            "tried": attempt.tried,
+            "expected": attempt.expected,
+            "found": ", ".join(attempt.refused_by)
+            or ("promoted" if attempt.expected == NOTHING and attempt.caught else "-"),
+            "as expected": _word(attempt.caught),
+            "seconds": round(attempt.seconds, 1),
         }
-        for one in report.attempts
+        for attempt in report.attempts
     ]
     lucky = f"promoted in at most {report.error_rate:.0%}"
     rows.append(_row(report.luck, lucky, _word(report.luck.interval[0] <= report.error_rate)))
     *smaller, large = report.improvements
-    rows += [_row(one, "measured", "") for one in smaller]
+    rows += [_row(share, "measured", "") for share in smaller]
     return [
         *rows,
         _row(large, f"promoted in at least {policy.min_accepted:.0%}", _word(large.share >= policy.min_accepted)),
     ]
 
 
-def _row(one: Share, expected: str, word: str) -> dict[str, object]:
-    return {"tried": one.tried, "expected": expected, "found": str(one), "as expected": word, "seconds": ""}
+def _row(share: PromotionShare, expected: str, word: str) -> dict[str, object]:
+    return {"tried": share.tried, "expected": expected, "found": str(share), "as expected": word, "seconds": ""}
 
 
 def _word(well: bool) -> str:

@@ -17,7 +17,7 @@ from tasks.data import ledger
 from tasks.gates import GatePolicy
 from tasks.registry import champion, models, tracking
 from tasks.simulation.drill import NOTHING, Attempt
-from tasks.simulation.drill.sabotages import Sabotage, exploded
+from tasks.simulation.drill.sabotages import Sabotage, has_exploded
 from tasks.simulation.drill.stage import Stage, environment, put
 
 Retrain = Callable[[datetime, GatePolicy], str]
@@ -37,29 +37,29 @@ def honest_champion(stage: Stage, run: Retrain, gates: GatePolicy) -> str:
     Raises:
         HonestModelRefusedError: it was refused.
     """
-    told = run(stage.first, gates)
+    answer = run(stage.first, gates)
     if models.champion(stage.problem.name) is None:
-        raise HonestModelRefusedError(f"the drill's first model of {stage.problem.name} did not go live: {told}")
-    return told
+        raise HonestModelRefusedError(f"the drill's first model of {stage.problem.name} did not go live: {answer}")
+    return answer
 
 
-def attempted(stage: Stage, sabotage: Sabotage, number: int, run: Retrain, gates: GatePolicy) -> Attempt:
-    """Run one sabotaged retrain, see what came of it, and put everything back."""
+def sabotaged_attempt(stage: Stage, sabotage: Sabotage, number: int, run: Retrain, gates: GatePolicy) -> Attempt:
+    """Run one sabotaged retrain, record the result, and put everything back."""
     as_of = stage.second + timedelta(seconds=number)
     began, before = time.monotonic(), _version(stage)
     with sabotage.on(stage):
-        told = _answer(lambda: run(as_of, sabotage.gates(gates)))
+        answer = _answer(lambda: run(as_of, sabotage.gates(gates)))
     seconds, after, refused_by = time.monotonic() - began, _version(stage), refusing_gates(stage, as_of)
     _put_back(stage, before)
-    kept = after == before and not exploded(stage)
-    caught = after != before if sabotage.expected == NOTHING else kept and sabotage.expected in refused_by
+    unharmed = after == before and not has_exploded(stage)
+    caught = after != before if sabotage.expected == NOTHING else unharmed and sabotage.expected in refused_by
     return Attempt(
         tried=sabotage.tried,
         expected=sabotage.expected,
         refused_by=refused_by,
         caught=caught,
         seconds=seconds,
-        told=told,
+        told=answer,
     )
 
 
@@ -85,7 +85,7 @@ def halfway(stage: Stage, number: int, run: Retrain, gates: GatePolicy) -> Attem
         with environment(words), at_once, put(MlflowClient, "set_registered_model_alias", stopping) as honest:
             first = _answer(lambda: run(as_of, gates))
     between, promoted_between = _version(stage), _promotions(stage, as_of)
-    told = _answer(lambda: run(as_of, gates))
+    answer = _answer(lambda: run(as_of, gates))
     after, promoted_after = _version(stage), _promotions(stage, as_of)
     seconds = time.monotonic() - began
     _put_back(stage, before)
@@ -97,7 +97,7 @@ def halfway(stage: Stage, number: int, run: Retrain, gates: GatePolicy) -> Attem
         refused_by=(),
         caught=whole and after != before and promoted_after == 1,
         seconds=seconds,
-        told=f"{first}; again: {told}",
+        told=f"{first}; again: {answer}",
     )
 
 
@@ -159,8 +159,8 @@ def _version(stage: Stage) -> str | None:
 
 
 def _promotions(stage: Stage, as_of: datetime) -> int:
-    found = ledger.decisions(stage.problem.name)
-    return sum(one.kind == "promoted" and one.as_of == as_of for one in found)
+    decisions = ledger.decisions(stage.problem.name)
+    return sum(decision.kind == "promoted" and decision.as_of == as_of for decision in decisions)
 
 
 def _put_back(stage: Stage, version: str | None) -> None:

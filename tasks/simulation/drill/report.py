@@ -1,4 +1,4 @@
-"""Show what a drill found, and fail where something slipped through."""
+"""Show the results of a drill, and fail where something slipped through."""
 
 import json
 from pathlib import Path
@@ -17,23 +17,23 @@ def drill_name() -> str:
 
 
 def report_file(usecase: str) -> Path:
-    """Return where the newest drill of a use case is kept, as JSON."""
+    """Return where the newest drill of a use case is stored, as JSON."""
     return Settings().state.absolute() / "drills" / f"{usecase}.json"
 
 
 @step()
-def tell_drill(report: Report, policy: DrillPolicy) -> str:
-    """Show the drill's table and keep it; return its summary.
+def show_drill(report: Report, policy: DrillPolicy) -> str:
+    """Show the drill's table and store it; return its summary.
 
     Raises:
         DrillFailedError: a sabotage slipped through, luck was promoted too often, or a real improvement was refused.
     """
     failed = failures(report, policy)
-    told = summary(report, failed)
+    summary_text = summary(report, failed)
     file = report_file(report.usecase)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(report.model_dump(mode="json"), indent=1))
-    artifacts.show_table(f"{report.usecase} drill", as_rows(report, policy), told)
+    artifacts.show_table(f"{report.usecase} drill", as_rows(report, policy), summary_text)
     if failed:
-        raise DrillFailedError(told)
-    return told
+        raise DrillFailedError(summary_text)
+    return summary_text

@@ -13,7 +13,7 @@ from tasks.gates import GatePolicy
 from tasks.promotion import challenger
 from tasks.registry import models
 from tasks.simulation.drill import NOTHING
-from tasks.simulation.drill.stage import Stage, declared, put
+from tasks.simulation.drill.stage import Stage, declaration_module, put
 from tasks.training import estimators, folds
 from tasks.usecases import UseCase
 
@@ -47,28 +47,47 @@ def sabotages() -> list[Sabotage]:
     return [
         Sabotage("nothing: an honest challenger", NOTHING, lambda stage: nullcontext()),
         Sabotage("no thresholds are configured", "configured", lambda stage: nullcontext(), lambda _: GatePolicy()),
-        Sabotage("labels are shuffled", "beats_baseline", lambda stage: _rows(stage, shuffled)),
-        Sabotage("a column leaks the answer", "no_feature_too_good", lambda stage: _rows(stage, leaking)),
-        Sabotage("a column is filled in with the label", "known_at_the_event", lambda stage: _rows(stage, filled_in)),
-        Sabotage("evaluated rows are copied into training", "no_copies", lambda stage: _rows(stage, copied)),
-        Sabotage("evaluated rows are trained on", "no_row_learned", peeking),
-        Sabotage("trained on stale data", "beats_champion", stale),
-        Sabotage("worse on one slice only", "no_slice_worse", worse_on_a_slice, fits=lambda one: bool(one.slices)),
-        Sabotage("constant predictions", "not_constant", lambda stage: _told(stage, lambda told: 0 * told + 0.5)),
-        Sabotage("NaN predictions", "finite", lambda stage: _told(stage, _with_a_gap)),
-        Sabotage("predictions out of range", "in_range", lambda stage: _told(stage, lambda told: 10 * told)),
-        Sabotage("10 points too high", "calibrated", lambda stage: _told(stage, raised), fits=has_classes),
+        Sabotage("labels are shuffled", "beats_baseline", lambda stage: _rows(stage, shuffled_labels)),
+        Sabotage("a column leaks the answer", "no_feature_too_good", lambda stage: _rows(stage, leaking_column)),
+        Sabotage(
+            "a column is filled in with the label", "known_at_the_event", lambda stage: _rows(stage, filled_in_column)
+        ),
+        Sabotage("evaluated rows are copied into training", "no_copies", lambda stage: _rows(stage, copied_rows)),
+        Sabotage("evaluated rows are trained on", "no_row_learned", peeking_fits),
+        Sabotage("trained on stale data", "beats_champion", stale_fits),
+        Sabotage(
+            "worse on one slice only", "no_slice_worse", worse_on_a_slice, fits=lambda problem: bool(problem.slices)
+        ),
+        Sabotage(
+            "constant predictions",
+            "not_constant",
+            lambda stage: _predictions_changed(stage, lambda predicted: 0 * predicted + 0.5),
+        ),
+        Sabotage("NaN predictions", "finite", lambda stage: _predictions_changed(stage, _with_a_gap)),
+        Sabotage(
+            "predictions out of range",
+            "in_range",
+            lambda stage: _predictions_changed(stage, lambda predicted: 10 * predicted),
+        ),
+        Sabotage(
+            "10 points too high",
+            "calibrated",
+            lambda stage: _predictions_changed(stage, raised_chances),
+            fits=has_classes,
+        ),
         Sabotage(
             "a standard deviation too high",
             "unbiased",
-            lambda stage: _told(stage, lambda told: told + 10 * SHIFT * told.std()),
+            lambda stage: _predictions_changed(stage, lambda predicted: predicted + 10 * SHIFT * predicted.std()),
             fits=lambda problem: not has_classes(problem),
         ),
         Sabotage("two columns swapped at serving", "serves", swapped_at_serving, fits=has_numbers),
         Sabotage("a class that a clean process cannot import", "serves", only_here),
-        Sabotage("a pickle that runs code on load", "serves", pickled),
-        Sabotage("ten times slower", "serves_fast", lambda stage: _candidates(stage, slow)),
-        Sabotage("fitted by chance, without a seed", "reproducible", lambda stage: _candidates(stage, seedless)),
+        Sabotage("a pickle that runs code on load", "serves", pickled_model),
+        Sabotage("ten times slower", "serves_fast", lambda stage: _candidates(stage, slow_estimator)),
+        Sabotage(
+            "fitted by chance, without a seed", "reproducible", lambda stage: _candidates(stage, seedless_estimator)
+        ),
         Sabotage("the champion's file is missing", "beats_champion", lambda stage: _champions_file(stage, None)),
         Sabotage("the champion's file is corrupt", "beats_champion", lambda stage: _champions_file(stage, b"PK\3\4")),
     ]
@@ -85,11 +104,11 @@ def _rows(stage: Stage, change: "Callable[[pd.DataFrame, UseCase], pd.DataFrame]
     return put(challenger, "stored_rows", changed)
 
 
-def shuffled(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
+def shuffled_labels(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
     """Return the rows with the known labels in another order."""
-    known = rows[problem.target].notna()
-    labels = rows.loc[known, problem.target].sample(frac=1, random_state=0).to_numpy()
-    return rows.assign(**{problem.target: rows[problem.target].mask(known, _as_column(labels, known, rows))})
+    labelled = rows[problem.target].notna()
+    labels = rows.loc[labelled, problem.target].sample(frac=1, random_state=0).to_numpy()
+    return rows.assign(**{problem.target: rows[problem.target].mask(labelled, _as_column(labels, labelled, rows))})
 
 
 def _as_column(values: "np.ndarray", where: "pd.Series", rows: "pd.DataFrame") -> "pd.Series":
@@ -98,7 +117,7 @@ def _as_column(values: "np.ndarray", where: "pd.Series", rows: "pd.DataFrame") -
     return pd.Series(values, index=rows.index[where]).reindex(rows.index)
 
 
-def leaking(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
+def leaking_column(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
     """Return the rows with the answer in the first feature."""
     answers = rows[problem.target]
     if problem.classes:
@@ -107,14 +126,14 @@ def leaking(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
     return rows.assign(**{first: answers.astype(float) if problem.numeric else answers.astype("str")})
 
 
-def filled_in(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
+def filled_in_column(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
     """Return the rows with the first feature missing until the label is known; the newest labels are not."""
     late = rows[problem.event_time] > rows[problem.event_time].quantile(0.95)
     hidden = {problem.target: None, problem.label_time: None, problem.features[0]: None}
     return rows.assign(**{name: rows[name].mask(late) for name in hidden})
 
 
-def copied(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
+def copied_rows(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
     """Return the rows with those of the last window once more, under other keys, as old as the first ones."""
     import pandas as pd
 
@@ -125,7 +144,7 @@ def copied(rows: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
     return pd.concat([rows, newest.assign(**early)], ignore_index=True)
 
 
-def peeking(stage: Stage) -> AbstractContextManager[Any]:
+def peeking_fits(stage: Stage) -> AbstractContextManager[Any]:
     """Let every fit see a window ahead."""
     honest = folds.labelled
 
@@ -135,14 +154,14 @@ def peeking(stage: Stage) -> AbstractContextManager[Any]:
     return put(folds, "labelled", peeked)
 
 
-def stale(stage: Stage) -> AbstractContextManager[Any]:
+def stale_fits(stage: Stage) -> AbstractContextManager[Any]:
     """Let every fit see only the oldest rows, as many as the champion's half."""
     honest, until = folds.labelled, stage.first - (stage.first - stage.problem.history_start) / 2
 
     def aged(rows: "pd.DataFrame", problem: UseCase, _until: Any) -> "pd.DataFrame":
-        known = honest(rows, problem, _until)
-        cut = max(until, known[problem.event_time].min() + problem.window)
-        return known[known[problem.event_time] < cut]
+        labelled_rows = honest(rows, problem, _until)
+        cut = max(until, labelled_rows[problem.event_time].min() + problem.window)
+        return labelled_rows[labelled_rows[problem.event_time] < cut]
 
     return put(folds, "labelled", aged)
 
@@ -165,36 +184,36 @@ def worse_on_a_slice(stage: Stage) -> AbstractContextManager[Any]:
     return put(folds, "fitted", spoilt)
 
 
-def _told(stage: Stage, change: "Callable[[np.ndarray], np.ndarray]") -> AbstractContextManager[Any]:
+def _predictions_changed(stage: Stage, change: "Callable[[np.ndarray], np.ndarray]") -> AbstractContextManager[Any]:
     """Change what the candidates predict."""
     honest = folds.rolling_predictions
 
     def changed(rows: "pd.DataFrame", problem: UseCase, *given: Any) -> "pd.DataFrame":
-        found = honest(rows, problem, *given)
+        columns = honest(rows, problem, *given)
         for name in problem.candidates:
-            told = change(predictions.from_columns(found, name, problem))
-            found = found.assign(**predictions.as_columns(name, problem, told))
-        return found
+            predicted = change(predictions.from_columns(columns, name, problem))
+            columns = columns.assign(**predictions.as_columns(name, problem, predicted))
+        return columns
 
     return put(folds, "rolling_predictions", changed)
 
 
-def _with_a_gap(told: "np.ndarray") -> "np.ndarray":
+def _with_a_gap(predicted: "np.ndarray") -> "np.ndarray":
     import numpy as np
 
-    gone = np.arange(len(told)) == len(told) // 2
-    return np.where(gone if told.ndim == 1 else gone[:, None], np.nan, told)
+    gone = np.arange(len(predicted)) == len(predicted) // 2
+    return np.where(gone if predicted.ndim == 1 else gone[:, None], np.nan, predicted)
 
 
-def raised(told: "np.ndarray") -> "np.ndarray":
+def raised_chances(predicted: "np.ndarray") -> "np.ndarray":
     """Return chances 10 points higher; of several classes, those of the likeliest."""
     import numpy as np
 
-    if told.ndim == 1:
-        return np.minimum(told + SHIFT, 1.0)
-    likeliest = np.arange(told.shape[1]) == told.argmax(axis=1)[:, None]
-    higher = np.where(likeliest, np.minimum(told + SHIFT, 1.0), 0.0)
-    rest = np.where(likeliest, 0.0, told)
+    if predicted.ndim == 1:
+        return np.minimum(predicted + SHIFT, 1.0)
+    likeliest = np.arange(predicted.shape[1]) == predicted.argmax(axis=1)[:, None]
+    higher = np.where(likeliest, np.minimum(predicted + SHIFT, 1.0), 0.0)
+    rest = np.where(likeliest, 0.0, predicted)
     left = (1 - higher.sum(axis=1, keepdims=True)) / np.maximum(rest.sum(axis=1, keepdims=True), 1e-12)
     return higher + rest * left
 
@@ -202,10 +221,10 @@ def raised(told: "np.ndarray") -> "np.ndarray":
 def swapped_at_serving(stage: Stage) -> AbstractContextManager[Any]:
     """Store a model that takes two columns for one another."""
     honest = challenger.store
-    one, other = stage.problem.numeric[:2]
+    first, second = stage.problem.numeric[:2]
 
     def swapped(model: Any, sample: "pd.DataFrame", problem: UseCase, name: str) -> Any:
-        turned = sample.assign(**{one: sample[other], other: sample[one]})
+        turned = sample.assign(**{first: sample[second], second: sample[first]})
         return honest(estimators.fitted(model, turned, problem), sample, problem, name)
 
     return put(challenger, "store", swapped)
@@ -215,15 +234,15 @@ def _candidates(stage: Stage, change: Callable[[Any, UseCase], Any]) -> Abstract
     """Declare other candidates."""
     problem = stage.problem
     others = {name: change(final, problem) for name, final in problem.candidates.items()}
-    return put(declared(problem), "USE_CASE", replace(problem, candidates=others))
+    return put(declaration_module(problem), "USE_CASE", replace(problem, candidates=others))
 
 
-def slow(final: Any, problem: UseCase) -> Any:
+def slow_estimator(final: Any, problem: UseCase) -> Any:
     """Return an estimator that asks many copies of a candidate, each fitted on the same rows."""
     return _bagging(problem)(final, n_estimators=COPIES, bootstrap=False, random_state=0)
 
 
-def seedless(final: Any, problem: UseCase) -> Any:
+def seedless_estimator(final: Any, problem: UseCase) -> Any:
     """Return an estimator that is fitted on rows drawn without a seed."""
     return _bagging(problem)(final, n_estimators=2, max_samples=0.7)
 
@@ -240,20 +259,20 @@ def only_here(stage: Stage) -> Iterator[None]:
     module = ModuleType("only_here")
     sys.modules["only_here"] = module
 
-    def known_here(final: Any, _problem: UseCase) -> Any:
+    def local_copy(final: Any, _problem: UseCase) -> Any:
         made = type("OnlyHere", (type(final),), {"__module__": "only_here"})
         module.OnlyHere = made  # type: ignore[attr-defined]
         return made(**final.get_params())
 
     types = frozenset({*models.TRUSTED_TYPES, "only_here.OnlyHere"})
     try:
-        with _candidates(stage, known_here), put(models, "TRUSTED_TYPES", types):
+        with _candidates(stage, local_copy), put(models, "TRUSTED_TYPES", types):
             yield
     finally:
         del sys.modules["only_here"]
 
 
-class Bomb:
+class PickleBomb:
     """Its pickle leaves a file behind when it is loaded."""
 
     def __init__(self, mark: Path) -> None:
@@ -263,12 +282,12 @@ class Bomb:
         return Path.touch, (self.mark,)
 
 
-def exploded(stage: Stage) -> bool:
+def has_exploded(stage: Stage) -> bool:
     """Say whether a pickle ran its code in this namespace."""
     return (stage.folder / "exploded").exists()
 
 
-def pickled(stage: Stage) -> AbstractContextManager[Any]:
+def pickled_model(stage: Stage) -> AbstractContextManager[Any]:
     """Put a pickle in the place of the stored model."""
     import pickle
 
@@ -276,7 +295,7 @@ def pickled(stage: Stage) -> AbstractContextManager[Any]:
 
     def stored(model: Any, sample: "pd.DataFrame", problem: UseCase, name: str) -> Any:
         uri, fault = honest(model, sample, problem, name)
-        file_of(uri, stage).write_bytes(pickle.dumps(Bomb(stage.folder / "exploded")))
+        file_of(uri, stage).write_bytes(pickle.dumps(PickleBomb(stage.folder / "exploded")))
         return uri, fault
 
     return put(challenger, "store", stored)
@@ -284,8 +303,8 @@ def pickled(stage: Stage) -> AbstractContextManager[Any]:
 
 def file_of(model_uri: str, stage: Stage) -> Path:
     """Return the file of a logged model in the drill's namespace."""
-    (found,) = (stage.folder / "artifacts").glob(f"**/{model_uri.removeprefix('models:/')}/**/*.skops")
-    return found
+    (model_file,) = (stage.folder / "artifacts").glob(f"**/{model_uri.removeprefix('models:/')}/**/*.skops")
+    return model_file
 
 
 @contextmanager

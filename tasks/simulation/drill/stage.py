@@ -48,7 +48,7 @@ class Nowhere:
 
 
 @contextmanager
-def staged(usecase: str) -> Iterator[Stage]:
+def drill_stage(usecase: str) -> Iterator[Stage]:
     """Set up a namespace with the rows of a use case, or made-up ones, and remove it in the end.
 
     The rows of a use case are those that were collected before. This process's environment points to the namespace
@@ -57,7 +57,7 @@ def staged(usecase: str) -> Iterator[Stage]:
     Raises:
         ValueError: nothing was collected for the use case.
     """
-    problem, rows = synthetic() if usecase == SYNTHETIC else _collected(usecase)
+    problem, rows = synthetic() if usecase == SYNTHETIC else _collected_rows(usecase)
     second = _end(rows[problem.event_time])
     with tempfile.TemporaryDirectory(prefix="drill-") as name, namespace(Path(name), problem):
         observations(problem).upsert(rows)
@@ -112,12 +112,12 @@ def put(place: Any, name: str, thing: Any) -> Iterator[Any]:
         setattr(place, name, before)
 
 
-def declared(problem: UseCase) -> Any:
+def declaration_module(problem: UseCase) -> Any:
     """Return the module that declares a staged use case, so that another declaration can be put in its place."""
     return sys.modules[f"usecases.{problem.name}"]
 
 
-def _collected(usecase: str) -> "tuple[UseCase, pd.DataFrame]":
+def _collected_rows(usecase: str) -> "tuple[UseCase, pd.DataFrame]":
     problem = use_case(usecase)
     rows = observations(problem).read()
     if rows.empty:
@@ -148,15 +148,15 @@ def synthetic_rows(seed: int, days: int = DAYS, a_day: int = ROWS_A_DAY) -> "pd.
     odds = 1.2 * level + 0.8 * pull + np.where(at >= CHANGED, 1.8, 0.0) * season + luck
     chance = 1 / (1 + np.exp(-odds))
     happened = pd.Series(pd.Timestamp(STARTED) + pd.to_timedelta(at, unit="D")).astype(TIME)
-    known = happened + 2 * DAY
+    label_times = happened + 2 * DAY
     came = (random.uniform(size=count) < chance).astype(float)
-    is_known = known < happened.max()
+    has_landed = label_times < happened.max()
     return pd.DataFrame(
         {
             "row": np.arange(count),
             "happened_at": happened,
-            "known_at": known.where(is_known),
-            "came": np.where(is_known, came, np.nan),
+            "known_at": label_times.where(has_landed),
+            "came": np.where(has_landed, came, np.nan),
             "level": level,
             "pull": 100 * pull,
             "season": season,

@@ -19,7 +19,7 @@ from tasks.promotion.promotion import promote
 from tasks.registry.models import champion
 from tasks.scoring.scoring import score_new_rows
 from tasks.scoring.shadow import ProbationPolicy, Trial, on_probation, score_in_shadow
-from tasks.training.comparison import Estimate
+from tasks.training.comparison import BootstrapEstimate
 from tasks.windows import Window
 
 JAN_1 = datetime(2024, 1, 1, tzinfo=UTC)
@@ -76,14 +76,14 @@ def test_each_look_is_at_one_window_more_and_once_it_has_ended(stall, looks, day
 
 @pytest.mark.parametrize(("value", "is_worse"), [(-0.17, False), (-0.20, True), (0.5, False)])
 def test_a_version_is_worse_only_if_the_whole_interval_is_below_zero(value, is_worse):
-    found = Estimate(value=value, error=0.1, freedom=20)
+    found = BootstrapEstimate(value=value, error=0.1, freedom=20)
 
     # one-sided, at a rate of .1 over two looks: t(20) of .95 is 1.7247
     assert (worse_reason(found, TRIAL, "roc_auc", 40) is not None) is is_worse
 
 
 def test_the_reason_tells_both_versions_and_the_numbers():
-    assert worse_reason(Estimate(value=-0.5, error=0.1, freedom=20), TRIAL, "roc_auc", 40) == (
+    assert worse_reason(BootstrapEstimate(value=-0.5, error=0.1, freedom=20), TRIAL, "roc_auc", 40) == (
         "roc_auc of version 2 is worse than that of its predecessor 1 on the same 40 labelled rows: gain -0.5000, "
         "at most -0.3275 at an error rate of 0.05"
     )

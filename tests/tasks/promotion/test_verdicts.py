@@ -2,7 +2,7 @@
 
 from tasks.gates import Verdict
 from tasks.promotion.verdicts import as_markdown, as_rows, gain_figure
-from tasks.training.comparison import Estimate
+from tasks.training.comparison import BootstrapEstimate
 from tasks.training.evidence import Evidence, SliceGain
 
 JUDGED = (
@@ -31,7 +31,7 @@ def test_the_markdown_table_keeps_bars_inside_their_cells():
 
 
 def test_the_figure_has_a_bar_for_all_rows_and_for_each_slice_that_has_a_gain():
-    gained = Estimate(value=0.25, error=0.125, freedom=10)
+    gained = BootstrapEstimate(value=0.25, error=0.125, freedom=10)
     found = Evidence(
         metric="mae",
         rows=9,

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import log_loss, mean_absolute_error, roc_auc_score, root_mean_squared_error
 
 from tasks.training.comparison import (
-    Estimate,
+    BootstrapEstimate,
     Try,
     affordable_share,
     concordances,
@@ -55,18 +55,18 @@ def test_a_pair_is_concordant_where_the_one_is_ranked_above_the_zero_and_half_wh
     ],
 )
 def test_a_draw_of_pieces_scores_exactly_as_its_rows_repeated_do(name, of):
-    found = resampled_scores(name, LABELS, CHANCES, PIECES, np.array([[1.0] * 5, TIMES]))
+    scores = resampled_scores(name, LABELS, CHANCES, PIECES, np.array([[1.0] * 5, TIMES]))
 
-    assert found == pytest.approx([of(LABELS, CHANCES), of(LABELS[REPEATED], CHANCES[REPEATED])], rel=1e-12)
+    assert scores == pytest.approx([of(LABELS, CHANCES), of(LABELS[REPEATED], CHANCES[REPEATED])], rel=1e-12)
 
 
 def test_so_it_does_with_a_column_of_chances_for_each_of_several_classes():
     chances = CHANCE.dirichlet([1, 1, 1], ROWS)
     target = CHANCE.integers(0, 3, ROWS)
 
-    found = resampled_scores("log_loss", target, chances, PIECES, np.array([TIMES]))
+    scores = resampled_scores("log_loss", target, chances, PIECES, np.array([TIMES]))
 
-    assert found == pytest.approx([log_loss(target[REPEATED], chances[REPEATED])], rel=1e-12)
+    assert scores == pytest.approx([log_loss(target[REPEATED], chances[REPEATED])], rel=1e-12)
 
 
 def test_a_score_of_predictions_that_are_not_finite_is_not_defined():
@@ -93,10 +93,10 @@ def test_the_variance_of_a_mean_of_few_pieces_is_not_underrated():
 def test_a_block_of_27_days_is_cut_into_pieces_of_three_whole_days():
     times = days(*np.arange(0, 27, 1 / 24))
 
-    found = time_pieces(times, pd.Series(0, index=times.index))
+    numbers = time_pieces(times, pd.Series(0, index=times.index))
 
-    assert pd.Series(found).groupby(np.arange(len(times)) // 24).nunique().tolist() == [1] * 27
-    assert np.bincount(found).tolist() == [3 * 24] * 9
+    assert pd.Series(numbers).groupby(np.arange(len(times)) // 24).nunique().tolist() == [1] * 27
+    assert np.bincount(numbers).tolist() == [3 * 24] * 9
 
 
 def test_a_block_of_two_days_is_cut_into_six_pieces():
@@ -115,19 +115,19 @@ def test_no_piece_reaches_over_two_blocks():
     times = days(*np.arange(0, 20, 1 / 24))
     blocks = pd.Series(np.arange(len(times)) // 240)
 
-    found = pd.Series(time_pieces(times, blocks))
+    numbers = pd.Series(time_pieces(times, blocks))
 
-    assert found.groupby(blocks).agg(["min", "max"]).to_numpy().tolist() == [[0, 5], [6, 11]]
+    assert numbers.groupby(blocks).agg(["min", "max"]).to_numpy().tolist() == [[0, 5], [6, 11]]
 
 
 def test_the_gain_is_the_difference_of_the_blocks_mean_scores_weighted_by_rows():
     target, blocks = np.zeros(60), np.repeat([0, 1], [40, 20])
     new, old = np.where(blocks == 0, 1.0, 2.0), np.where(blocks == 0, 2.0, 5.0)
 
-    found = gain_estimate("mae", target, new, old, blocks, np.arange(60) // 10)
+    gain = gain_estimate("mae", target, new, old, blocks, np.arange(60) // 10)
 
-    assert found.value == pytest.approx((40 * 1 + 20 * 3) / 60)
-    assert found.freedom == (4 - 1) + (2 - 1)
+    assert gain.value == pytest.approx((40 * 1 + 20 * 3) / 60)
+    assert gain.freedom == (4 - 1) + (2 - 1)
 
 
 def test_a_lower_error_is_a_gain_and_so_is_a_higher_auc():
@@ -141,18 +141,18 @@ def test_a_lower_error_is_a_gain_and_so_is_a_higher_auc():
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another():
-    found = [
+    estimates = [
         gain_estimate("rmse", LABELS, CHANCES, CHANCES**2, np.zeros(ROWS, dtype=int), PIECES, seed=seed)
         for seed in (1, 1, 2)
     ]
 
-    assert found[0] == found[1] != found[2]
+    assert estimates[0] == estimates[1] != estimates[2]
 
 
 def test_equal_predictions_have_no_gain_and_no_doubt():
-    found = gain_estimate("roc_auc", LABELS, CHANCES, CHANCES, np.zeros(ROWS, dtype=int), PIECES)
+    gain = gain_estimate("roc_auc", LABELS, CHANCES, CHANCES, np.zeros(ROWS, dtype=int), PIECES)
 
-    assert (found.value, found.error, found.low(0.05), found.chance_of_more()) == (0, 0, 0, 1)
+    assert (gain.value, gain.error, gain.low(0.05), gain.chance_of_more()) == (0, 0, 0, 1)
 
 
 def test_a_gain_from_one_piece_of_time_is_not_defined():
@@ -166,14 +166,14 @@ def test_a_ranking_of_one_class_has_no_gain():
 
 
 def test_an_interval_of_few_pieces_is_wide_as_students_t_says():
-    found = Estimate(value=1.0, error=0.5, freedom=5)
+    estimate = BootstrapEstimate(value=1.0, error=0.5, freedom=5)
 
     # the table's t of 5 degrees of freedom, one-sided 2.5 %: 2.571
-    assert (found.low(0.025), found.high(0.025)) == pytest.approx((1 - 0.5 * 2.571, 1 + 0.5 * 2.571), abs=1e-3)
+    assert (estimate.low(0.025), estimate.high(0.025)) == pytest.approx((1 - 0.5 * 2.571, 1 + 0.5 * 2.571), abs=1e-3)
 
 
 def test_the_chance_of_a_value_so_low_is_that_of_students_t():
-    assert Estimate(value=-2.571, error=1.0, freedom=5).chance_of_more() == pytest.approx(0.025, abs=1e-4)
+    assert BootstrapEstimate(value=-2.571, error=1.0, freedom=5).chance_of_more() == pytest.approx(0.025, abs=1e-4)
 
 
 def test_of_two_equal_models_the_newer_seems_better_as_often_as_stated():
@@ -181,13 +181,13 @@ def test_of_two_equal_models_the_newer_seems_better_as_often_as_stated():
     chance = np.random.default_rng(5)
     day, blocks = np.repeat(np.arange(24), 10), np.repeat([0, 1], 120)
 
-    def one_comparison(_):
+    def gain_of_equal_models(_):
         new, old = (chance.normal(size=240) + chance.normal(size=24)[day] for _ in range(2))
         return gain_estimate("rmse", np.zeros(240), new, old, blocks, day // 2)
 
-    found = [one_comparison(number).low(0.05) > 0 for number in range(1000)]
+    surely_better = [gain_of_equal_models(number).low(0.05) > 0 for number in range(1000)]
 
-    assert 0.02 < np.mean(found) < 0.08
+    assert 0.02 < np.mean(surely_better) < 0.08
 
 
 def test_the_first_try_may_spend_half_of_the_error_budget():
@@ -213,7 +213,7 @@ def test_however_many_tries_there_are_on_overlapping_evidence_they_spend_no_more
         stretch = over(7 * week, 7 * week + 56)
         past.append(Try(over=stretch, share=affordable_share(past, stretch)))
 
-    spent = [sum(one.share for one in past[week : week + 8]) for week in range(50)]
+    spent = [sum(earlier.share for earlier in past[week : week + 8]) for week in range(50)]
 
     assert max(spent) <= 1
     assert past[-1].share > 0.05

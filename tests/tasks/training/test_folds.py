@@ -67,14 +67,23 @@ def test_a_limit_cuts_the_past_but_never_reaches_before_history(stall, learned, 
         ({"sold_at": on_day(5)}, True),
         ({"sold_at": on_day(4, 23)}, False),
     ],
-    ids=["told before", "told then", "told later", "never told", "no label", "sold then", "sold first", "sold before"],
+    ids=[
+        "labelled before",
+        "labelled then",
+        "labelled later",
+        "never labelled",
+        "no label",
+        "sold then",
+        "sold first",
+        "sold before",
+    ],
 )
-def test_learned_from_is_what_was_sold_in_the_training_window_and_told_by_its_end(stall, sales, change, learned):
+def test_learned_from_is_what_was_sold_in_the_training_window_and_labelled_by_its_end(stall, sales, change, learned):
     rows = sales({"sold_at": on_day(7), "told_at": on_day(8)} | change)
 
-    found = labelled(rows, replace(stall, train_on=5 * DAY), on_day(10))
+    learned_rows = labelled(rows, replace(stall, train_on=5 * DAY), on_day(10))
 
-    assert (len(found) == 1) is learned
+    assert (len(learned_rows) == 1) is learned
 
 
 @pytest.mark.parametrize(
@@ -88,15 +97,15 @@ def test_learned_from_is_what_was_sold_in_the_training_window_and_told_by_its_en
         ({"told_at": on_day(20, 1)}, False),
         ({"returned": None}, False),
     ],
-    ids=["at start", "before", "last hour", "at end", "told then", "told later", "no label"],
+    ids=["at start", "before", "last hour", "at end", "labelled then", "labelled later", "no label"],
 )
-def test_compared_is_what_was_sold_in_the_block_and_told_by_now(stall, sales, change, compared):
+def test_compared_is_what_was_sold_in_the_block_and_labelled_by_now(stall, sales, change, compared):
     rows = sales({"sold_at": on_day(8), "told_at": on_day(9)} | change)
 
     assert (len(in_block(rows, stall, days(7, 14), on_day(20))) == 1) is compared
 
 
-def test_the_newest_blocks_end_now_and_are_told_oldest_first(stall):
+def test_the_newest_blocks_end_now_and_are_returned_oldest_first(stall):
     assert blocks_before(stall, on_day(30), 2) == [days(16, 23), days(23, 30)]
 
 
@@ -112,9 +121,9 @@ def test_evidence_begins_where_the_oldest_block_starts_to_learn(stall):
 
 
 def sold_on(sales, *numbers, returned=None):
-    """Return two sales, one of which came back, for each of the days, told the same day."""
-    known = [{"sold_at": on_day(n, h), "told_at": on_day(n, 12), "returned": float(h)} for n in numbers for h in (0, 1)]
-    return sales(*(one if returned is None else one | {"returned": returned} for one in known))
+    """Return two sales, one of which came back, for each of the days, labelled the same day."""
+    sold = [{"sold_at": on_day(n, h), "told_at": on_day(n, 12), "returned": float(h)} for n in numbers for h in (0, 1)]
+    return sales(*(sale if returned is None else sale | {"returned": returned} for sale in sold))
 
 
 def test_a_block_is_usable_with_enough_rows_of_both_classes_in_it_and_before_it(stall, sales):
@@ -132,11 +141,11 @@ def test_a_block_of_one_class_is_not_usable_for_a_classification(stall, sales):
     assert usable_blocks(rows, replace(stall, kind="regression", metric="mae"), on_day(23), policy()) != []
 
 
-@pytest.mark.parametrize(("count", "told"), [(4, "8 labelled rows at 2024-01-21 00:00, 10 needed"), (5, None)])
-def test_too_few_labels_are_told_with_the_number_that_is_needed(stall, sales, count, told):
+@pytest.mark.parametrize(("count", "reason"), [(4, "8 labelled rows at 2024-01-21 00:00, 10 needed"), (5, None)])
+def test_too_few_labels_are_reported_with_the_number_that_is_needed(stall, sales, count, reason):
     rows = sold_on(sales, *range(0, 5), *range(13, 18))
 
-    assert lacking(rows[: 2 * count], stall, on_day(20), policy(min_rows=10)) == (told or lacking_blocks("10"))
+    assert lacking(rows[: 2 * count], stall, on_day(20), policy(min_rows=10)) == (reason or lacking_blocks("10"))
 
 
 def lacking_blocks(needed):
@@ -146,7 +155,7 @@ def lacking_blocks(needed):
     )
 
 
-def test_labels_of_one_class_are_told(stall, sales):
+def test_labels_of_one_class_are_reported(stall, sales):
     rows = sold_on(sales, *range(0, 20), returned=0.0)
 
     assert lacking(rows, stall, on_day(20), policy()) == "all 40 labelled rows are of one class, two are needed"
@@ -159,9 +168,9 @@ def test_nothing_lacks_where_one_block_is_usable(stall, sales):
 
 
 def test_features_are_numbers_as_floats_and_categories_as_text_in_their_order(stall, sales):
-    known = features(sales({}), stall)
+    inputs = features(sales({}), stall)
 
-    assert known.dtypes.astype(str).to_dict() == {
+    assert inputs.dtypes.astype(str).to_dict() == {
         "price": "float64",
         "weight": "float64",
         "items": "float64",
@@ -177,12 +186,12 @@ def test_targets_of_a_classification_are_whole_and_of_a_regression_are_not(stall
 
 
 def test_categories_are_encoded_as_codes_with_their_own_for_unseen_and_missing(stall, sales):
-    known = features(sales({"channel": "store"}, {"channel": "web"}, {"channel": None}), stall)
-    model = pipeline(stall, DecisionTreeClassifier()).fit(known, [0, 1, 0])
+    inputs = features(sales({"channel": "store"}, {"channel": "web"}, {"channel": None}), stall)
+    model = pipeline(stall, DecisionTreeClassifier()).fit(inputs, [0, 1, 0])
 
-    told = features(sales({"channel": "web"}, {"channel": "phone"}, {"channel": None}, {"channel": "store"}), stall)
+    later = features(sales({"channel": "web"}, {"channel": "phone"}, {"channel": None}, {"channel": "store"}), stall)
 
-    assert model.named_steps["encoding"].transform(told)[:, -1].tolist() == [1, -1, -2, 0]
+    assert model.named_steps["encoding"].transform(later)[:, -1].tolist() == [1, -1, -2, 0]
 
 
 def test_the_declared_estimator_itself_is_never_fitted(stall, sales):
@@ -205,7 +214,7 @@ def test_a_prediction_is_the_probability_of_coming_back_or_the_value_itself(stal
 
 
 def prices_of_what_comes_back(sales):
-    """Return eight sales a day for 28 days, told the same hour: dear ones come back for two weeks, then cheap ones."""
+    """Return eight sales a day for 28 days, labelled at once: dear ones come back for two weeks, then cheap ones."""
     return sales(
         *(
             {
@@ -245,20 +254,20 @@ def test_a_block_is_cut_into_as_many_parts_as_there_are_origins(stall):
 @pytest.mark.parametrize(("least", "used"), [(55, 2), (56, 2), (57, 0)])
 def test_a_part_of_a_block_needs_its_share_of_the_rows(stall, sales, least, used):
     rows = prices_of_what_comes_back(sales)  # eight sales a day, so that half a week has 28
-    found = usable_blocks(rows, stall, on_day(28), TrainPolicy(blocks=1, min_rows=least, origins=2))
+    blocks = usable_blocks(rows, stall, on_day(28), TrainPolicy(blocks=1, min_rows=least, origins=2))
 
-    assert len(found) == used
+    assert len(blocks) == used
 
 
-def test_the_simple_model_is_linear_and_takes_gaps_and_levels_it_has_not_seen(stall, sales):
+def test_the_simple_model_is_linear_and_takes_gaps_and_levels_it_has_not_learned(stall, sales):
     rows = sales(*({"weight": float(n % 2), "returned": float(n % 2), "channel": "web"} for n in range(40)))
     model = fitted(simple_model(stall), rows, stall)
 
-    found = predictions(model, sales({"weight": 1.0, "channel": "fair"}, {"weight": 0.0}, {"weight": None}), stall)
+    values = predictions(model, sales({"weight": 1.0, "channel": "fair"}, {"weight": 0.0}, {"weight": None}), stall)
 
-    assert found[0] > 0.9
-    assert found[1] < 0.1
-    assert 0 <= found[2] <= 1
+    assert values[0] > 0.9
+    assert values[1] < 0.1
+    assert 0 <= values[2] <= 1
 
 
 def test_a_policy_that_could_compare_nothing_is_refused_by_name():
@@ -273,11 +282,11 @@ def channels(stall):
     """The stall's problem as one of three classes, of which the third is never sold."""
     classes = ("store", "web", "fair")
     schema = stall.schema.update_column("channel", nullable=True)
-    told = {"target": "channel", "classes": classes, "metric": "log_loss"}
-    return replace(stall, schema=schema, categorical=(), numeric=("price",), **told)
+    changes = {"target": "channel", "classes": classes, "metric": "log_loss"}
+    return replace(stall, schema=schema, categorical=(), numeric=("price",), **changes)
 
 
-def test_a_class_is_told_by_its_number_and_one_that_was_not_learned_has_no_chance(channels, sales):
+def test_a_class_is_given_by_its_number_and_one_that_was_not_learned_has_no_chance(channels, sales):
     rows = sales(*({"price": float(n % 2)} for n in range(8)))
     model = fitted(pipeline(channels, DecisionTreeClassifier()), rows, channels)
 
@@ -305,7 +314,7 @@ def test_a_number_that_is_missing_in_every_row_is_no_obstacle_and_no_clue(stall,
     rows = sales(*({"price": float(n % 3), "weight": None} for n in range(30))).astype({"weight": float})
     model = fitted(pipeline(stall, HistGradientBoostingClassifier(min_samples_leaf=2)), rows, stall)
 
-    told = predictions(model, rows, stall)
+    values = predictions(model, rows, stall)
 
-    assert predictions(model, rows.assign(weight=5.0), stall).tolist() == told.tolist()
-    assert (told > 0.5).tolist() == [number % 3 == 0 for number in range(30)]
+    assert predictions(model, rows.assign(weight=5.0), stall).tolist() == values.tolist()
+    assert (values > 0.5).tolist() == [number % 3 == 0 for number in range(30)]

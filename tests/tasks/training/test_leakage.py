@@ -11,7 +11,7 @@ from tasks.training.leakage import best_single_feature, changed_later, copied_sh
 from tasks.windows import Window
 
 
-def told(sales, count=240, **columns):
+def labelled_sales(sales, count=240, **columns):
     """Return sales whose return follows no feature, with the given functions of n and the answer as columns."""
     chance = np.random.default_rng(0)
     answers = chance.integers(0, 2, count).astype(float)
@@ -26,19 +26,19 @@ def told(sales, count=240, **columns):
 
 
 def test_a_feature_that_is_the_answer_alone_predicts_perfectly(stall, sales):
-    rows = told(sales, weight=lambda n, answer: 3.0 * answer)
+    rows = labelled_sales(sales, weight=lambda n, answer: 3.0 * answer)
 
     assert best_single_feature(rows, stall) == ("weight", 1.0)
 
 
 def test_a_word_that_is_the_answer_does_too(stall, sales):
-    rows = told(sales, channel=lambda n, answer: "web" if answer else "store")
+    rows = labelled_sales(sales, channel=lambda n, answer: "web" if answer else "store")
 
     assert best_single_feature(rows, stall) == ("channel", 1.0)
 
 
 def test_honest_features_alone_are_far_from_perfect(stall, sales):
-    assert best_single_feature(told(sales), stall)[1] < 0.5
+    assert best_single_feature(labelled_sales(sales), stall)[1] < 0.5
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def as_of(folds):
 
 
 def test_rows_that_lie_in_training_under_another_key_are_copies(stall, sales, folds):
-    rows = told(sales)
+    rows = labelled_sales(sales)
     copied = pd.concat([rows[:120], rows[200:240].assign(sale=rows["sale"][120:160].to_numpy()), rows[160:]])
     copied = copied.set_axis(rows.index).assign(sold_at=rows["sold_at"], told_at=rows["told_at"])
 
@@ -63,33 +63,35 @@ def test_rows_that_lie_in_training_under_another_key_are_copies(stall, sales, fo
 
 
 def test_rows_without_a_copy_are_none(stall, sales, folds):
-    assert copied_share(folds, told(sales), stall, as_of(folds)) == 0
+    assert copied_share(folds, labelled_sales(sales), stall, as_of(folds)) == 0
 
 
 def test_what_the_data_repeat_anyway_is_no_copy(stall, sales, folds):
-    rows = told(sales, price=lambda n, _: 1.0, weight=lambda n, _: 2.0)
+    rows = labelled_sales(sales, price=lambda n, _: 1.0, weight=lambda n, _: 2.0)
 
     assert copied_share(folds, rows, stall, as_of(folds)) == 0
 
 
 def test_a_feature_that_is_there_only_where_the_label_is_came_later(stall, sales):
-    rows = told(sales)
+    rows = labelled_sales(sales)
     open_ = rows.index >= 200
 
-    found = filled_later(rows.assign(returned=rows["returned"].mask(open_), weight=rows["weight"].mask(open_)), stall)
+    late_feature = filled_later(
+        rows.assign(returned=rows["returned"].mask(open_), weight=rows["weight"].mask(open_)), stall
+    )
 
-    assert found == ("weight", 1.0)
+    assert late_feature == ("weight", 1.0)
 
 
 def test_a_feature_with_gaps_here_and_there_did_not(stall, sales):
-    rows = told(sales)
+    rows = labelled_sales(sales)
     gaps = rows["weight"].mask(rows.index % 2 == 0)
 
     assert filled_later(rows.assign(returned=rows["returned"].mask(rows.index >= 200), weight=gaps), stall)[1] < 0.1
 
 
 def test_too_few_open_labels_say_nothing(stall, sales):
-    rows = told(sales)
+    rows = labelled_sales(sales)
     open_ = rows.index >= 221
 
     assert filled_later(
@@ -100,8 +102,8 @@ def test_too_few_open_labels_say_nothing(stall, sales):
     )
 
 
-def test_a_feature_that_changed_as_the_label_came_is_found_with_its_share(stall, sales):
-    now = told(sales, count=80)
+def test_a_feature_that_changed_as_the_label_came_is_returned_with_its_share(stall, sales):
+    now = labelled_sales(sales, count=80)
     before = now.assign(
         returned=now["returned"].mask(now.index >= 40),
         weight=now["weight"].mask(now.index >= 50, 0.0),
@@ -114,13 +116,13 @@ def test_a_feature_that_changed_as_the_label_came_is_found_with_its_share(stall,
 
 def test_a_feature_that_names_the_row_cannot_change_later(stall, sales):
     named = replace(stall, key=("sale", "channel"))
-    now = told(sales, count=80)
+    now = labelled_sales(sales, count=80)
     before = now.assign(returned=now["returned"].where(now.index < 40), weight=0.0)
 
     assert changed_later(before, now, named) == ("weight", 1.0)
 
 
 def test_without_labels_that_came_in_between_nothing_changed_later(stall, sales):
-    now = told(sales, count=80)
+    now = labelled_sales(sales, count=80)
 
     assert changed_later(now.assign(weight=0.0), now, stall) == ("", 0.0)

@@ -50,7 +50,7 @@ def test_from_a_constant_target_no_range_is_learned(values):
     assert outside(np.array([1.0]), values, np.array([2.0, 2.0])) is None
 
 
-def test_without_a_finite_prediction_nothing_is_known_of_where_they_lie(stall):
+def test_without_a_finite_prediction_the_distance_outside_is_undefined(stall):
     assert outside(np.array([np.nan]), stall, np.array([0, 1])) is None
 
 
@@ -70,19 +70,19 @@ def test_chances_ten_points_too_high_have_an_error_of_ten_points():
 def test_chances_of_too_much_confidence_have_an_error():
     sure = np.where(CHANCES > 0.45, 0.95, 0.05)
 
-    # where .95 is said .625 come on average, where .05 is said .275 do
+    # where .95 is predicted .625 come on average, where .05 is predicted .275 do
     assert calibration_error(CAME, sure, PIECES) == pytest.approx((0.325 + 0.225) / 2, abs=0.02)
 
 
 def test_of_several_classes_the_chance_of_the_likeliest_is_asked_about():
-    told = np.tile([0.6, 0.3, 0.1], (ROWS, 1))
+    chances = np.tile([0.6, 0.3, 0.1], (ROWS, 1))
     right = np.where(np.arange(ROWS) % 10 < 6, 0, 1)
 
-    assert calibration_error(right, told, PIECES) == pytest.approx(0)
+    assert calibration_error(right, chances, PIECES) == pytest.approx(0)
     assert calibration_error(right, np.tile([0.9, 0.05, 0.05], (ROWS, 1)), PIECES) == pytest.approx(0.3)
 
 
-def test_chances_that_are_not_finite_have_no_known_error():
+def test_chances_that_are_not_finite_have_no_defined_error():
     assert calibration_error(CAME, np.where(CHANCES > 0.7, np.nan, CHANCES), PIECES) is None
 
 
@@ -97,5 +97,5 @@ def test_a_constant_error_is_a_bias_in_either_direction():
     assert bias(target, target - 5, np.arange(60) // 5) == pytest.approx(5 / target.std())
 
 
-def test_of_a_target_without_spread_no_bias_is_known():
+def test_of_a_target_without_spread_the_bias_is_undefined():
     assert bias(np.ones(60), np.ones(60), np.arange(60) // 5) is None

@@ -26,22 +26,22 @@ def test_of_an_error_staleness_is_what_it_grew_by():
     assert staleness([10.0, 12.0, 13.0], False, "cumulative", 3) == pytest.approx(0 + 2 + 3)
 
 
-def test_before_a_window_is_known_nothing_is_stale():
+def test_before_a_window_has_settled_nothing_is_stale():
     assert staleness([], True, "threshold", 2) == 0.0
 
 
 @pytest.mark.parametrize("variant", ["threshold", "cumulative", "periodic"])
 def test_a_retrain_for_nothing_is_asked_for_as_soon_as_rehearsal_showed_that_age_costs(moment, variant):
-    seen = moment(20, 12, ageing, first=7, champion=7)
+    now = moment(20, 12, ageing, first=7, champion=7)
 
-    assert Cara(variant=variant, price=0.0)(seen) is not None
+    assert Cara(variant=variant, price=0.0)(now) is not None
 
 
 @pytest.mark.parametrize("variant", ["threshold", "cumulative", "periodic"])
 def test_a_retrain_dearer_than_all_it_saved_in_rehearsal_is_not_asked_for(moment, variant):
-    seen = moment(20, 12, ageing, first=7, champion=7, price=50.0)
+    now = moment(20, 12, ageing, first=7, champion=7, price=50.0)
 
-    assert Cara(variant=variant, price=0.0)(seen) is None
+    assert Cara(variant=variant, price=0.0)(now) is None
 
 
 def test_a_limit_is_tuned_on_the_rehearsal_alone(moment):
@@ -64,16 +64,16 @@ def test_the_forecast_saves_what_age_costs_over_the_horizon(moment):
 
 @pytest.mark.parametrize(("price", "asks"), [(0.2, True), (0.6, False)])
 def test_a_retrain_is_asked_for_when_it_surely_saves_its_price(moment, price, asks):
-    seen = moment(20, 12, ageing, first=7, champion=7, price=price)
+    now = moment(20, 12, ageing, first=7, champion=7, price=price)
 
-    assert (Upf(horizon=4, confidence=0.9, price=0.0)(seen) is not None) is asks
+    assert (Upf(horizon=4, confidence=0.9, price=0.0)(now) is not None) is asks
 
 
 def test_a_forecast_that_is_not_sure_asks_for_nothing(moment):
     chance = np.random.default_rng(0)
-    seen = moment(20, 12, lambda model, window: chance.normal(0.8, 0.1), first=7, champion=7, price=0.0)
+    now = moment(20, 12, lambda model, window: chance.normal(0.8, 0.1), first=7, champion=7, price=0.0)
 
-    assert Upf(horizon=4, confidence=0.95, price=0.0)(seen) is None
+    assert Upf(horizon=4, confidence=0.95, price=0.0)(now) is None
 
 
 def test_too_few_pairs_tell_nothing(moment):

@@ -42,29 +42,29 @@ def test_the_window_after_the_training_is_no_evidence(moment):
 
 
 def test_the_noise_within_a_window_is_the_variance_of_its_pieces_mean(moment):
-    seen = moment(9, 2, flat, ageing)
+    now = moment(9, 2, flat, ageing)
     pieces = np.array([0.0, 0.02, 0.04, 0.06])
-    seen.scout_parts[1, 2] = seen.scout_parts[0, 2] + pieces
+    now.scout_parts[1, 2] = now.scout_parts[0, 2] + pieces
 
-    assert regrets(seen, 0)[1] == pytest.approx([pieces.var(ddof=1) / PARTS])
+    assert regrets(now, 0)[1] == pytest.approx([pieces.var(ddof=1) / PARTS])
 
 
 def test_the_surest_run_of_newest_windows_is_summed(moment):
     """Two windows of regret .1 after five of none: two are surer than one, and longer runs only add noise."""
-    seen = moment(12, 8, flat, turned_at(6))
-    seen.scout_parts[0, :, ::2] += 0.01
+    now = moment(12, 8, flat, turned_at(6))
+    now.scout_parts[0, :, ::2] += 0.01
 
-    found = regret(seen)
+    live_regret = regret(now)
 
-    assert found.windows == 2
-    assert found.total == pytest.approx(0.2)
+    assert live_regret.windows == 2
+    assert live_regret.total == pytest.approx(0.2)
 
 
 def test_the_variance_from_window_to_window_does_not_count_a_trend_of_one_size(moment):
     """Costs 0, .02, 0, .02: squared differences .0004 each, halved, by the median of a squared normal."""
-    seen = moment(9, 5, flat, lambda model, window: 0.9 - (0.02 if model == 0 and window % 2 else 0.0))
+    now = moment(9, 5, flat, lambda model, window: 0.9 - (0.02 if model == 0 and window % 2 else 0.0))
 
-    assert variance_between(seen) == pytest.approx(0.0004 / 2 / 0.455)
+    assert variance_between(now) == pytest.approx(0.0004 / 2 / 0.455)
     assert variance_between(moment(9, 3, flat, ageing)) == 0.0
 
 
@@ -73,21 +73,21 @@ def test_what_never_retraining_would_have_lost_is_a_mean_over_windows(moment):
     assert lost_by_never(moment(9, 5, flat, ageing, greater_is_better=False)) == 0.0
 
 
-def test_a_model_that_does_not_age_is_kept(moment):
+def test_a_model_that_does_not_age_stays_live(moment):
     assert POLICY(moment(30, 25, flat, flat)) is None
 
 
 def test_a_model_whose_age_costs_is_retrained(moment):
-    told = POLICY(moment(30, 8, flat, turned_at(5)))
+    reason = POLICY(moment(30, 8, flat, turned_at(5)))
 
-    assert told.startswith("the live model's age has cost 0.3 in the newest 3 known windows")
+    assert reason.startswith("the live model's age has cost 0.3 in the newest 3 known windows")
 
 
 def test_regret_that_may_be_noise_asks_for_nothing(moment):
     """Costs waver between -.1 and .12."""
-    seen = moment(30, 12, flat, lambda model, at: 0.9 - ((0.12 if at % 2 else -0.1) if model == 0 else 0.0))
+    now = moment(30, 12, flat, lambda model, at: 0.9 - ((0.12 if at % 2 else -0.1) if model == 0 else 0.0))
 
-    assert POLICY(seen) is None
+    assert POLICY(now) is None
 
 
 @pytest.mark.parametrize(("price", "asks"), [(0.14, True), (0.16, False)])
@@ -103,9 +103,9 @@ def test_without_a_price_regret_must_reach_so_many_windows_of_what_never_would_l
     def scout(model, at):
         return 0.9 - (0.1 if model < 5 <= at else 0.0) - (0.05 if model in (5, 6, 7) and at >= 9 else 0.0)
 
-    seen = moment(30, 10, flat, scout, champion=6, asked=(6,), live=(6,))
+    now = moment(30, 10, flat, scout, champion=6, asked=(6,), live=(6,))
 
-    assert (RegretPolicy(certainty=2, worth=worth)(seen) is not None) is asks
+    assert (RegretPolicy(certainty=2, worth=worth)(now) is not None) is asks
 
 
 @pytest.mark.parametrize(

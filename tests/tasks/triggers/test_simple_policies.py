@@ -38,7 +38,7 @@ def test_age_counts_from_the_last_request_even_if_it_was_refused(moment, asked, 
     assert (AtAge(windows=3)(moment(12, 8, flat, champion=2, asked=asked)) is not None) is asks
 
 
-def test_random_moments_come_again_from_their_seed_and_are_as_frequent_as_said(moment):
+def test_random_moments_come_again_from_their_seed_and_are_as_frequent_as_their_share(moment):
     policy = AtRandom(share=0.3, seed=1)
     asked = [policy(moment(401, now, flat)) is not None for now in range(1, 400)]
 
@@ -79,9 +79,9 @@ def test_a_loss_a_tenth_above_the_first_windows_asks(moment, to, asks):
 
 @pytest.mark.parametrize(("share", "asks"), [(0.49, False), (0.5, True), (None, False)], ids=["below", "at", "unknown"])
 def test_evidentlys_preset_asks_from_its_share_of_drifting_features_on(moment, share, asks):
-    seen = moment(9, 5, flat, drifted_share=lambda: share)
+    now = moment(9, 5, flat, drifted_share=lambda: share)
 
-    assert (EvidentlyPreset(share=0.5)(seen) is not None) is asks
+    assert (EvidentlyPreset(share=0.5)(now) is not None) is asks
 
 
 def wavering(window, to):
@@ -91,9 +91,9 @@ def wavering(window, to):
 
 @pytest.mark.parametrize(("to", "asks"), [(0.785, False), (0.7, True), (0.9, False)], ids=["usual", "bad", "good"])
 def test_a_window_outside_the_interval_of_those_before_asks(moment, to, asks):
-    seen = moment(12, 9, wavering(9, to))
+    now = moment(12, 9, wavering(9, to))
 
-    assert (OutsideInterval(false_alarms=0.05)(seen) is not None) is asks
+    assert (OutsideInterval(false_alarms=0.05)(now) is not None) is asks
 
 
 @pytest.mark.parametrize("why", [None, "shop moved"])
@@ -102,7 +102,7 @@ def test_the_calibrated_alarm_asks_for_the_reason_that_it_rings_for(moment, why)
 
 
 def test_the_rehearsal_tells_what_is_usual(moment):
-    seen = moment(12, 7, wavering(7, 0.7), first=6, champion=6)
+    now = moment(12, 7, wavering(7, 0.7), first=6, champion=6)
 
-    assert OutsideInterval(false_alarms=0.05)(seen) is not None
+    assert OutsideInterval(false_alarms=0.05)(now) is not None
     assert OutsideInterval(false_alarms=0.05)(moment(12, 1, wavering(1, 0.7))) is None

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tasks.monitoring.signals.alarm import alarm, signals
-from tasks.monitoring.signals.calibration import calibrated
+from tasks.monitoring.signals.calibration import calibrated_limits
 from tasks.monitoring.signals.measuring import limit_at
 from tasks.monitoring.signals.models import AlarmPolicy, Signal
 
@@ -16,7 +16,7 @@ ROWS = 500
 KINDS = {"price": "numeric", "shop": "categorical", "prediction": "numeric", "target": "categorical"}
 
 
-def seen(side=0, column="price", at_once=False):
+def a_signal(side=0, column="price", at_once=False):
     return Signal(
         family="features",
         column=column,
@@ -31,7 +31,7 @@ def seen(side=0, column="price", at_once=False):
 
 
 def checks(*sides):
-    return [(seen(side),) for side in sides]
+    return [(a_signal(side),) for side in sides]
 
 
 @pytest.mark.parametrize(
@@ -52,24 +52,26 @@ def test_it_rings_where_the_newest_and_another_of_the_last_three_are_beyond_on_t
 
 
 def test_two_columns_beyond_once_each_are_no_persistence():
-    assert alarm([(seen(1, "price"), seen(0, "age")), (seen(0, "price"), seen(1, "age"))], POLICY) is None
+    assert (
+        alarm([(a_signal(1, "price"), a_signal(0, "age")), (a_signal(0, "price"), a_signal(1, "age"))], POLICY) is None
+    )
 
 
 def test_beyond_the_wider_limit_one_check_is_enough():
-    found = alarm([(seen(1, at_once=True),)], POLICY)
+    ringing = alarm([(a_signal(1, at_once=True),)], POLICY)
 
-    assert found.reasons == (
+    assert ringing.reasons == (
         "price: location 0.25, 0.05 expected (0.2 away, 0.15 is ordinary, 1000 rows); far enough to ring at once",
     )
 
 
 def test_the_reason_names_column_number_limit_and_how_often():
-    found = alarm([(seen(1),), (seen(0),), (seen(1), seen(0, "age"))], POLICY)
+    ringing = alarm([(a_signal(1),), (a_signal(0),), (a_signal(1), a_signal(0, "age"))], POLICY)
 
-    assert found.reasons == (
+    assert ringing.reasons == (
         "price: location 0.25, 0.05 expected (0.2 away, 0.15 is ordinary, 1000 rows); in 2 of the last 3 checks",
     )
-    assert found.families == ("features",)
+    assert ringing.families == ("features",)
 
 
 def a_world(rows, seed, price=0.0, turned=False):
@@ -82,35 +84,37 @@ def a_world(rows, seed, price=0.0, turned=False):
 
 def limits():
     times = pd.Series(pd.date_range("2013-01-01", periods=12 * ROWS, freq=pd.Timedelta(days=7) / ROWS, tz="UTC"))
-    return calibrated(a_world(12 * ROWS, 0), times, KINDS, window=timedelta(days=7), checks_per_year=52, policy=POLICY)
+    return calibrated_limits(
+        a_world(12 * ROWS, 0), times, KINDS, window=timedelta(days=7), checks_per_year=52, policy=POLICY
+    )
 
 
 def beyond(window, only=None):
-    return {(one.column, one.statistic) for one in signals(limits(), window, only) if one.exceeded}
+    return {(signal.column, signal.statistic) for signal in signals(limits(), window, only) if signal.exceeded}
 
 
 def test_an_ordinary_window_is_beyond_no_limit():
     assert beyond(a_world(ROWS, 2)) == set()
 
 
-def test_a_price_that_rose_is_seen_in_its_location_and_explained_by_its_median():
-    [found] = [
-        one
-        for one in signals(limits(), a_world(ROWS, 2, price=1.0))
-        if (one.column, one.statistic) == ("price", "location")
+def test_a_price_that_rose_exceeds_its_location_limit_and_is_explained_by_its_median():
+    [signal] = [
+        signal
+        for signal in signals(limits(), a_world(ROWS, 2, price=1.0))
+        if (signal.column, signal.statistic) == ("price", "location")
     ]
 
-    assert (found.exceeded, found.at_once) == (1, True)
-    assert found.value - found.expected > found.limit
-    assert found.note.startswith("median 0.9")
+    assert (signal.exceeded, signal.at_once) == (1, True)
+    assert signal.value - signal.expected > signal.limit
+    assert signal.note.startswith("median 0.9")
 
 
-def test_a_label_rule_that_turned_is_seen_in_performance_and_not_in_the_features():
-    found = beyond(a_world(ROWS, 3, turned=True))
+def test_a_label_rule_that_turned_shows_in_performance_and_not_in_the_features():
+    exceeded = beyond(a_world(ROWS, 3, turned=True))
 
-    assert ("prediction", "loss") in found
-    assert ("price", "error along it") in found
-    assert ("price", "location") not in found
+    assert ("prediction", "loss") in exceeded
+    assert ("price", "error along it") in exceeded
+    assert ("price", "location") not in exceeded
 
 
 def test_a_loss_that_fell_is_no_reason():
@@ -122,20 +126,24 @@ def test_a_loss_that_fell_is_no_reason():
 def test_every_statistic_is_named_though_labels_and_a_column_are_missing():
     stored = limits()
 
-    found = signals(stored, a_world(ROWS, 5)[["price", "prediction"]])
+    window_signals = signals(stored, a_world(ROWS, 5)[["price", "prediction"]])
 
-    assert [(one.column, one.statistic) for one in found] == [(one.column, one.name) for one in stored.statistics]
-    assert {one.note for one in found if one.value is None} == {"0 rows to tell it by, 50 needed"}
-    assert {one.column for one in found if one.value is None and one.family == "features"} == {"shop"}
+    assert [(signal.column, signal.statistic) for signal in window_signals] == [
+        (signal.column, signal.name) for signal in stored.statistics
+    ]
+    assert {signal.note for signal in window_signals if signal.value is None} == {"0 rows, 50 needed"}
+    assert {signal.column for signal in window_signals if signal.value is None and signal.family == "features"} == {
+        "shop"
+    }
 
 
-@pytest.mark.parametrize(("rows", "known"), [(49, False), (50, True)])
-def test_a_window_of_too_few_rows_tells_nothing(rows, known):
-    assert {one.value is not None for one in signals(limits(), a_world(rows, 6))} == {known}
+@pytest.mark.parametrize(("rows", "has_value"), [(49, False), (50, True)])
+def test_a_window_of_too_few_rows_tells_nothing(rows, has_value):
+    assert {signal.value is not None for signal in signals(limits(), a_world(rows, 6))} == {has_value}
 
 
 def test_only_the_families_asked_for_come_back():
-    assert {one.family for one in signals(limits(), a_world(ROWS, 7), only=("performance",))} == {"performance"}
+    assert {signal.family for signal in signals(limits(), a_world(ROWS, 7), only=("performance",))} == {"performance"}
 
 
 def test_between_two_sizes_the_square_of_a_limit_is_linear_in_one_over_the_rows():

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from tasks.monitoring.signals.alarm import alarm, signals
-from tasks.monitoring.signals.calibration import blocks_of, calibrated
+from tasks.monitoring.signals.calibration import blocks_of, calibrated_limits
 from tasks.monitoring.signals.models import AlarmPolicy, Limits
-from tasks.monitoring.signals.sampling import sampled
+from tasks.monitoring.signals.sampling import sampled_rows
 
 WEEK = timedelta(days=7)
 POLICY = AlarmPolicy()
@@ -31,12 +31,14 @@ def weeks(count, rows=500):
 
 def limits_of(count, rows=500, policy=POLICY, frame=None, checks_per_year=52.0):
     reference = noise(count * rows) if frame is None else frame
-    return calibrated(reference, weeks(count, rows), KINDS, window=WEEK, checks_per_year=checks_per_year, policy=policy)
+    return calibrated_limits(
+        reference, weeks(count, rows), KINDS, window=WEEK, checks_per_year=checks_per_year, policy=policy
+    )
 
 
 def of(limits, column="a", name="location"):
-    [one] = [one for one in limits.statistics if (one.column, one.name) == (column, name)]
-    return one
+    [statistic] = [statistic for statistic in limits.statistics if (statistic.column, statistic.name) == (column, name)]
+    return statistic
 
 
 def test_a_reference_is_cut_into_windows_back_from_its_newest_row_and_the_rest_left_over():
@@ -71,7 +73,7 @@ def test_with_fewer_windows_than_needed_shorter_blocks_serve(count, basis):
     assert limits_of(count).basis == basis
 
 
-def test_too_little_reference_is_said_with_what_it_falls_back_to():
+def test_too_little_reference_is_noted_with_what_it_falls_back_to():
     assert limits_of(4).note == (
         "too little reference: 8 windows of 7 days with 50 rows each are needed; limits from 8 shorter blocks, "
         "widened by a between-window sd of 0.071 row sds"
@@ -92,14 +94,16 @@ def test_the_less_reference_the_wider_the_limits():
 
 def test_a_single_row_is_refused():
     with pytest.raises(ValueError, match="expected a reference of at least 2 rows to calibrate the alarm, found 1"):
-        calibrated(noise(1), weeks(1, 1), KINDS, window=WEEK, checks_per_year=52, policy=POLICY)
+        calibrated_limits(noise(1), weeks(1, 1), KINDS, window=WEEK, checks_per_year=52, policy=POLICY)
 
 
 def test_the_rows_may_come_in_any_order():
     frame, times = noise(8 * 500), weeks(8)
     order = np.random.default_rng(3).permutation(len(frame))
 
-    shuffled = calibrated(frame.iloc[order], times.iloc[order], KINDS, window=WEEK, checks_per_year=52.0, policy=POLICY)
+    shuffled = calibrated_limits(
+        frame.iloc[order], times.iloc[order], KINDS, window=WEEK, checks_per_year=52.0, policy=POLICY
+    )
 
     assert shuffled == limits_of(8, frame=frame)
 
@@ -115,9 +119,9 @@ def test_more_checks_a_year_make_wider_limits():
 
 
 def test_waiting_for_a_second_check_makes_narrower_limits_than_ringing_at_once():
-    found = of(limits_of(8))
+    price = of(limits_of(8))
 
-    assert found.limits[2] < 0.75 * found.at_once[2]
+    assert price.limits[2] < 0.75 * price.at_once[2]
 
 
 def test_without_a_share_at_once_there_is_no_second_limit():
@@ -128,10 +132,10 @@ def test_windows_that_differ_beyond_sampling_make_wider_limits():
     moved = np.repeat(np.random.default_rng(5).standard_normal(12) * 0.2, 500)
     frame = noise(12 * 500).assign(a=lambda rows: rows["a"] + moved)
 
-    found = limits_of(12, frame=frame)
+    limits = limits_of(12, frame=frame)
 
-    assert of(found, "a").limits[2] > 3 * of(found, "b").limits[2]
-    assert of(found, "a").between_sd == pytest.approx(0.2, rel=0.5)
+    assert of(limits, "a").limits[2] > 3 * of(limits, "b").limits[2]
+    assert of(limits, "a").between_sd == pytest.approx(0.2, rel=0.5)
 
 
 def test_limits_survive_being_stored():
@@ -148,21 +152,23 @@ def test_a_persistence_beyond_the_memory_is_refused():
 def test_a_sample_is_the_same_each_time_and_in_order():
     rows = noise(2_000)
 
-    assert sampled(rows, 100).equals(sampled(rows, 100))
-    assert sampled(rows, 100).index.is_monotonic_increasing
-    assert sampled(rows, 2_000) is rows
+    assert sampled_rows(rows, 100).equals(sampled_rows(rows, 100))
+    assert sampled_rows(rows, 100).index.is_monotonic_increasing
+    assert sampled_rows(rows, 2_000) is rows
 
 
-@pytest.mark.parametrize(("by", "seen"), [(0.0, False), (0.3, True)])
-def test_sampling_changes_no_verdict(by, seen):
+@pytest.mark.parametrize(("by", "rings"), [(0.0, False), (0.3, True)])
+def test_sampling_changes_no_verdict(by, rings):
     reference, windows = noise(12 * 4_000), [noise(4_000, seed=seed, a=by) for seed in (9, 10)]
     verdicts = [
-        alarm([signals(limits_of(12, 4_000, AlarmPolicy(max_rows=most), reference), one) for one in windows], POLICY)
+        alarm(
+            [signals(limits_of(12, 4_000, AlarmPolicy(max_rows=most), reference), window) for window in windows], POLICY
+        )
         is not None
         for most in (1_000, 50_000)
     ]
 
-    assert verdicts == [seen, seen]
+    assert verdicts == [rings, rings]
 
 
 @pytest.mark.slow
@@ -170,8 +176,8 @@ def test_steady_windows_ring_at_about_the_rate_stated_and_not_far_below():
     policy = AlarmPolicy(false_alarms_per_year=10)
     limits = [limits_of(12, policy=policy, frame=noise(12 * 500, seed=seed)) for seed in range(20)]
     checks = [
-        [signals(one, noise(500, seed=1_000 + 100 * place + check)) for check in range(52)]
-        for place, one in enumerate(limits)
+        [signals(some_limits, noise(500, seed=1_000 + 100 * place + check)) for check in range(52)]
+        for place, some_limits in enumerate(limits)
     ]
 
     rung = np.array([[alarm(past[: number + 1], policy) is not None for number in range(52)] for past in checks])

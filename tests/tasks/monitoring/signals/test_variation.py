@@ -9,15 +9,15 @@ from tasks.monitoring.signals.variation import GRID, deviation, learned_variatio
 
 
 def away(share, rows, center):
-    one = np.array([share]), np.array([float(rows)]), np.array([center])
-    sd = np.sqrt(one[2] * (1 - one[2]))
-    return float(deviation(*one, sd, np.zeros(1), np.array([True]))[0] / sd[0] * rows**0.5)
+    statistic = np.array([share]), np.array([float(rows)]), np.array([center])
+    sd = np.sqrt(statistic[2] * (1 - statistic[2]))
+    return float(deviation(*statistic, sd, np.zeros(1), np.array([True]))[0] / sd[0] * rows**0.5)
 
 
 def between_sds(blocks, rows=1_000):
     sizes = np.full(blocks.shape, float(rows))
-    found = learned_variation(blocks, sizes, np.ones(blocks.shape[1]), ["location"] * blocks.shape[1])
-    return np.sqrt(found.weights @ GRID)
+    variation = learned_variation(blocks, sizes, np.ones(blocks.shape[1]), ["location"] * blocks.shape[1])
+    return np.sqrt(variation.weights @ GRID)
 
 
 def test_a_common_share_deviates_by_its_difference():
@@ -37,18 +37,18 @@ def test_five_where_a_third_of_one_is_expected_are_about_four_sds_away_and_not_e
     assert away(0.005, 1_000, 0.0003) == pytest.approx(4.2, abs=0.2)
 
 
-def test_of_a_share_never_seen_thousands_are_still_far_away_and_no_infinity():
+def test_of_a_share_that_never_occurred_thousands_are_still_far_away_and_no_infinity():
     assert 37 < away(0.9, 10_000, 1e-5) < 1e5
 
 
-def test_skewness_is_taken_out_and_the_order_kept():
+def test_skewness_is_taken_out_and_the_order_stays():
     means = np.linspace(-1, 3, 41)
     ones = np.ones(41)
 
-    found = deviation(means, 100 * ones, 0 * ones, ones, 6 * ones, ones < 0)
+    away = deviation(means, 100 * ones, 0 * ones, ones, 6 * ones, ones < 0)
 
-    assert (np.diff(found) > 0).all()
-    assert found[means.tolist().index(0)] == pytest.approx(0.6 / 6 / 10)
+    assert (np.diff(away) > 0).all()
+    assert away[means.tolist().index(0)] == pytest.approx(0.6 / 6 / 10)
 
 
 def test_windows_that_differ_by_sampling_alone_have_next_to_no_variation_of_their_own():
@@ -57,7 +57,7 @@ def test_windows_that_differ_by_sampling_alone_have_next_to_no_variation_of_thei
     assert between_sds(blocks).max() < 0.5 / 1_000**0.5
 
 
-def test_variation_between_windows_is_found_for_many_columns_at_once():
+def test_variation_between_windows_is_estimated_for_many_columns_at_once():
     rng = np.random.default_rng(1)
     blocks = 0.1 * rng.standard_normal((12, 100)) + rng.standard_normal((12, 100)) / 1_000**0.5
 
@@ -69,10 +69,10 @@ def test_one_unsteady_column_among_steady_ones_keeps_its_variation():
     blocks = rng.standard_normal((12, 40)) / 1_000**0.5
     blocks[:, 7] += 0.3 * rng.standard_normal(12)
 
-    found = between_sds(blocks)
+    spreads = between_sds(blocks)
 
-    assert 0.2 < found[7] < 0.45
-    assert np.delete(found, 7).max() < 0.03
+    assert 0.2 < spreads[7] < 0.45
+    assert np.delete(spreads, 7).max() < 0.03
 
 
 def test_blocks_in_a_trend_tell_less_than_the_same_blocks_in_no_order():
@@ -92,6 +92,6 @@ def test_a_block_without_the_statistic_is_left_out():
     blocks = np.array([[0.1], [np.nan], [0.3]])
     rows = np.array([[1_000.0], [0.0], [1_000.0]])
 
-    found = learned_variation(blocks, rows, np.ones(1), ["location"])
+    variation = learned_variation(blocks, rows, np.ones(1), ["location"])
 
-    assert found.center == pytest.approx([(0.1 + 0.3) / 2])
+    assert variation.center == pytest.approx([(0.1 + 0.3) / 2])

@@ -12,7 +12,7 @@ import pytest
 from tasks.data.tables import observations
 from tasks.simulation.backtest.matrix import Matrix, Plan
 from tasks.simulation.backtest.planning import BacktestSpan, plan_for
-from tasks.simulation.backtest.simulation import History
+from tasks.simulation.backtest.simulation import BacktestHistory
 from tasks.training.scouts import PARTS
 from tasks.usecases import UseCase
 from tasks.windows import Window
@@ -42,12 +42,12 @@ def plan():
 def history(plan, filled):
     """Make a history whose labels come `late` windows after their own, from rules on the model and the window."""
 
-    def make(count: int, score, *, scout=None, late: int = 0, first: int = 0, greater: bool = True) -> History:
+    def make(count: int, score, *, scout=None, late: int = 0, first: int = 0, greater: bool = True) -> BacktestHistory:
         def matrix(rule) -> Matrix:
             scores = filled(count, rule)
             return Matrix(
                 scores=scores,
-                seen=scores,
+                settled_scores=scores,
                 parts=np.repeat(scores[:, :, None], PARTS, axis=2),
                 seconds=np.ones(count),
                 trained=np.ones(count, dtype=bool),
@@ -56,7 +56,7 @@ def history(plan, filled):
                 landed=np.minimum(np.arange(count) + late, count),
             )
 
-        return History(
+        return BacktestHistory(
             plan=plan(count, first), models=matrix(score), scouts=matrix(scout or score), greater_is_better=greater
         )
 
@@ -64,7 +64,7 @@ def history(plan, filled):
 
 
 KIOSK = '''
-"""The stall, seen in windows of five days."""
+"""The stall, with windows of five days."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -77,7 +77,7 @@ USE_CASE = replace(STALL, name="kiosk", window=timedelta(days=5), train_on=timed
 
 @pytest.fixture
 def kiosk(stall_file, state) -> Iterator[UseCase]:
-    """A use case with fifty days of sales stored, eight a day, each told after two days; what comes back turns once."""
+    """A use case with fifty days of sales stored, eight a day, labelled after two days; what comes back turns once."""
     folder = Path(stall_file.__file__).parent
     (folder / "kiosk.py").write_text(KIOSK)
     problem = importlib.import_module("usecases.kiosk").USE_CASE

@@ -6,7 +6,7 @@ import pytest
 from tasks.data.tables import observations, rows_at
 from tasks.metrics import score
 from tasks.simulation.backtest import fits
-from tasks.simulation.backtest.fits import folder, kept_row, matrix, model_row
+from tasks.simulation.backtest.fits import folder, matrix, model_row, stored_row
 from tasks.simulation.backtest.matrix import landings
 from tasks.training import estimators, folds, scouts
 
@@ -18,32 +18,32 @@ def rows_of(problem, plan, window):
 
 
 def test_a_model_learns_from_what_was_known_at_the_end_of_its_window(kiosk, kiosk_plan):
-    """Fifteen days of eight sales, of which those of the last two days are not told yet, but for the first of them."""
+    """Fifteen days of eight sales; those of the last two days are not labelled yet, but for the first of them."""
     model_row(kiosk_plan, "champion", 4)
 
-    assert kept_row(kiosk_plan, "champion", 4).rows == (15 - 2) * 8 + 1
+    assert stored_row(kiosk_plan, "champion", 4).rows == (15 - 2) * 8 + 1
 
 
 def test_a_models_scores_are_those_of_its_use_cases_metric_on_each_later_window(kiosk, kiosk_plan):
     model_row(kiosk_plan, "champion", 4)
     until = kiosk_plan.windows[4].end
-    known = folds.labelled(rows_at(kiosk, until, folds.training_window(kiosk, until)), kiosk, until)
-    model = estimators.fitted(estimators.pipeline(kiosk, kiosk.candidates["stump"]), known, kiosk)
+    labelled = folds.labelled(rows_at(kiosk, until, folds.training_window(kiosk, until)), kiosk, until)
+    model = estimators.fitted(estimators.pipeline(kiosk, kiosk.candidates["stump"]), labelled, kiosk)
     later = rows_of(kiosk, kiosk_plan, 6)
 
-    row = kept_row(kiosk_plan, "champion", 4)
+    row = stored_row(kiosk_plan, "champion", 4)
 
     expected = score("roc_auc", estimators.targets(later, kiosk), estimators.predictions(model, later, kiosk))
     assert row.scores[6] == pytest.approx(expected)
     assert np.isnan(row.scores[:5]).all()
 
 
-def test_what_was_seen_of_a_window_leaves_out_the_labels_that_came_later(kiosk, kiosk_plan):
+def test_the_settled_score_of_a_window_leaves_out_the_labels_that_came_later(kiosk, kiosk_plan):
     model_row(kiosk_plan, "champion", 4)
-    row = kept_row(kiosk_plan, "champion", 4)
+    row = stored_row(kiosk_plan, "champion", 4)
 
     assert matrix_landed(kiosk, kiosk_plan).tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
-    assert row.seen[5:9] == pytest.approx(row.scores[5:9])
+    assert row.settled_scores[5:9] == pytest.approx(row.scores[5:9])
     assert np.isnan(row.scores[9])
 
 
@@ -58,7 +58,7 @@ def matrix_landed(problem, plan):
 def test_losses_are_one_for_each_later_labelled_row(kiosk, kiosk_plan):
     model_row(kiosk_plan, "champion", 4)
 
-    assert len(kept_row(kiosk_plan, "champion", 4).losses) == (50 - 25 - 2) * 8 + 1
+    assert len(stored_row(kiosk_plan, "champion", 4).losses) == (50 - 25 - 2) * 8 + 1
 
 
 def test_a_model_is_trained_once(kiosk, kiosk_plan, monkeypatch):
@@ -76,17 +76,17 @@ def test_another_plan_has_models_of_its_own(kiosk, kiosk_plan):
 
 
 def test_a_matrix_has_a_row_for_each_model_that_could_be_trained(kiosk, kiosk_plan, monkeypatch):
-    """Of the first two windows 8 x 8 + 1 sales are told at the end of the second; a hundred are asked for."""
+    """Of the first two windows 8 x 8 + 1 sales are labelled at the end of the second; a hundred are asked for."""
     monkeypatch.setattr(fits, "FEWEST_ROWS", 100)
     for at in kiosk_plan.trained_at:
         model_row(kiosk_plan, "champion", at)
 
-    found = matrix(kiosk_plan, "champion")
+    trained = matrix(kiosk_plan, "champion")
 
-    assert found.trained.tolist() == [False, False, True, True, True, True, True, True, True, False]
-    assert np.isnan(found.scores[1]).all()
-    assert found.counts.tolist() == [40, 40, 40, 40, 40, 40, 40, 40, 40, 25]
-    assert (~np.isnan(found.scores)).sum(axis=1).tolist() == [0, 0, 6, 5, 4, 3, 2, 1, 0, 0]
+    assert trained.trained.tolist() == [False, False, True, True, True, True, True, True, True, False]
+    assert np.isnan(trained.scores[1]).all()
+    assert trained.counts.tolist() == [40, 40, 40, 40, 40, 40, 40, 40, 40, 25]
+    assert (~np.isnan(trained.scores)).sum(axis=1).tolist() == [0, 0, 6, 5, 4, 3, 2, 1, 0, 0]
 
 
 def test_a_row_that_is_missing_is_named(kiosk, kiosk_plan):
@@ -98,7 +98,7 @@ def test_a_scout_learns_from_a_sample_of_what_its_champion_does(kiosk, kiosk_pla
     monkeypatch.setattr(scouts, "SCOUT_ROWS", 60)
     model_row(kiosk_plan, "scout", 4)
 
-    assert kept_row(kiosk_plan, "scout", 4).rows == 60
+    assert stored_row(kiosk_plan, "scout", 4).rows == 60
 
 
 @pytest.mark.parametrize("most", [60, 1_000], ids=["some of the rows", "all"])

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tasks.simulation.backtest.advice import check, chosen, flips, sentence, staleness
-from tasks.simulation.backtest.judging import Bench, block_interval, judged, verdicts
+from tasks.simulation.backtest.advice import advice_sentence, advised_policy, cheapest_policies, choice_check, staleness
+from tasks.simulation.backtest.judging import Bench, block_interval, policy_verdict, policy_verdicts
 from tasks.simulation.backtest.schedules import Cheapest
 from tasks.simulation.backtest.simulation import BacktestGate
 from tasks.triggers.simple_policies import EveryWindows, Never
@@ -17,8 +17,8 @@ def turned(model, window):
     return 0.6 if model < 4 <= window else 0.8
 
 
-def at_five(seen):
-    return "now" if seen.now == 5 else None
+def at_five(moment):
+    return "now" if moment.now == 5 else None
 
 
 @pytest.fixture
@@ -28,40 +28,40 @@ def bench(history):
 
 
 def test_a_verdict_counts_what_was_asked_for_and_what_went_live(bench):
-    one = judged("every window", EveryWindows(windows=1), bench)
+    verdict = policy_verdict("every window", EveryWindows(windows=1), bench)
 
-    assert (one.asked, one.promoted) == (9, 1)
-    assert one.outcome.live == (5,)
+    assert (verdict.asked, verdict.promoted) == (9, 1)
+    assert verdict.outcome.live == (5,)
 
 
-def test_a_verdict_stands_beside_never_and_the_best_known_afterwards(bench):
+def test_a_verdict_stands_beside_never_and_the_best_in_hindsight(bench):
     """Windows 1 to 3 score .8 under any; model 5 serves 6 to 10; the best model, that of 4, serves 5 to 10."""
-    one = judged("at five", at_five, bench)
+    verdict = policy_verdict("at five", at_five, bench)
 
-    assert one.score == pytest.approx((3 * 0.8 + 2 * 0.6 + 5 * 0.8) / 10)
-    assert one.regret_to_never == pytest.approx(-0.5 * 0.2)
-    assert one.regret_to_best == pytest.approx(0.1 * 0.2)
-    assert one.share == pytest.approx(5 / 6)
+    assert verdict.score == pytest.approx((3 * 0.8 + 2 * 0.6 + 5 * 0.8) / 10)
+    assert verdict.regret_to_never == pytest.approx(-0.5 * 0.2)
+    assert verdict.regret_to_best == pytest.approx(0.1 * 0.2)
+    assert verdict.share == pytest.approx(5 / 6)
 
 
 def test_a_verdict_stands_among_random_schedules_with_as_many_retrains(bench):
     """Of nine moments only the fourth does better, and that one is as good as itself."""
-    one = judged("at five", at_five, bench)
+    verdict = policy_verdict("at five", at_five, bench)
 
-    assert one.percentile == pytest.approx(100 * (7 + 0.5) / 9, abs=5)
+    assert verdict.percentile == pytest.approx(100 * (7 + 0.5) / 9, abs=5)
 
 
 def test_never_gains_nothing_and_has_no_share(bench):
-    one = judged("never", Never(), bench)
+    verdict = policy_verdict("never", Never(), bench)
 
-    assert (one.asked, one.share, one.regret_to_never, one.cost_area) == (0, None, 0.0, 0.0)
-    assert (one.low, one.high) == (0.0, 0.0)
+    assert (verdict.asked, verdict.share, verdict.regret_to_never, verdict.cost_area) == (0, None, 0.0, 0.0)
+    assert (verdict.low, verdict.high) == (0.0, 0.0)
 
 
 def test_a_cost_area_is_a_share_of_what_the_best_gains(bench):
     """One retrain gains 1.0; prices go from 0 to 1.2, what the best gains: 1.0 - 0.6 on average, of 1.2."""
     assert bench.prices[-1] == pytest.approx(1.2)
-    assert judged("at five", at_five, bench).cost_area == pytest.approx((0.6 - 1.0) / 1.2)
+    assert policy_verdict("at five", at_five, bench).cost_area == pytest.approx((0.6 - 1.0) / 1.2)
 
 
 def test_a_policy_that_uses_the_price_is_played_at_each(bench):
@@ -70,13 +70,13 @@ def test_a_policy_that_uses_the_price_is_played_at_each(bench):
     class Frugal:
         uses_price = True
 
-        def __call__(self, seen):
-            return "cheap" if seen.now == 5 and seen.price is not None and seen.price < 0.99 else None
+        def __call__(self, moment):
+            return "cheap" if moment.now == 5 and moment.price is not None and moment.price < 0.99 else None
 
-    area = judged("frugal", Frugal(), bench).cost_area
+    area = policy_verdict("frugal", Frugal(), bench).cost_area
 
     assert area == pytest.approx((sum(price - 1 for price in bench.prices[:17]) + 1 / 2) / 20 / 1.2)
-    assert area < judged("at five", at_five, bench).cost_area
+    assert area < policy_verdict("at five", at_five, bench).cost_area
 
 
 def test_an_interval_holds_the_mean_and_narrows_with_more_values():
@@ -97,9 +97,9 @@ def test_neighbours_that_resemble_each_other_widen_an_interval():
 
 
 def test_without_a_price_the_rarest_of_those_as_good_as_the_best_is_advised(bench):
-    found = verdicts({"never": Never(), "at five": at_five, "every window": EveryWindows(windows=1)}, bench)
+    verdicts = policy_verdicts({"never": Never(), "at five": at_five, "every window": EveryWindows(windows=1)}, bench)
 
-    pick = chosen(found, bench)
+    pick = advised_policy(verdicts, bench)
 
     assert pick.verdict.policy == "at five"
     assert pick.alike == ("every window",)
@@ -107,49 +107,49 @@ def test_without_a_price_the_rarest_of_those_as_good_as_the_best_is_advised(benc
 
 @pytest.mark.parametrize(("price", "policy"), [(0.0, "at five"), (0.99, "at five"), (1.01, "never")])
 def test_at_a_price_the_cheapest_is_advised(bench, price, policy):
-    found = verdicts({"never": Never(), "at five": at_five, "every window": EveryWindows(windows=1)}, bench)
+    verdicts = policy_verdicts({"never": Never(), "at five": at_five, "every window": EveryWindows(windows=1)}, bench)
 
-    assert chosen(found, bench, price).verdict.policy == policy
+    assert advised_policy(verdicts, bench, price).verdict.policy == policy
 
 
 def test_the_advice_says_what_retraining_always_would_buy(bench):
-    found = verdicts({"never": Never(), "at five": at_five, "every window": EveryWindows(windows=1)}, bench)
+    verdicts = policy_verdicts({"never": Never(), "at five": at_five, "every window": EveryWindows(windows=1)}, bench)
 
-    told = sentence(chosen(found, bench), found, bench, "roc_auc")
+    sentence = advice_sentence(advised_policy(verdicts, bench), verdicts, bench, "roc_auc")
 
-    assert told.startswith(
+    assert sentence.startswith(
         "Retrain by this rule: at five. Mean roc_auc 0.76 with 1 retrain over 10 windows of 7 days, "
     )
-    assert told.endswith("8 retrains more (every window) would gain 0 (0 to 0): nothing that can be told from noise.")
+    assert sentence.endswith("8 retrains more (every window) would gain 0 (0 to 0): no more than noise.")
 
 
-def test_where_nothing_can_be_told_apart_the_advice_says_so(bench):
-    found = verdicts({"never": Never(), "also never": Never()}, bench)
+def test_where_no_policy_differs_the_advice_names_no_better_policy(bench):
+    verdicts = policy_verdicts({"never": Never(), "also never": Never()}, bench)
 
-    told = sentence(chosen(found, bench), found, bench, "roc_auc")
+    sentence = advice_sentence(advised_policy(verdicts, bench), verdicts, bench, "roc_auc")
 
-    assert told == (
+    assert sentence == (
         "Keep the first model (never): mean roc_auc 0.66 over 10 windows of 7 days. This history is too short or too "
-        "noisy to tell any other policy apart from it by what it gains."
+        "noisy to separate any other policy from it by its gain."
     )
 
 
 def test_the_choice_flips_where_a_retrain_costs_what_it_gains(bench):
-    found = verdicts({"never": Never(), "at five": at_five, "every window": EveryWindows(windows=1)}, bench)
+    verdicts = policy_verdicts({"never": Never(), "at five": at_five, "every window": EveryWindows(windows=1)}, bench)
 
-    assert flips(found, bench) == [Cheapest(0.0, "at five"), Cheapest(pytest.approx(1.0), "never")]
+    assert cheapest_policies(verdicts, bench) == [Cheapest(0.0, "at five"), Cheapest(pytest.approx(1.0), "never")]
 
 
 def test_a_choice_made_on_the_first_half_is_checked_on_the_second(bench):
     """In windows 1 to 5 a retrain gains nothing yet, in 6 to 10 it gains two tenths."""
-    found = verdicts({"never": Never(), "at five": at_five}, bench)
+    verdicts = policy_verdicts({"never": Never(), "at five": at_five}, bench)
 
-    assert check(found, bench, price=0.1) == ("never", "at five", pytest.approx(0.6), pytest.approx(0.8))
+    assert choice_check(verdicts, bench, price=0.1) == ("never", "at five", pytest.approx(0.6), pytest.approx(0.8))
 
 
 def test_staleness_is_what_an_age_loses_against_the_freshest(history):
     ageing = Bench(history(8, lambda model, window: 0.9 - (window - model) / 100), GATE)
 
-    found = staleness(ageing)
+    ages = staleness(ageing)
 
-    assert [(one.windows, one.loss) for one in found] == [(n, pytest.approx(n / 100)) for n in (1, 2, 3, 4)]
+    assert [(age.windows, age.loss) for age in ages] == [(n, pytest.approx(n / 100)) for n in (1, 2, 3, 4)]

@@ -43,21 +43,21 @@ def cluster(more: Path) -> Iterator[str]:
         port = probe.getsockname()[1]
     address = f"tcp://127.0.0.1:{port}"
     paths = os.pathsep.join([str(ROOT), str(more), os.environ.get("PYTHONPATH", "")])
-    known = os.environ | {"PYTHONPATH": paths}
+    variables = os.environ | {"PYTHONPATH": paths}
     worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-dashboard"]
     commands = [
         [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", str(port), "--no-dashboard"],
         worker,
         worker,
     ]
-    started = [subprocess.Popen(one, env=known, cwd=more, stderr=subprocess.DEVNULL) for one in commands]
+    started = [subprocess.Popen(command, env=variables, cwd=more, stderr=subprocess.DEVNULL) for command in commands]
     try:
         yield address
     finally:
-        for one in started:
-            one.terminate()
-        for one in started:
-            one.wait(30)
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait(30)
 
 
 def trained(plan, workers, monkeypatch, folder):
@@ -76,9 +76,9 @@ def trained(plan, workers, monkeypatch, folder):
 def same(left, right):
     """Say whether two pairs of matrices hold the same numbers to the last digit."""
     return all(
-        np.array_equal(getattr(one, name), getattr(other, name), equal_nan=True)
-        for one, other in zip(left, right, strict=True)
-        for name in ("scores", "seen", "parts")
+        np.array_equal(getattr(left_row, name), getattr(right_row, name), equal_nan=True)
+        for left_row, right_row in zip(left, right, strict=True)
+        for name in ("scores", "settled_scores", "parts")
     )
 
 
@@ -122,7 +122,7 @@ def test_a_backtest_ends_with_its_advice_a_page_and_a_run_in_mlflow(
 ):
     from mlflow import MlflowClient
 
-    told = backtest(
+    advice = backtest(
         "kiosk",
         as_of=kiosk_plan.windows[-1].end,
         span=BacktestSpan(rehearsal_share=0.3, min_rehearsal=2),
@@ -131,12 +131,15 @@ def test_a_backtest_ends_with_its_advice_a_page_and_a_run_in_mlflow(
     )
 
     (run,) = MlflowClient().search_runs([MlflowClient().get_experiment_by_name("kiosk").experiment_id])
-    assert "roc_auc" in told
-    assert html.escape(told) in (state / "reports" / "kiosk" / "backtest.html").read_text(encoding="utf-8")
-    assert run.data.tags["evergreen.backtest"] == told
+    assert "roc_auc" in advice
+    assert html.escape(advice) in (state / "reports" / "kiosk" / "backtest.html").read_text(encoding="utf-8")
+    assert run.data.tags["evergreen.backtest"] == advice
     assert set(POLICIES.by_name()) >= {"never", "every window", "calibrated alarm", "UPF", "regret"}
     assert len([name for name in run.data.metrics if name.startswith("mean.")]) == len(POLICIES.by_name())
-    assert {one.path for one in MlflowClient().list_artifacts(run.info.run_id)} == {"backtest.html", "backtest.json"}
+    assert {artifact.path for artifact in MlflowClient().list_artifacts(run.info.run_id)} == {
+        "backtest.html",
+        "backtest.json",
+    }
 
 
 def test_a_backtest_that_died_goes_on_with_the_models_it_has(prefect_server, kiosk, kiosk_plan, monkeypatch):

@@ -64,29 +64,29 @@ def test_a_window_without_a_metric_is_left_out_of_the_mean():
     assert schedule_score(scores, 0, (2,)) == pytest.approx((0.8 + 0.6 + 0.8) / 3)
 
 
-def test_the_best_schedule_of_each_number_of_retrains_is_known_afterwards():
-    found = best_schedules(SCORES, 0, 3, greater_is_better=True)
+def test_the_best_schedule_of_each_number_of_retrains_is_the_best_in_hindsight():
+    schedules = best_schedules(SCORES, 0, 3, greater_is_better=True)
 
-    assert [one.schedule for one in found] == [(), (2,), (1, 2), (1, 2, 3)]
-    assert [one.score for one in found] == pytest.approx([2.3 / 4, 3.1 / 4, 3.2 / 4, 3.0 / 4])
+    assert [best.schedule for best in schedules] == [(), (2,), (1, 2), (1, 2, 3)]
+    assert [best.score for best in schedules] == pytest.approx([2.3 / 4, 3.1 / 4, 3.2 / 4, 3.0 / 4])
 
 
 def test_of_an_error_the_best_schedule_is_that_with_the_least():
-    found = best_schedules(1 - SCORES, 0, 1, greater_is_better=False)
+    schedules = best_schedules(1 - SCORES, 0, 1, greater_is_better=False)
 
-    assert found[1] == Best(pytest.approx((0.2 + 0.4 + 0.1 + 0.2) / 4), (2,))
+    assert schedules[1] == Best(pytest.approx((0.2 + 0.4 + 0.1 + 0.2) / 4), (2,))
 
 
 @pytest.mark.parametrize("retrains", [0, 1, 2, 5, 9])
 @pytest.mark.parametrize("greater", [True, False])
 def test_no_schedule_of_as_many_retrains_beats_the_best(retrains, greater):
     scores = np.where(np.triu(np.ones((12, 12)), 1) > 0, np.random.default_rng(0).uniform(size=(12, 12)), GAP)
-    every = [schedule_score(scores, 1, one) for one in combinations(range(2, 11), retrains)]
+    every = [schedule_score(scores, 1, schedule) for schedule in combinations(range(2, 11), retrains)]
 
-    found = best_schedules(scores, 1, 9, greater_is_better=greater)[retrains]
+    best = best_schedules(scores, 1, 9, greater_is_better=greater)[retrains]
 
-    assert found.score == pytest.approx(max(every) if greater else min(every))
-    assert schedule_score(scores, 1, found.schedule) == found.score
+    assert best.score == pytest.approx(max(every) if greater else min(every))
+    assert schedule_score(scores, 1, best.schedule) == best.score
 
 
 def test_no_more_retrains_are_planned_than_there_are_moments():
@@ -94,20 +94,20 @@ def test_no_more_retrains_are_planned_than_there_are_moments():
 
 
 def test_a_schedule_with_fewer_retrains_may_be_the_best_with_at_most_so_many():
-    found = [Best(0.5, ()), Best(0.8, (2,)), Best(0.7, (1, 2))]
+    schedules = [Best(0.5, ()), Best(0.8, (2,)), Best(0.7, (1, 2))]
 
-    assert best_at_most(found, 2, greater_is_better=True).schedule == (2,)
-    assert best_at_most(found, 0, greater_is_better=True).schedule == ()
-    assert best_at_most(found, 2, greater_is_better=False).schedule == ()
+    assert best_at_most(schedules, 2, greater_is_better=True).schedule == (2,)
+    assert best_at_most(schedules, 0, greater_is_better=True).schedule == ()
+    assert best_at_most(schedules, 2, greater_is_better=False).schedule == ()
 
 
 def test_random_schedules_have_as_many_retrains_in_order_and_come_again_from_their_seed():
-    found = random_schedules(range(3, 9), 4, 50, seed=7)
+    schedules = random_schedules(range(3, 9), 4, 50, seed=7)
 
-    assert {len(set(one)) for one in found} == {4}
-    assert all(list(one) == sorted(one) and set(one) <= set(range(3, 9)) for one in found)
-    assert found == random_schedules(range(3, 9), 4, 50, seed=7)
-    assert found != random_schedules(range(3, 9), 4, 50, seed=8)
+    assert {len(set(schedule)) for schedule in schedules} == {4}
+    assert all(list(schedule) == sorted(schedule) and set(schedule) <= set(range(3, 9)) for schedule in schedules)
+    assert schedules == random_schedules(range(3, 9), 4, 50, seed=7)
+    assert schedules != random_schedules(range(3, 9), 4, 50, seed=8)
 
 
 @pytest.mark.parametrize(
@@ -136,9 +136,9 @@ def test_a_cost_is_the_metric_lost_and_the_price_of_the_retrains():
 
 
 def test_from_the_highest_price_on_even_the_best_schedule_makes_no_retrain():
-    found = [Best(0.5, ()), Best(0.6, (2,)), Best(0.8, (1, 2))]
+    schedules = [Best(0.5, ()), Best(0.6, (2,)), Best(0.8, (1, 2))]
 
-    assert highest_price(found, 10, greater_is_better=True) == pytest.approx((0.8 - 0.5) * 10 / 2)
+    assert highest_price(schedules, 10, greater_is_better=True) == pytest.approx((0.8 - 0.5) * 10 / 2)
 
 
 def test_where_no_retrain_gains_the_highest_price_is_nothing():
@@ -156,12 +156,12 @@ def test_a_cost_area_is_the_mean_over_prices_of_what_a_policy_costs_beyond_never
 def test_the_cheapest_policy_flips_where_the_price_of_its_retrains_eats_its_gain():
     lines = {"never": (10.0, 0), "monthly": (4.0, 3), "daily": (3.0, 13), "bad": (9.0, 5)}
 
-    found = cheapest_by_price(lines, highest=5.0)
+    ranges = cheapest_by_price(lines, highest=5.0)
 
-    assert found == [Cheapest(0.0, "daily"), Cheapest(pytest.approx(1 / 10), "monthly"), Cheapest(2.0, "never")]
+    assert ranges == [Cheapest(0.0, "daily"), Cheapest(pytest.approx(1 / 10), "monthly"), Cheapest(2.0, "never")]
 
 
-def test_a_flip_beyond_the_highest_price_is_not_told():
+def test_a_flip_beyond_the_highest_price_is_left_out():
     assert cheapest_by_price({"never": (10.0, 0), "monthly": (4.0, 3)}, highest=1.9) == [Cheapest(0.0, "monthly")]
 
 

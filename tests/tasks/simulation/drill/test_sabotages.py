@@ -5,8 +5,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tasks.simulation.drill.chances import blurred
-from tasks.simulation.drill.sabotages import copied, filled_in, leaking, raised, sabotages, shuffled
+from tasks.simulation.drill.chances import blurred_chances
+from tasks.simulation.drill.sabotages import (
+    copied_rows,
+    filled_in_column,
+    leaking_column,
+    raised_chances,
+    sabotages,
+    shuffled_labels,
+)
 from tasks.simulation.drill.stage import environment, put, synthetic_problem, synthetic_rows
 
 
@@ -16,10 +23,10 @@ def rows():
 
 
 def test_every_sabotage_has_a_name_of_its_own_and_each_gate_that_can_be_sabotaged_has_one():
-    found = sabotages()
+    every = sabotages()
 
-    assert len({one.tried for one in found}) == len(found)
-    assert {one.expected for one in found} >= {
+    assert len({sabotage.tried for sabotage in every}) == len(every)
+    assert {sabotage.expected for sabotage in every} >= {
         *("beats_baseline", "beats_champion", "no_slice_worse", "finite", "in_range", "not_constant", "calibrated"),
         *("no_feature_too_good", "no_row_learned", "no_copies", "known_at_the_event", "serves", "serves_fast"),
         *("reproducible", "configured"),
@@ -27,46 +34,46 @@ def test_every_sabotage_has_a_name_of_its_own_and_each_gate_that_can_be_sabotage
 
 
 def test_shuffled_labels_are_the_same_labels_of_other_rows(rows):
-    found = shuffled(rows, synthetic_problem())
+    shuffled = shuffled_labels(rows, synthetic_problem())
 
-    assert found["came"].isna().equals(rows["came"].isna())
-    assert found["came"].sum() == rows["came"].sum()
-    assert abs(np.corrcoef(found["came"].dropna(), rows["came"].dropna())[0, 1]) < 0.1
+    assert shuffled["came"].isna().equals(rows["came"].isna())
+    assert shuffled["came"].sum() == rows["came"].sum()
+    assert abs(np.corrcoef(shuffled["came"].dropna(), rows["came"].dropna())[0, 1]) < 0.1
 
 
 def test_the_leak_is_the_answer_where_there_is_one(rows):
-    assert leaking(rows, synthetic_problem())["level"].equals(rows["came"].rename("level"))
+    assert leaking_column(rows, synthetic_problem())["level"].equals(rows["came"].rename("level"))
 
 
 def test_what_is_filled_in_with_the_label_is_missing_with_it(rows):
-    found = filled_in(rows, synthetic_problem())
+    changed = filled_in_column(rows, synthetic_problem())
 
-    assert found["level"].isna().sum() == len(rows) * 0.05
-    assert found.loc[found["level"].isna(), "came"].isna().all()
+    assert changed["level"].isna().sum() == len(rows) * 0.05
+    assert changed.loc[changed["level"].isna(), "came"].isna().all()
 
 
 def test_the_rows_of_the_last_window_are_there_once_more_as_old_as_the_first(rows):
-    found = copied(rows, synthetic_problem())
-    more = found[len(rows) :]
+    changed = copied_rows(rows, synthetic_problem())
+    more = changed[len(rows) :]
 
     assert more["level"].tolist() == rows["level"][-len(more) :].tolist()
     assert more["happened_at"].min() - rows["happened_at"].min() < np.timedelta64(6, "h")
-    assert found.index.is_unique
+    assert changed.index.is_unique
 
 
 def test_raised_chances_are_ten_points_higher_and_never_above_1():
-    assert raised(np.array([0.2, 0.95])).tolist() == pytest.approx([0.3, 1.0])
+    assert raised_chances(np.array([0.2, 0.95])).tolist() == pytest.approx([0.3, 1.0])
 
 
 def test_of_several_classes_the_likeliest_is_raised_and_all_add_up_to_1():
-    assert raised(np.array([[0.5, 0.3, 0.2]]))[0].tolist() == pytest.approx([0.6, 0.24, 0.16])
+    assert raised_chances(np.array([[0.5, 0.3, 0.2]]))[0].tolist() == pytest.approx([0.6, 0.24, 0.16])
 
 
 def test_blurred_chances_stay_chances_and_without_blur_are_the_same():
     chances = np.array([0.01, 0.5, 0.99])
 
-    assert blurred(chances, 0, 0) == pytest.approx(chances)
-    assert ((blurred(chances, 3, 0) > 0) & (blurred(chances, 3, 0) < 1)).all()
+    assert blurred_chances(chances, 0, 0) == pytest.approx(chances)
+    assert ((blurred_chances(chances, 3, 0) > 0) & (blurred_chances(chances, 3, 0) < 1)).all()
 
 
 def test_what_was_put_in_anothers_place_is_taken_out_again_even_after_an_error():
