@@ -2,7 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -55,36 +56,50 @@ def played(
     problem: UseCase, numbers: dict[str, Any], console: Console
 ) -> tuple[list[dict[str, Any]], str, Sequence[str]]:
     """Return the replay's table, its summary, and what it leaves out, showing how far it is."""
-    from flows.replay import play_in_memory
     from tasks.data.tables import steps
-    from tasks.lasting import in_memory
     from tasks.registry import models
     from tasks.simulation import replay
     from tasks.windows import Window
 
-    over = Window(**numbers["over"])
+    end = Window(**numbers["over"]).end
     policies, left_out = replay.policies_in_memory(replay.Policies(**numbers["policies"]))
+    with played_in_memory(problem, numbers, console):
+        rows, summary = replay.replay_table(problem.name, end)
+        if models.champion(problem.name) is None:
+            return rows, summary, left_out
+        with console.status("Comparing with retraining at every step"):
+            table = steps(problem).read().sort_values("as_of")
+            renewed = replay.renewed_scores(problem.name, table, end, policies.training)
+    scores = [value for value in renewed if value is not None]
+    if scores:
+        summary += f"; {figure(sum(scores) / len(scores))} for a model fitted anew at every step"
+    return rows, summary, left_out
+
+
+@contextmanager
+def played_in_memory(problem: UseCase, numbers: dict[str, Any], console: Console) -> Iterator[None]:
+    """Play a history with the numbers of a replay's deployment, showing how far it is; within, what came of it lasts.
+
+    The steps are those of the flows, with what lasts in memory.
+    """
+    from flows.replay import play_in_memory
+    from tasks.lasting import in_memory
+    from tasks.simulation import replay
+    from tasks.windows import Window
+
+    over = Window(**numbers["over"])
+    policies, _ = replay.policies_in_memory(replay.Policies(**numbers["policies"]))
     moments = replay.moments(over.start, over.end, timedelta(days=numbers["pace"]["step_days"]))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with in_memory(), Progress(*columns, console=console) as progress:
-        bar = progress.add_task("Reading and checking the rows", total=len(moments))
-        for now in moments:
-            progress.update(bar, description=f"Playing {now:%Y-%m-%d}")
-            play_in_memory(problem.name, now, policies)
-            progress.advance(bar)
-        progress.update(bar, description="Comparing with retraining at every step")
-        table = steps(problem).read().sort_values("as_of")
-        rows, summary = replay.replay_table(problem.name, over.end)
-        renewed = (
-            replay.renewed_scores(problem.name, table, over.end, policies.training)
-            if models.champion(problem.name)
-            else []
-        )
-        progress.update(bar, description="Played")
-    known = [value for value in renewed if value is not None]
-    if known:
-        summary += f"; {figure(sum(known) / len(known))} for a model fitted anew at every step"
-    return rows, summary, left_out
+    with in_memory():
+        with Progress(*columns, console=console) as progress:
+            bar = progress.add_task("Reading and checking the rows", total=len(moments))
+            for now in moments:
+                progress.update(bar, description=f"Playing {now:%Y-%m-%d}")
+                play_in_memory(problem.name, now, policies)
+                progress.advance(bar)
+            progress.update(bar, description="Played")
+        yield
 
 
 if __name__ == "__main__":

@@ -275,12 +275,16 @@ def tell_replay(usecase: str, as_of: datetime) -> str:
 def replay_table(usecase: str, as_of: datetime) -> tuple[list[dict[str, Any]], str]:
     """Return the table of a replay, a row a step, and how it went in a sentence; labels as known at `as_of`."""
     problem = use_case(usecase)
-    played = steps(problem).read().sort_values("as_of")
-    if models.champion(usecase) is None:
-        scores: list[dict[str, Any]] = [{"model": None, "live": None, "first": None}] * len(played)
-    else:
-        scores = window_scores(usecase, played, as_of)
+    played, scores = scored_steps(usecase, as_of)
     return replay_rows(problem, played, scores), replay_summary(problem, scores, played)
+
+
+def scored_steps(usecase: str, as_of: datetime) -> tuple["pd.DataFrame", list[dict[str, Any]]]:
+    """Return the steps of a replay, oldest first, as they are stored, and the scores of each, unrounded."""
+    played = steps(use_case(usecase)).read().sort_values("as_of")
+    if models.champion(usecase) is None:
+        return played, [{"model": None, "live": None, "first": None}] * len(played)
+    return played, window_scores(usecase, played, as_of)
 
 
 def replay_rows(problem: UseCase, played: "pd.DataFrame", scores: list[dict[str, Any]]) -> list[dict[str, Any]]:
