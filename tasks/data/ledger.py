@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -14,20 +14,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Kind = Literal[
+    "feed late",
+    "fault",
+    "fault lasts",
+    "fault accepted",
+    "on probation",
+    "rolled back",
+    "drift found",
+    "muted",
     "retrain asked",
     "approval asked",
     "promoted",
     "refused",
-    "on probation",
-    "rolled back",
-    "fault",
-    "fault lasts",
-    "fault accepted",
-    "feed late",
-    "drift found",
-    "muted",
     "episode closed",
 ]
+ORDER: tuple[Kind, ...] = get_args(Kind)
+"""In which order those of one moment are made; files keep no order of their own."""
 ANSWERS: tuple[Kind, ...] = ("promoted", "refused")
 """What closes a request to retrain."""
 FAULTS: tuple[Kind, ...] = ("fault", "fault lasts", "fault accepted")
@@ -136,7 +138,7 @@ def moves(history: list[Decision]) -> list[Decision]:
 
 def _past(rows: "pd.DataFrame", usecase: str) -> list[Decision]:
     mine = rows[rows["usecase"] == usecase]
-    mine = mine.assign(answered=mine["answers"] != "").sort_values(["as_of", "answered"], kind="stable")
+    mine = mine.assign(place=mine["kind"].map(ORDER.index)).sort_values(["as_of", "place", "id"])
     return [_decision(row) for row in mine.to_dict("records")]
 
 

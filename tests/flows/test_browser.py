@@ -14,6 +14,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
+from deployments.password import password
 from deployments.up import addresses
 from flows.collect import collect
 from tasks.data.validation import BatchPolicy
@@ -39,6 +40,14 @@ class Visitor:
         # A change behind the # alone would not load the page anew.
         self.driver.get("about:blank")
         self.driver.get(url)
+
+    def sign_in(self, system: Settings) -> None:
+        self.visit(f"{system.prefect_url}/login")
+        self.wait(lambda driver: driver.find_element(By.CSS_SELECTOR, "input[type=password]")).send_keys(
+            password(system) or ""
+        )
+        self.click(By.CSS_SELECTOR, "button[type=submit]")
+        self.wait(lambda driver: "/login" not in driver.current_url)
 
     def wait(self, condition: Callable[[webdriver.Chrome], T]) -> T:
         return WebDriverWait(self.driver, PATIENCE, ignored_exceptions=[Exception]).until(condition)
@@ -86,14 +95,16 @@ class Visitor:
 
 
 @pytest.fixture(scope="module")
-def visitor() -> Iterator[Visitor]:
-    """A person at a headless chromium."""
+def visitor(system: Settings) -> Iterator[Visitor]:
+    """A person at a headless chromium, who has given Prefect's password."""
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or "chromium, which apt-get installs"
     for word in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1500,1400"):
         options.add_argument(word)
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
-    yield Visitor(driver)
+    visitor = Visitor(driver)
+    visitor.sign_in(system)
+    yield visitor
     driver.quit()
 
 

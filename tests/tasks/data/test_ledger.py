@@ -57,6 +57,13 @@ def test_decisions_come_oldest_first_up_to_and_including_a_moment_and_of_one_use
     assert decisions("bakery") == [for_another]
 
 
+@pytest.mark.parametrize("kinds", [("retrain asked", "drift found"), ("drift found", "retrain asked")])
+def test_of_one_moment_drift_comes_before_the_request_that_it_led_to_in_whatever_order_files_hold_them(state, kinds):
+    [record(asked().model_copy(update={"kind": kind})) for kind in kinds]
+
+    assert [decision.kind for decision in decisions("stall")] == ["drift found", "retrain asked"]
+
+
 def test_of_one_moment_the_request_comes_before_its_answer(state):
     [record(one) for one in (answered(asked()), asked())]
 
