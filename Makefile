@@ -4,11 +4,11 @@ SHELL := /bin/bash -o pipefail
 PYTHON ?= python3
 UV ?= uv
 BIN := .venv/bin
-SOURCES := flows tasks usecases deployments benchmarks tests
+SOURCES := flows tasks scaffold usecases deployments benchmarks tests
 .DEFAULT_GOAL := help
 # Threads that spin while they wait cost seven times the time of a fit where cores are shared.
 export OMP_WAIT_POLICY := $(or $(OMP_WAIT_POLICY),passive)
-.PHONY: help new try backtest demo drill up deploy down env status test test-unit check fix lock bench bench-alarms bench-policies
+.PHONY: help new try backtest demo drill up deploy down env status test test-unit check fix docs lock bench bench-alarms bench-policies
 
 help:  ## Say what each word does
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r word text; do \
@@ -54,14 +54,19 @@ test: .venv/.installed  ## Run every test, against real servers where they matte
 test-unit: .venv/.installed  ## Run the quick tests, without servers and other processes
 	@$(BIN)/python -m pytest -m "not servers and not slow"
 
-check: .venv/.installed  ## Check format, lint and types; change nothing
+check: .venv/.installed  ## Check format, lint, types and the order of imports; change nothing
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
 
 fix: .venv/.installed  ## Format, and repair what lint can repair
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+docs: .venv/.installed  ## Build the pages of docs/ into var/site, without network; a broken link is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "Open var/site/index.html; with search: $(BIN)/mkdocs serve"
 
 bench: .venv/.installed  ## Measure what the orchestration costs over the bare functions
 	@$(BIN)/python -m benchmarks.overhead

@@ -1,6 +1,7 @@
 """Measure how long a backtest takes: 12 policies on 120,000 rows by 25 columns in 26 windows, on two cores.
 
-`python -m benchmarks.backtest_time`. The functions of the flow are called bare: what Prefect adds is told elsewhere.
+`python -m benchmarks.backtest_time`. The functions of the flow are called bare: what Prefect adds
+is measured by `benchmarks/overhead.py`.
 """
 
 import argparse
@@ -16,10 +17,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.policies import GATE, RESULTS, SPAN, history, policies
-from benchmarks.streams import drafted, store, workshop
-from tasks.backtest.fits import model_row
-from tasks.backtest.judging import Bench, verdicts
-from tasks.backtest.planning import plan_for
+from benchmarks.streams import drafted_use_case, store, workshop
+from tasks.simulation.backtest.fits import model_row
+from tasks.simulation.backtest.judging import Bench, policy_verdicts
+from tasks.simulation.backtest.planning import plan_for
 
 PLAYED = ("never", "every window", "every 3 windows", "every 5 windows", "at age 4", "performance drop", "CARA-T",
           "loss 10% above first", "outside interval", "Evidently preset", "UPF", "regret (default)")  # fmt: skip
@@ -38,7 +39,9 @@ def main() -> None:
     with workshop(None) as package:
         path = package / "wide.parquet"
         wide(options.rows).to_parquet(path)
-        problem = drafted("wide", {"DATA": str(path), "TIME": "time", "TARGET": "target", "KEY": "row"}, package)
+        problem = drafted_use_case(
+            "wide", {"DATA": str(path), "TIME": "time", "TARGET": "target", "KEY": "row"}, package
+        )
         end = store(problem)
         began, busy = time.perf_counter(), cpu_seconds()
         plan = plan_for(problem, end, SPAN)
@@ -47,14 +50,14 @@ def main() -> None:
             list(pool.map(model_row, *zip(*jobs, strict=True)))
         trained, busy_trained = time.perf_counter() - began, cpu_seconds() - busy
         bench = Bench(history(plan, problem), GATE)
-        found = verdicts({name: policies(bench.prices[-1] / 8)[name] for name in PLAYED}, bench)
+        results = policy_verdicts({name: policies(bench.prices[-1] / 8)[name] for name in PLAYED}, bench)
         whole, busy_whole = time.perf_counter() - began, cpu_seconds() - busy
     figures = {
         "command": f"python -m benchmarks.backtest_time --rows {options.rows} --cores {options.cores}",
         "rows": options.rows,
         "features": len(problem.features),
         "windows": bench.windows + bench.first + 1,
-        "policies": len(found),
+        "policies": len(results),
         "models": len(jobs),
         "seconds_to_train": round(trained, 1),
         "seconds": round(whole, 1),
@@ -82,7 +85,7 @@ def wide(rows: int) -> pd.DataFrame:
 def cpu_seconds() -> float:
     """Return the processor time that this process and its ended children have used."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
 if __name__ == "__main__":

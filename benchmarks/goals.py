@@ -9,62 +9,64 @@ SHARE, MOST_REQUESTS, PERCENTILE, MOST_IDLE = 0.85, 1 / 3, 95.0, 2
 
 
 class Goal(NamedTuple):
-    """One goal: what must hold, what was found, and the streams or peers for which it does not."""
+    """One goal: what must hold, what was reached, and the streams or peers for which it does not."""
 
     must: str
-    found: str
+    reached: str
     short: tuple[str, ...]
 
 
 def pays(verdicts: Sequence[Mapping[str, Any]]) -> bool:
     """Say whether retraining pays on a stream: doing it every window gains over never, with 90 % certainty."""
-    return bool(_of(verdicts, EAGER)["low"] > 0)
+    return bool(_policy_row(verdicts, EAGER)["low"] > 0)
 
 
-def goals(found: Streams, policy: str) -> list[Goal]:
+def goals(streams: Streams, policy: str) -> list[Goal]:
     """Return each goal of a policy with what it reached on the streams."""
-    paying = {name: _of(one["verdicts"], policy) for name, one in found.items() if one["pays"]}
-    idle = {name: _of(one["verdicts"], policy) for name, one in found.items() if not one["pays"]}
-    requests = {name: one["asked"] / found[name]["windows"] for name, one in paying.items()}
+    paying = {name: _policy_row(stream["verdicts"], policy) for name, stream in streams.items() if stream["pays"]}
+    idle = {name: _policy_row(stream["verdicts"], policy) for name, stream in streams.items() if not stream["pays"]}
+    requests = {name: row["asked"] / streams[name]["windows"] for name, row in paying.items()}
     return [
-        _share({name: one["share"] or 0.0 for name, one in paying.items()}),
+        _share({name: row["share"] or 0.0 for name, row in paying.items()}),
         Goal(
             f"where it pays: requests in at most {MOST_REQUESTS:.0%} of the windows",
             f"at most {max(requests.values(), default=0.0):.0%}",
-            tuple(f"{name} {one:.0%}" for name, one in requests.items() if one > MOST_REQUESTS),
+            tuple(f"{name} {share:.0%}" for name, share in requests.items() if share > MOST_REQUESTS),
         ),
-        _above_chance({name: one["percentile"] for name, one in paying.items()}),
+        _above_chance({name: row["percentile"] for name, row in paying.items()}),
         Goal(
             f"where it does not pay: at most {MOST_IDLE} requests",
-            _listed({name: str(one["asked"]) for name, one in idle.items()}),
-            tuple(f"{name} {one['asked']}" for name, one in idle.items() if one["asked"] > MOST_IDLE),
+            _list_text({name: str(row["asked"]) for name, row in idle.items()}),
+            tuple(f"{name} {row['asked']}" for name, row in idle.items() if row["asked"] > MOST_IDLE),
         ),
         Goal(
             "where it does not pay: no worse than never, within noise",
-            _listed({name: f"{one['low']:+.3g} to {one['high']:+.3g}" for name, one in idle.items()}),
-            tuple(name for name, one in idle.items() if one["high"] < 0),
+            _list_text({name: f"{row['low']:+.3g} to {row['high']:+.3g}" for name, row in idle.items()}),
+            tuple(name for name, row in idle.items() if row["high"] < 0),
         ),
-        _cheapest(found, policy),
+        _cheapest(streams, policy),
     ]
 
 
-def goals_text(found: Streams, policy: str) -> str:
+def goals_text(streams: Streams, policy: str) -> str:
     """Return the goals as a markdown list."""
-    paying = [name for name, one in found.items() if one["pays"]]
+    paying = [name for name, stream in streams.items() if stream["pays"]]
     lines = [f"Of {policy}. Retraining pays on {', '.join(paying) or 'no stream'}.", ""]
-    for one in goals(found, policy):
-        mark = "x" if not one.short else " "
-        falls = f"; falls short: {', '.join(one.short)}" if one.short else ""
-        lines.append(f"- [{mark}] {one.must}: {one.found}{falls}")
+    for goal in goals(streams, policy):
+        mark = "x" if not goal.short else " "
+        falls = f"; falls short: {', '.join(goal.short)}" if goal.short else ""
+        lines.append(f"- [{mark}] {goal.must}: {goal.reached}{falls}")
     return "\n".join(lines)
 
 
-def dearer_by(found: Streams, policy: str, peer: str) -> tuple[float, float, float]:
+def dearer_by(streams: Streams, policy: str, peer: str) -> tuple[float, float, float]:
     """Return by how much a policy's cost area exceeds a peer's on average, with a 90 % t interval over the streams."""
     import numpy as np
     from scipy.stats import t
 
-    pairs = [(_of(one["verdicts"], policy), _of(one["verdicts"], peer)) for one in found.values()]
+    pairs = [
+        (_policy_row(stream["verdicts"], policy), _policy_row(stream["verdicts"], peer)) for stream in streams.values()
+    ]
     differences = np.array([mine["cost_area"] - other["cost_area"] for mine, other in pairs])
     middle, count = float(differences.mean()), len(differences)
     if count < 2:
@@ -75,39 +77,40 @@ def dearer_by(found: Streams, policy: str, peer: str) -> tuple[float, float, flo
 
 def _share(shares: Mapping[str, float]) -> Goal:
     mean = sum(shares.values()) / len(shares) if shares else 0.0
-    low = tuple(f"{name} {one:.2f}" for name, one in shares.items() if one < SHARE) if mean < SHARE else ()
-    told = f"{mean:.2f} ({_listed({name: f'{one:.2f}' for name, one in shares.items()})})"
-    return Goal(f"where it pays: at least {SHARE:.0%} of the achievable gain on average", told, low)
+    low = tuple(f"{name} {share:.2f}" for name, share in shares.items() if share < SHARE) if mean < SHARE else ()
+    reached = f"{mean:.2f} ({_list_text({name: f'{share:.2f}' for name, share in shares.items()})})"
+    return Goal(f"where it pays: at least {SHARE:.0%} of the achievable gain on average", reached, low)
 
 
 def _above_chance(percentiles: Mapping[str, float]) -> Goal:
     return Goal(
         f"where it pays: above the {PERCENTILE:.0f}th percentile of random schedules on every stream",
-        f"{sum(one > PERCENTILE for one in percentiles.values())} of {len(percentiles)} streams",
-        tuple(f"{name} {one:.0f}" for name, one in percentiles.items() if one <= PERCENTILE),
+        f"{sum(percentile > PERCENTILE for percentile in percentiles.values())} of {len(percentiles)} streams",
+        tuple(f"{name} {percentile:.0f}" for name, percentile in percentiles.items() if percentile <= PERCENTILE),
     )
 
 
-def _cheapest(found: Streams, policy: str) -> Goal:
-    names = [one["policy"] for one in next(iter(found.values()))["verdicts"]]
+def _cheapest(streams: Streams, policy: str) -> Goal:
+    names = [row["policy"] for row in next(iter(streams.values()))["verdicts"]]
     areas = {
-        name: sum(_of(one["verdicts"], name)["cost_area"] for one in found.values()) / len(found) for name in names
+        name: sum(_policy_row(stream["verdicts"], name)["cost_area"] for stream in streams.values()) / len(streams)
+        for name in names
     }
     ranked = sorted(areas, key=lambda name: areas[name])
-    dearer = {name: dearer_by(found, policy, name) for name in ranked[: ranked.index(policy)]}
-    told = f"{areas[policy]:+.3f}, number {ranked.index(policy) + 1} of {len(names)}"
-    told += "".join(f"; {middle:+.3f} beside {name} ({low:+.3f} to {high:+.3f})"
+    dearer = {name: dearer_by(streams, policy, name) for name in ranked[: ranked.index(policy)]}
+    reached = f"{areas[policy]:+.3f}, number {ranked.index(policy) + 1} of {len(names)}"
+    reached += "".join(f"; {middle:+.3f} beside {name} ({low:+.3f} to {high:+.3f})"
                     for name, (middle, low, high) in dearer.items())  # fmt: skip
     return Goal(
         "first, or within noise of first, in mean cost area among all",
-        told,
+        reached,
         tuple(name for name, (_, low, _) in dearer.items() if low > 0),
     )
 
 
-def _of(verdicts: Sequence[Mapping[str, Any]], policy: str) -> Mapping[str, Any]:
-    return next(one for one in verdicts if one["policy"] == policy)
+def _policy_row(verdicts: Sequence[Mapping[str, Any]], policy: str) -> Mapping[str, Any]:
+    return next(row for row in verdicts if row["policy"] == policy)
 
 
-def _listed(values: Mapping[str, str]) -> str:
+def _list_text(values: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {text}" for name, text in values.items()) or "none"

@@ -32,52 +32,58 @@ def main() -> None:
     if problem.mature is None:
         parser.error(f"{problem.name} declares no `mature`: its labels are trusted as soon as they are known")
     rows = _rows(problem)
-    found = measured(problem, rows)
-    for way, scores in found.items():
+    scores_by_way = scores_by_training(problem, rows)
+    for way, scores in scores_by_way.items():
         print(f"{way:<24}" + "".join(f"{name} {value:.4f}   " for name, value in scores.items()))
 
 
-def measured(problem: UseCase, rows: "pd.DataFrame") -> dict[str, dict[str, float]]:
+def scores_by_training(problem: UseCase, rows: "pd.DataFrame") -> dict[str, dict[str, float]]:
     """Return the mean metrics of each way to train."""
     from tasks.metrics import score
-    from tasks.replaying import moments
-    from tasks.training import labelled, predictions, targets
+    from tasks.simulation.replay import moments
+    from tasks.training.estimators import predictions, targets
+    from tasks.training.folds import labelled
 
     times = rows[problem.event_time]
     last = times.max().to_pydatetime()
     every = moments(problem.history_start + problem.window, last, problem.window)[:-2]
     starts = [moment for moment in every if len(labelled(rows, problem, moment)) >= FIRST_ROWS]
-    now_known = replace(problem, mature=None)
+    trusted = replace(problem, mature=None)
     foretold = rows.assign(**{problem.label_time: times})
     ways = {
         "mature labels": (problem, rows),
-        "labels known so far": (now_known, rows),
-        "oracle without delay": (now_known, foretold),
-        "never trained again": (now_known, foretold[times < starts[0]]),
+        "labels known so far": (trusted, rows),
+        "oracle without delay": (trusted, foretold),
+        "never trained again": (trusted, foretold[times < starts[0]]),
     }
     scores: dict[str, list[tuple[int, dict[str, Any]]]] = {}
     for now in starts:
         block = rows[(times >= now) & (times < now + problem.window) & rows[problem.target].notna()]
-        for way, (sight, seen) in ways.items():
-            model = _model(sight, seen, now)
+        for way, (sight, way_rows) in ways.items():
+            model = _model(sight, way_rows, now)
             if model is not None and len(block) >= LEAST_ROWS and block[problem.target].nunique() > 1:
-                told, truth = predictions(model, block, problem), targets(block, problem)
-                values: dict[str, Any] = {name: score(name, truth, told) for name in METRICS[problem.kind]}
+                predicted, truth = predictions(model, block, problem), targets(block, problem)
+                values: dict[str, Any] = {name: score(name, truth, predicted) for name in METRICS[problem.kind]}
                 scores.setdefault(way, []).append((len(block), values))
-    return {way: _means(found) for way, found in scores.items()}
+    return {way: _means(pairs) for way, pairs in scores.items()}
 
 
 def _rows(problem: UseCase) -> "pd.DataFrame":
-    from tasks.rehearsal import collected
-    from tasks.validation import BatchPolicy
+    from flows.collect import collect
+    from tasks.data.tables import observations
+    from tasks.data.validation import BatchPolicy
+    from tasks.lasting import in_memory
 
     lenient = BatchPolicy(max_bad_share=1, min_volume_share=0)
-    return collected(problem, datetime(2100, 1, 1, tzinfo=UTC), lenient)[0]
+    with in_memory():
+        collect.fn(problem.name, datetime.now(UTC), batch=lenient)
+        return observations(problem).read()
 
 
 def _model(sight: UseCase, rows: "pd.DataFrame", now: Any) -> Any:
     """Return the first candidate fitted on what `sight` may learn from at a moment, or None where it is too little."""
-    from tasks.training import contenders, fitted, labelled
+    from tasks.training.estimators import contenders, fitted
+    from tasks.training.folds import labelled
 
     past = labelled(rows, sight, now)
     if len(past) < LEAST_ROWS or past[sight.target].nunique() < 2:
@@ -85,9 +91,9 @@ def _model(sight: UseCase, rows: "pd.DataFrame", now: Any) -> Any:
     return fitted(contenders(sight)[next(iter(sight.candidates))], past, sight)
 
 
-def _means(found: list[tuple[int, dict[str, Any]]]) -> dict[str, float]:
-    weights = [rows for rows, _ in found]
-    return {name: float(np.average([values[name] for _, values in found], weights=weights)) for name in found[0][1]}
+def _means(pairs: list[tuple[int, dict[str, Any]]]) -> dict[str, float]:
+    weights = [rows for rows, _ in pairs]
+    return {name: float(np.average([values[name] for _, values in pairs], weights=weights)) for name in pairs[0][1]}
 
 
 if __name__ == "__main__":

@@ -45,17 +45,17 @@ def main() -> None:
         ready_system(settings)
         join(settings)
         try:
-            found = measured(Path(folder), options.rounds, timedelta(days=options.step_days))
+            figures = overhead_figures(Path(folder), options.rounds, timedelta(days=options.step_days))
         finally:
             stop(settings)
-    found["import_seconds_of_flows"] = import_seconds("flows.replay", options.rounds)
-    found["command"] = f"make bench (rounds {options.rounds}, step {options.step_days} days)"
+    figures["import_seconds_of_flows"] = import_seconds("flows.replay", options.rounds)
+    figures["command"] = f"make bench (rounds {options.rounds}, step {options.step_days} days)"
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(found, indent=2) + "\n")
-    print(json.dumps(found, indent=2))
+    RESULTS.write_text(json.dumps(figures, indent=2) + "\n")
+    print(json.dumps(figures, indent=2))
 
 
-def measured(folder: Path, rounds: int, step: timedelta) -> dict[str, Any]:
+def overhead_figures(folder: Path, rounds: int, step: timedelta) -> dict[str, Any]:
     """Return the medians of both ways, their ratio, and the seconds that Prefect adds to a flow run."""
     numbers = policies()
     as_flows, bare = flow_play(numbers), bare_play(numbers)
@@ -68,7 +68,7 @@ def measured(folder: Path, rounds: int, step: timedelta) -> dict[str, Any]:
     for number in range(rounds):
         for way, play in (("flows", as_flows), ("bare", bare)):
             in_state(folder / f"{way}{number}")
-            seconds[way].append(timed(play, moments))
+            seconds[way].append(played_seconds(play, moments))
     flows, functions = (statistics.median(seconds[way]) for way in ("flows", "bare"))
     return {
         "flow_runs": 2 * len(moments),
@@ -79,7 +79,7 @@ def measured(folder: Path, rounds: int, step: timedelta) -> dict[str, Any]:
     }
 
 
-def timed(play: Play, moments: list[datetime]) -> float:
+def played_seconds(play: Play, moments: list[datetime]) -> float:
     """Return the seconds that it takes to play all moments."""
     began = time.perf_counter()
     for now in moments:
@@ -93,7 +93,7 @@ def flow_play(numbers: dict[str, Any]) -> Play:
     from flows.score import score
 
     def play(now: datetime) -> None:
-        collect(USECASE, numbers["batch"], now)
+        collect(USECASE, now, batch=numbers["batch"])
         score(USECASE, now)
 
     return play
@@ -101,13 +101,12 @@ def flow_play(numbers: dict[str, Any]) -> Play:
 
 def bare_play(numbers: dict[str, Any]) -> Play:
     """Return what plays a moment through the same functions, without Prefect."""
-    from tasks.collection import collect_window, list_windows
-    from tasks.scoring import live_model, score_new_rows
-    from tasks.watermarks import mark_collected
+    from tasks.data.collection import collect_periods, list_windows
+    from tasks.data.watermarks import mark_collected
+    from tasks.scoring.scoring import live_model, score_new_rows
 
     def play(now: datetime) -> None:
-        for window in list_windows.fn(USECASE, now):
-            collect_window.fn(USECASE, window, now, numbers["batch"])
+        collect_periods.fn(USECASE, list_windows.fn(USECASE, now), now, numbers["batch"])
         mark_collected.fn(USECASE, now)
         live = live_model.fn(USECASE)
         if live is not None:
@@ -120,15 +119,16 @@ def first_model(numbers: dict[str, Any]) -> None:
     """Train the model that both ways score with."""
     from flows.retrain import retrain
 
-    retrain(USECASE, numbers["training"], numbers["gates"], numbers["promotion"], FIRST, reason="benchmark")
+    own = {name: numbers[name] for name in ("training", "gates", "promotion")}
+    retrain(USECASE, "benchmark", FIRST, **own)
 
 
 def policies() -> dict[str, Any]:
     """Return the numbers of the flights' own deployments."""
-    from tasks.replaying import Policies
+    from tasks.simulation.replay import Policies
 
     deployments = yaml.safe_load(PREFECT_FILE.read_text())["deployments"]
-    (replay,) = [one for one in deployments if one["name"] == USECASE and one["entrypoint"].endswith(":replay")]
+    (replay,) = [deployment for deployment in deployments if deployment["name"] == f"{USECASE}-replay"]
     return dict(Policies.model_validate(replay["parameters"]["policies"]))
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tasks.backtest.moments import Moment
-from tasks.backtest.policies import own_scores
-from tasks.backtest.schedules import best_schedules
+from tasks.simulation.backtest.schedules import best_schedules
+from tasks.triggers.moment import DecisionMoment
+from tasks.triggers.simple_policies import own_scores
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,8 +21,8 @@ class River(BaseModel):
 
     detector: Literal["ADWIN", "DDM"] = Field(description="ADWIN on the loss of each row, DDM on whether it is large")
 
-    def __call__(self, seen: Moment) -> str | None:
-        windows = seen.errors()
+    def __call__(self, moment: DecisionMoment) -> str | None:
+        windows = moment.errors()
         if not windows or not drifted_in_last(windows, self.detector):
             return None
         return f"{self.detector} found drift in the errors of the newest known window"
@@ -37,12 +37,12 @@ def drifted_in_last(windows: "Sequence[np.ndarray]", detector: str) -> bool:
     from river import drift
 
     limit = float(np.median(windows[0]))
-    found: Any = drift.ADWIN() if detector == "ADWIN" else drift.binary.DDM()
+    monitor: Any = drift.ADWIN() if detector == "ADWIN" else drift.binary.DDM()
     rung = False
     for number, losses in enumerate(windows):
         for loss in losses.tolist():
-            found.update(loss if detector == "ADWIN" else int(loss > limit))
-            rung = rung or (found.drift_detected and number == len(windows) - 1)
+            monitor.update(loss if detector == "ADWIN" else int(loss > limit))
+            rung = rung or (monitor.drift_detected and number == len(windows) - 1)
     return rung
 
 
@@ -61,28 +61,28 @@ class RetrainOpt(BaseModel):
         ge=0, description="Price of a retrain, in units of the metric times windows, where none is set"
     )
 
-    def __call__(self, seen: Moment) -> str | None:
+    def __call__(self, moment: DecisionMoment) -> str | None:
         from retrainopt import DecisionAction
 
-        policy = _learned(seen, self.price if seen.price is None else seen.price)
-        state = _state(_losses(own_scores(seen), seen.greater_is_better), seen.now, seen.now - seen.champion)
+        policy = _learned_policy(moment, self.price if moment.price is None else moment.price)
+        state = _state(_losses(own_scores(moment), moment.greater_is_better), moment.now, moment.now - moment.champion)
         if policy is None or state is None:
             return None
         decision = policy.decide(state, train_size=1)
         return "as in the rehearsal's optimal plan" if decision.action == DecisionAction.RETRAIN else None
 
 
-def _learned(seen: Moment, price: float) -> Any:
+def _learned_policy(moment: DecisionMoment, price: float) -> Any:
     """Return the policy fitted to the rehearsal's optimal plan; None where the rehearsal is too short."""
     import numpy as np
 
-    size = seen.first + 1
-    rehearsed = np.ascontiguousarray(seen.scores[:size, :size], dtype=float)
-    return _fitted(rehearsed.tobytes(), size, price, seen.greater_is_better)
+    size = moment.first + 1
+    rehearsed = np.ascontiguousarray(moment.scores[:size, :size], dtype=float)
+    return _fitted_policy(rehearsed.tobytes(), size, price, moment.greater_is_better)
 
 
 @lru_cache(maxsize=256)
-def _fitted(rehearsed: bytes, size: int, price: float, greater: bool) -> Any:
+def _fitted_policy(rehearsed: bytes, size: int, price: float, greater: bool) -> Any:
     """Return the policy fitted to the bytes of a rehearsal's scores: every moment asks for the same one again."""
     import numpy as np
     from retrainopt import Decision, DecisionAction, LearnedOnlinePolicy
@@ -94,8 +94,8 @@ def _fitted(rehearsed: bytes, size: int, price: float, greater: bool) -> Any:
     plan = _cheapest_plan(scores, begin, price, greater)
     live, states, decisions = begin, [], []
     for now in range(begin + 1, size):
-        known = [float(one) for one in scores[live, live + 1 : now + 1] if one == one]
-        state = _state(_losses(known, greater), now, now - live)
+        defined_scores = [float(score) for score in scores[live, live + 1 : now + 1] if score == score]
+        state = _state(_losses(defined_scores, greater), now, now - live)
         if state is None:
             continue
         retrain = now in plan
@@ -107,13 +107,15 @@ def _fitted(rehearsed: bytes, size: int, price: float, greater: bool) -> Any:
 
 def _cheapest_plan(scores: "np.ndarray", begin: int, price: float, greater: bool) -> tuple[int, ...]:
     served = len(scores) - 1 - begin
-    found = best_schedules(scores, begin, served, greater_is_better=greater)
-    costs = [(-one.score if greater else one.score) * served + price * n for n, one in enumerate(found)]
-    return found[costs.index(min(costs))].schedule
+    schedules = best_schedules(scores, begin, served, greater_is_better=greater)
+    costs = [
+        (-schedule.score if greater else schedule.score) * served + price * n for n, schedule in enumerate(schedules)
+    ]
+    return schedules[costs.index(min(costs))].schedule
 
 
 def _losses(scores: Sequence[float], greater: bool) -> list[float]:
-    return [-one if greater else one for one in scores]
+    return [-score if greater else score for score in scores]
 
 
 def _state(losses: Sequence[float], step: int, elapsed: int) -> Any:
@@ -122,5 +124,5 @@ def _state(losses: Sequence[float], step: int, elapsed: int) -> Any:
 
     if not losses:
         return None
-    stale = [one - losses[0] for one in losses]
+    stale = [loss - losses[0] for loss in losses]
     return OnlineState(step, stale[-1], sum(stale), elapsed)

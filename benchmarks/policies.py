@@ -22,16 +22,20 @@ from typing import Any
 from benchmarks import synthetic
 from benchmarks.goals import goals_text, pays
 from benchmarks.peers import RetrainOpt, River
-from benchmarks.streams import drafted, store, weekly, workshop
-from tasks.backtest.alarming import alarm_of
-from tasks.backtest.drifting import drifted_share
-from tasks.backtest.fits import matrix, model_row
-from tasks.backtest.judging import Bench, Verdict, verdicts
-from tasks.backtest.matrix import Plan
-from tasks.backtest.moments import Policy
-from tasks.backtest.papers import Cara, Upf
-from tasks.backtest.planning import BacktestSpan, plan_for
-from tasks.backtest.policies import (
+from benchmarks.streams import drafted_use_case, store, weekly, workshop
+from tasks.metrics import metric
+from tasks.settings import ROOT
+from tasks.simulation.backtest.alarming import alarm_of
+from tasks.simulation.backtest.drifting import drifted_share
+from tasks.simulation.backtest.fits import matrix, model_row
+from tasks.simulation.backtest.judging import Bench, PolicyVerdict, policy_verdicts
+from tasks.simulation.backtest.matrix import Plan
+from tasks.simulation.backtest.planning import BacktestSpan, plan_for
+from tasks.simulation.backtest.simulation import BacktestGate, BacktestHistory
+from tasks.triggers.moment import Policy
+from tasks.triggers.published_policies import Cara, Upf
+from tasks.triggers.regret import RegretPolicy
+from tasks.triggers.simple_policies import (
     AtAge,
     AtRandom,
     EveryWindows,
@@ -42,10 +46,6 @@ from tasks.backtest.policies import (
     PerformanceDrop,
     calibrated_alarm,
 )
-from tasks.backtest.regret import RegretPolicy
-from tasks.backtest.simulation import BacktestGate, History
-from tasks.metrics import metric
-from tasks.settings import ROOT
 from tasks.usecases import UseCase
 
 RESULTS = ROOT / "benchmarks" / "results"
@@ -60,20 +60,20 @@ def main() -> None:
     """Play all streams, then print and keep the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.policies", description=__doc__)
     parser.add_argument("--data", action=_Next, default=[], help="table of a further stream: parquet or csv")
-    for word, told in _WORDS.items():
-        parser.add_argument(f"--{word}", action=_OfLast, help=told)
+    for word, help_text in _WORDS.items():
+        parser.add_argument(f"--{word}", action=_OfLast, help=help_text)
     parser.add_argument("--only-data", action="store_true", help="leave out the streams that come with it")
     parser.add_argument("--state", type=Path, help="folder that keeps tables and models for the next run")
     parser.add_argument("--out", default="policies", help="name of the files written to benchmarks/results")
     options = parser.parse_args()
-    found: dict[str, Any] = {}
-    said = {_name(words): words["PAYS"] == "yes" for words in options.data if "PAYS" in words}
+    figures: dict[str, Any] = {}
+    stated_to_pay = {_name(words): words["PAYS"] == "yes" for words in options.data if "PAYS" in words}
     with workshop(options.state) as package:
         for name, problem in streams(options.data, package, own=not options.only_data).items():
-            found[name] = played_stream(problem, said.get(name))
-            print(stream_table(name, found[name]), flush=True)
-            keep(options.out, found, command(options))
-    print(f"{summary(found)}\n\n{goals_text(found, OWN)}")
+            figures[name] = played_stream(problem, stated_to_pay.get(name))
+            print(stream_table(name, figures[name]), flush=True)
+            keep(options.out, figures, command(options))
+    print(f"{summary(figures)}\n\n{goals_text(figures, OWN)}")
 
 
 def streams(tables: list[dict[str, str]], package: Path, *, own: bool) -> dict[str, UseCase]:
@@ -85,13 +85,13 @@ def streams(tables: list[dict[str, str]], package: Path, *, own: bool) -> dict[s
     described = {
         _name(words): {"KEY": "row"} | {word: text for word, text in words.items() if word != "PAYS"} for words in given
     }
-    found = {name: drafted(name, words, package) for name, words in described.items()}
-    return found | {name: weekly(name, package) for name in ("weather", "flights") if own}
+    problems = {name: drafted_use_case(name, words, package) for name, words in described.items()}
+    return problems | {name: weekly(name, package) for name in ("weather", "flights") if own}
 
 
 def policies(price: float) -> dict[str, Policy]:
     """Return every policy at the one setting that serves all streams; `price` is for those that need one."""
-    found: dict[str, Policy] = {
+    by_name: dict[str, Policy] = {
         "never": Never(),
         "every window": EveryWindows(windows=1),
         **{f"every {windows} windows": EveryWindows(windows=windows) for windows in (2, 3, 5, 8)},
@@ -109,13 +109,13 @@ def policies(price: float) -> dict[str, Policy]:
         OWN: RegretPolicy(),
     }
     if find_spec("river"):
-        found |= {"ADWIN": River(detector="ADWIN"), "DDM": River(detector="DDM")}
+        by_name |= {"ADWIN": River(detector="ADWIN"), "DDM": River(detector="DDM")}
     if find_spec("retrainopt"):
-        found["RetrainOpt"] = RetrainOpt(price=price)
-    return found
+        by_name["RetrainOpt"] = RetrainOpt(price=price)
+    return by_name
 
 
-def played_stream(problem: UseCase, said_to_pay: bool | None) -> dict[str, Any]:
+def played_stream(problem: UseCase, stated_to_pay: bool | None) -> dict[str, Any]:
     """Train the stream's models, play every policy, and return what became of it."""
     began = time.perf_counter()
     plan = plan_for(problem, store(problem), SPAN)
@@ -124,11 +124,11 @@ def played_stream(problem: UseCase, said_to_pay: bool | None) -> dict[str, Any]:
             model_row(plan, role, at)
     bench = Bench(history(plan, problem), GATE)
     fitted = time.perf_counter() - began
-    known = verdicts(policies(bench.prices[-1] * TABLE_PRICE), bench)
+    results = policy_verdicts(policies(bench.prices[-1] * TABLE_PRICE), bench)
     full = bench.best_with(len(bench.moments))
-    kept = [one.model_dump(exclude={"outcome"}) | _moments(one) for one in known]
+    verdict_rows = [result.model_dump(exclude={"outcome"}) | _moments(result) for result in results]
     return {
-        "pays": pays(kept) if said_to_pay is None else said_to_pay,
+        "pays": pays(verdict_rows) if stated_to_pay is None else stated_to_pay,
         "metric": problem.metric,
         "windows": bench.windows,
         "window_days": problem.window.total_seconds() / 86_400,
@@ -137,13 +137,13 @@ def played_stream(problem: UseCase, said_to_pay: bool | None) -> dict[str, Any]:
         "highest_price": bench.prices[-1],
         "seconds_to_train": fitted,
         "seconds_to_play": time.perf_counter() - began - fitted,
-        "verdicts": kept,
+        "verdicts": verdict_rows,
     }
 
 
-def history(plan: Plan, problem: UseCase) -> History:
+def history(plan: Plan, problem: UseCase) -> BacktestHistory:
     """Return what policies are played on; all rows of the plan are kept by now."""
-    return History(
+    return BacktestHistory(
         plan=plan,
         models=matrix(plan, "champion"),
         scouts=matrix(plan, "scout"),
@@ -153,40 +153,40 @@ def history(plan: Plan, problem: UseCase) -> History:
     )
 
 
-def stream_table(name: str, found: Mapping[str, Any]) -> str:
+def stream_table(name: str, stream: Mapping[str, Any]) -> str:
     """Return a stream's table as markdown."""
-    columns = ("policy", found["metric"], *_COLUMNS)
+    columns = ("policy", stream["metric"], *_COLUMNS)
     head = (
-        f"\n## {name}\n\n{found['metric']}, {found['windows']} windows of {found['window_days']:g} days with about "
-        f"{found['rows_a_window']:,} rows; best of all {_number(found['best']['score'])} with "
-        f"{found['best']['retrains']} retrains.\n\n| {' | '.join(columns)} |\n{'| --- ' * len(columns)}|\n"
+        f"\n## {name}\n\n{stream['metric']}, {stream['windows']} windows of {stream['window_days']:g} days with about "
+        f"{stream['rows_a_window']:,} rows; best of all {_number(stream['best']['score'])} with "
+        f"{stream['best']['retrains']} retrains.\n\n| {' | '.join(columns)} |\n{'| --- ' * len(columns)}|\n"
     )
-    return head + "\n".join(_line(one) for one in found["verdicts"]) + "\n"
+    return head + "\n".join(_line(row) for row in stream["verdicts"]) + "\n"
 
 
-def summary(found: Mapping[str, Any]) -> str:
+def summary(figures: Mapping[str, Any]) -> str:
     """Return the table over all streams: means by policy, cheapest first."""
-    names = [one["policy"] for one in next(iter(found.values()))["verdicts"]]
+    names = [row["policy"] for row in next(iter(figures.values()))["verdicts"]]
     lines = []
     for name in names:
-        mine = [one for stream in found.values() for one in stream["verdicts"] if one["policy"] == name]
-        shares = [one["share"] for one in mine if one["share"] is not None]
-        asked = [one["asked"] / stream["windows"] for one, stream in zip(mine, found.values(), strict=True)]
-        area, rank = (_mean([one[what] for one in mine]) for what in ("cost_area", "percentile"))
+        mine = [row for stream in figures.values() for row in stream["verdicts"] if row["policy"] == name]
+        shares = [row["share"] for row in mine if row["share"] is not None]
+        asked = [row["asked"] / stream["windows"] for row, stream in zip(mine, figures.values(), strict=True)]
+        area, rank = (_mean([row[what] for row in mine]) for what in ("cost_area", "percentile"))
         lines.append((area, f"| {name} | {area:+.3f} | {_mean(shares):.2f} | {rank:.0f} | {_mean(asked):.2f} |"))
     columns = ("policy", "cost area", "share of achievable", "percentile", "requests a window")
     head = f"| {' | '.join(columns)} |\n{'| --- ' * len(columns)}|\n"
     return head + "\n".join(line for _, line in sorted(lines))
 
 
-def keep(name: str, found: Mapping[str, Any], said: str) -> None:
+def keep(name: str, figures: Mapping[str, Any], command_text: str) -> None:
     """Write the figures as JSON and as markdown, with the command that made them."""
     RESULTS.mkdir(exist_ok=True)
-    whole = {"command": said, "streams": found}
+    whole = {"command": command_text, "streams": figures}
     (RESULTS / f"{name}.json").write_text(json.dumps(whole, indent=2) + "\n")
-    text = f"# Retraining policies compared\n\nMade by `{said}`.\n\n## Goals\n\n"
-    text += f"{goals_text(found, OWN)}\n\n## All streams\n\n{summary(found)}\n"
-    (RESULTS / f"{name}.md").write_text(text + "".join(stream_table(*one) for one in found.items()))
+    text = f"# Retraining policies compared\n\nMade by `{command_text}`.\n\n## Goals\n\n"
+    text += f"{goals_text(figures, OWN)}\n\n## All streams\n\n{summary(figures)}\n"
+    (RESULTS / f"{name}.md").write_text(text + "".join(stream_table(*item) for item in figures.items()))
 
 
 def command(options: argparse.Namespace) -> str:
@@ -203,19 +203,19 @@ def _name(words: Mapping[str, str]) -> str:
     return Path(words["DATA"]).stem.lower().replace("-", "_")
 
 
-def _moments(one: Verdict) -> dict[str, Any]:
+def _moments(result: PolicyVerdict) -> dict[str, Any]:
     return {
-        "asked_at": [asked.window for asked in one.outcome.asked],
-        "live_at": list(one.outcome.live),
-        "reasons": [f"{asked.window}: {asked.reason}" for asked in one.outcome.asked][:5],
+        "asked_at": [asked.window for asked in result.outcome.asked],
+        "live_at": list(result.outcome.live),
+        "reasons": [f"{asked.window}: {asked.reason}" for asked in result.outcome.asked][:5],
     }
 
 
-def _line(one: Mapping[str, Any]) -> str:
-    share = "-" if one["share"] is None else f"{one['share']:.2f}"
+def _line(row: Mapping[str, Any]) -> str:
+    share = "-" if row["share"] is None else f"{row['share']:.2f}"
     return (
-        f"| {one['policy']} | {_number(one['score'])} | {one['asked']} | {one['promoted']} | {share} | "
-        f"{one['percentile']:.0f} | {one['cost_area']:+.3f} | {_number(one['low'])} to {_number(one['high'])} |"
+        f"| {row['policy']} | {_number(row['score'])} | {row['asked']} | {row['promoted']} | {share} | "
+        f"{row['percentile']:.0f} | {row['cost_area']:+.3f} | {_number(row['low'])} to {_number(row['high'])} |"
     )
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pandas as pd
 
 import usecases
-from deployments.new import answers_from, described
-from tasks import validation
-from tasks.collection import observations
-from tasks.drafting.writing import use_case_text
+from deployments.new import answers_from, checked_description
+from scaffold.writing import use_case_text
+from tasks.data import validation
+from tasks.data.tables import observations
 from tasks.usecases import UseCase, use_case
 
 FOR_EVER = datetime(2200, 1, 1, tzinfo=UTC)
@@ -39,7 +39,7 @@ def workshop(state: Path | None) -> Iterator[Path]:
             sys.path.remove(str(package.parent))
 
 
-def drafted(name: str, words: dict[str, str], package: Path) -> UseCase:
+def drafted_use_case(name: str, words: dict[str, str], package: Path) -> UseCase:
     """Write the use case that `make new` would draft for a table into a package, and return it.
 
     Rows in order of time but without one get a made-up clock, an hour a row: say `TIME=rows`. What an earlier run on
@@ -49,8 +49,8 @@ def drafted(name: str, words: dict[str, str], package: Path) -> UseCase:
         return use_case(name)
     if words["TIME"] == "rows":
         words = words | {"TIME": MADE_UP, "DATA": str(_with_clock(Path(words["DATA"]), package))}
-    told = described(answers_from([f"NAME={name}", *(f"{word}={text}" for word, text in words.items())]))
-    (package / f"{name}.py").write_text(use_case_text(told))
+    answers = answers_from([f"NAME={name}", *(f"{word}={text}" for word, text in words.items())])
+    (package / f"{name}.py").write_text(use_case_text(checked_description(answers)))
     return use_case(name)
 
 
@@ -60,11 +60,11 @@ def store(problem: UseCase) -> datetime:
     if table.exists():
         return _end(table.read(columns=[problem.event_time])[problem.event_time])
     chunks = problem.source.rows(problem.history_start, FOR_EVER)
-    rows = pd.concat([validation.settled(chunk, problem) for chunk in chunks], ignore_index=True)
+    rows = pd.concat([validation.with_declared_dtypes(chunk, problem) for chunk in chunks], ignore_index=True)
     good = rows[validation.row_faults(rows, problem) == ""].astype(problem.dtypes)
     late = good[problem.event_time] + problem.window
-    known = good[problem.label_time].where(good[problem.label_time] >= late, late)
-    table.append_new(good.assign(**{problem.label_time: known})[list(problem.columns)])
+    label_times = good[problem.label_time].where(good[problem.label_time] >= late, late)
+    table.append_new(good.assign(**{problem.label_time: label_times})[list(problem.columns)])
     return _end(good[problem.event_time])
 
 
@@ -81,7 +81,7 @@ def _with_clock(path: Path, folder: Path) -> Path:
 
 
 def weekly(name: str, package: Path) -> UseCase:
-    """Write a use case that is one of ours with windows of a week: a year of longer ones is too short to tell."""
+    """Write a use case that is one of ours with windows of a week: a year of longer ones is too short."""
     text = (
         f'"""{name} in windows of a week."""\n\nfrom dataclasses import replace\nfrom datetime import timedelta\n\n'
         f"from usecases.{name} import USE_CASE as MONTHLY\n\n"

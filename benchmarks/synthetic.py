@@ -17,7 +17,7 @@ def gauss(chance: np.random.Generator, when: np.ndarray) -> tuple[np.ndarray, np
     293, 2024, written from its description.
     """
     x = chance.normal(0, 1, (len(when), 2)) + np.column_stack([8 * when - 4, np.zeros(len(when))])
-    return x, _tossed(chance, 4 * (x[:, 1] - np.sin(1.5 * x[:, 0])))
+    return x, _drawn_classes(chance, 4 * (x[:, 1] - np.sin(1.5 * x[:, 0])))
 
 
 def circles(chance: np.random.Generator, when: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -30,38 +30,38 @@ def circles(chance: np.random.Generator, when: np.ndarray) -> tuple[np.ndarray, 
     places = np.array([(0.2, 0.5, 0.15), (0.4, 0.5, 0.2), (0.6, 0.5, 0.25), (0.8, 0.5, 0.3)])
     circle = places[np.minimum((when * 4).astype(int), 3)]
     inside = circle[:, 2] - np.hypot(x[:, 0] - circle[:, 0], x[:, 1] - circle[:, 1])
-    return x, _tossed(chance, 30 * inside)
+    return x, _drawn_classes(chance, 30 * inside)
 
 
 def abrupt(chance: np.random.Generator, when: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Concept drift: the weights turn at 45 % and at 75 % of the time."""
-    return _turned(chance, np.where(when < 0.45, 0.0, np.where(when < 0.75, 1.0, 2.2)))
+    return _turned_weights(chance, np.where(when < 0.45, 0.0, np.where(when < 0.75, 1.0, 2.2)))
 
 
 def gradual(chance: np.random.Generator, when: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Concept drift: the weights turn all the time, by a right angle and a half in all."""
-    return _turned(chance, 2.4 * when)
+    return _turned_weights(chance, 2.4 * when)
 
 
 def recurring(chance: np.random.Generator, when: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Concept drift: two concepts take turns, three times each."""
-    return _turned(chance, 1.2 * (np.floor(when * 6) % 2))
+    return _turned_weights(chance, 1.2 * (np.floor(when * 6) % 2))
 
 
 def seasonal(chance: np.random.Generator, when: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A season that the features do not tell turns the weights to and fro, twice."""
-    return _turned(chance, 0.9 * np.sin(2 * np.pi * 2 * when))
+    """A season that the features do not show turns the weights to and fro, twice."""
+    return _turned_weights(chance, 0.9 * np.sin(2 * np.pi * 2 * when))
 
 
 def covariate(chance: np.random.Generator, when: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Every feature wanders, the relation to the target stays: drift that no retrain is needed for."""
-    x, y = _turned(chance, np.zeros(len(when)))
+    x, y = _turned_weights(chance, np.zeros(len(when)))
     return np.column_stack([x, chance.normal(3 * when, 1)]), y
 
 
 def still(chance: np.random.Generator, when: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Nothing changes."""
-    return _turned(chance, np.zeros(len(when)))
+    return _turned_weights(chance, np.zeros(len(when)))
 
 
 STREAMS: Mapping[str, Draw] = {
@@ -79,11 +79,11 @@ def table(name: str, rows: int = ROWS, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame({"time": times, **columns, "target": y})
 
 
-def _turned(chance: np.random.Generator, angle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _turned_weights(chance: np.random.Generator, angle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Draw four normal features of which two matter, with weights turned by `angle`."""
     x = chance.normal(0, 1, (len(angle), 4))
-    return x, _tossed(chance, 2 * (np.cos(angle) * x[:, 0] + np.sin(angle) * x[:, 1]) + 0.5 * x[:, 2])
+    return x, _drawn_classes(chance, 2 * (np.cos(angle) * x[:, 0] + np.sin(angle) * x[:, 1]) + 0.5 * x[:, 2])
 
 
-def _tossed(chance: np.random.Generator, odds: np.ndarray) -> np.ndarray:
+def _drawn_classes(chance: np.random.Generator, odds: np.ndarray) -> np.ndarray:
     return (chance.uniform(size=len(odds)) < 1 / (1 + np.exp(-odds))).astype(float)

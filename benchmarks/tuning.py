@@ -16,13 +16,14 @@ import numpy as np
 
 from benchmarks.goals import pays
 from benchmarks.policies import GATE, RESULTS, TABLE_PRICE, policies
-from tasks.backtest.judging import Bench, Verdict, judged
-from tasks.backtest.matrix import PARTS, Matrix, Plan
-from tasks.backtest.moments import Policy
-from tasks.backtest.policies import EveryWindows
-from tasks.backtest.regret import RegretPolicy
-from tasks.backtest.simulation import History
 from tasks.metrics import score
+from tasks.simulation.backtest.judging import Bench, PolicyVerdict, policy_verdict
+from tasks.simulation.backtest.matrix import Matrix, Plan
+from tasks.simulation.backtest.simulation import BacktestHistory
+from tasks.training.scouts import PARTS
+from tasks.triggers.moment import Policy
+from tasks.triggers.regret import RegretPolicy
+from tasks.triggers.simple_policies import EveryWindows
 from tasks.windows import Window
 
 if TYPE_CHECKING:
@@ -30,14 +31,14 @@ if TYPE_CHECKING:
 
 Task = Literal["class", "number"]
 PEERS = ("never", "every 5 windows", "every 8 windows", "outside interval", "CARA-T", "CARA-CT", "UPF")
-KEPT = {"policy", "asked", "promoted", "share", "percentile", "cost_area"}
+REPORTED_FIELDS = {"policy", "asked", "promoted", "share", "percentile", "cost_area"}
 SETTINGS: Mapping[str, Policy] = {
     f"regret, certainty {certainty:g}, margin {margin:g}": RegretPolicy(certainty=certainty, margin=margin)
     for certainty, margin in product((2.0, 2.5, 3.0), (1.0, 2.0, 4.0))
 }
 
 
-class Stream(NamedTuple):
+class TuningStream(NamedTuple):
     """Rows in order of time, the same number in each window."""
 
     x: np.ndarray
@@ -51,42 +52,46 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", required=True)
     parser.add_argument("--out", default="tuning", help="name of the files written to benchmarks/results")
     options = parser.parse_args()
-    found: dict[str, dict[str, Verdict]] = {}
+    results: dict[str, dict[str, PolicyVerdict]] = {}
     paying: dict[str, bool] = {}
     for seed, kind, task in product(options.seeds, DRIFTS, ("class", "number")):
         name = f"{kind} {task} {seed}"
-        bench = bench_of(made(kind, task, seed), task, linear=seed % 2 == 1)
-        eager = judged("every window", EveryWindows(windows=1), bench)
+        bench = bench_of(made_stream(kind, task, seed), task, linear=seed % 2 == 1)
+        eager = policy_verdict("every window", EveryWindows(windows=1), bench)
         paying[name] = pays([eager.model_dump()])
         asked = {peer: policies(bench.prices[-1] * TABLE_PRICE)[peer] for peer in PEERS} | dict(SETTINGS)
-        found[name] = {each: judged(each, policy, bench) for each, policy in asked.items()}
+        results[name] = {each: policy_verdict(each, policy, bench) for each, policy in asked.items()}
         print(name, "pays" if paying[name] else "does not pay", flush=True)
-    told = f"python -m benchmarks.tuning --seeds {' '.join(map(str, options.seeds))} --out {options.out}"
-    text = f"# Settings of the default policy on made streams\n\nMade by `{told}`.\n\n{table(found, paying)}\n"
+    command = f"python -m benchmarks.tuning --seeds {' '.join(map(str, options.seeds))} --out {options.out}"
+    text = f"# Settings of the default policy on made streams\n\nMade by `{command}`.\n\n{table(results, paying)}\n"
     (RESULTS / f"{options.out}.md").write_text(text)
-    kept = {name: [one.model_dump(include=KEPT) for one in each.values()] for name, each in found.items()}
-    (RESULTS / f"{options.out}.json").write_text(json.dumps({"command": told, "pays": paying, "streams": kept}) + "\n")
+    verdict_rows = {
+        name: [result.model_dump(include=REPORTED_FIELDS) for result in each.values()] for name, each in results.items()
+    }
+    (RESULTS / f"{options.out}.json").write_text(
+        json.dumps({"command": command, "pays": paying, "streams": verdict_rows}) + "\n"
+    )
     print(text)
 
 
-def table(found: Mapping[str, Mapping[str, Verdict]], paying: Mapping[str, bool]) -> str:
+def table(results: Mapping[str, Mapping[str, PolicyVerdict]], paying: Mapping[str, bool]) -> str:
     """Return a line for each policy: means over the streams where retraining pays, and over those where not."""
     columns = ("policy", "cost area", "where it pays", "where not", "share", "percentile", "above the 95th",
                "requests where not")  # fmt: skip
     lines = [f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|"]
-    for name in next(iter(found.values())):
+    for name in next(iter(results.values())):
         good, idle = (
-            [each[name] for stream, each in found.items() if paying[stream] is which] for which in (True, False)
+            [each[name] for stream, each in results.items() if paying[stream] is which] for which in (True, False)
         )
-        areas = [mean(one.cost_area for one in some) for some in ([*good, *idle], good, idle)]
-        share, percentile = mean(one.share or 0.0 for one in good), mean(one.percentile for one in good)
-        above, asked = mean(one.percentile > 95 for one in good), mean(one.asked for one in idle)
-        told = " | ".join(f"{area:+.3f}" for area in areas)
-        lines.append(f"| {name} | {told} | {share:.2f} | {percentile:.0f} | {above:.0%} | {asked:.1f} |")
-    return f"{len(found)} streams; retraining pays on {sum(paying.values())}.\n\n" + "\n".join(lines)
+        areas = [mean(result.cost_area for result in some) for some in ([*good, *idle], good, idle)]
+        share, percentile = mean(result.share or 0.0 for result in good), mean(result.percentile for result in good)
+        above, asked = mean(result.percentile > 95 for result in good), mean(result.asked for result in idle)
+        area_text = " | ".join(f"{area:+.3f}" for area in areas)
+        lines.append(f"| {name} | {area_text} | {share:.2f} | {percentile:.0f} | {above:.0%} | {asked:.1f} |")
+    return f"{len(results)} streams; retraining pays on {sum(paying.values())}.\n\n" + "\n".join(lines)
 
 
-def made(kind: str, task: Task, seed: int) -> Stream:
+def made_stream(kind: str, task: Task, seed: int) -> TuningStream:
     """Return a stream of six features whose weights turn as the kind of drift says."""
     chance = np.random.default_rng([list(DRIFTS).index(kind), task == "number", seed])
     windows, rows = int(chance.integers(24, 38)), int(chance.integers(120, 360))
@@ -101,11 +106,11 @@ def made(kind: str, task: Task, seed: int) -> Stream:
         x[:, 4] += 3 * when
     noise = np.repeat(np.exp(chance.normal(0, 0.15, windows)), rows)
     if task == "number":
-        return Stream(x, signal + 1.2 * noise * chance.normal(size=len(when)), windows)
-    return Stream(x, (chance.uniform(size=len(when)) < 1 / (1 + np.exp(-signal / noise))).astype(float), windows)
+        return TuningStream(x, signal + 1.2 * noise * chance.normal(size=len(when)), windows)
+    return TuningStream(x, (chance.uniform(size=len(when)) < 1 / (1 + np.exp(-signal / noise))).astype(float), windows)
 
 
-def bench_of(stream: Stream, task: Task, *, linear: bool) -> Bench:
+def bench_of(stream: TuningStream, task: Task, *, linear: bool) -> Bench:
     """Return the stream's history, every model fitted on all rows before."""
     count, begin = stream.windows, datetime(2000, 1, 1, tzinfo=UTC)
     edges = [begin + timedelta(days=number) for number in range(count + 1)]
@@ -113,10 +118,10 @@ def bench_of(stream: Stream, task: Task, *, linear: bool) -> Bench:
     first = max(3, round(0.2 * count)) - 1
     plan = Plan(usecase="made", windows=windows, rehearsed=1, first=first, candidate="made", dataset_version=None)
     served, scout = (fitted_on(stream, task, plan, linear=which) for which in (linear, None))
-    return Bench(History(plan=plan, models=served, scouts=scout, greater_is_better=task == "class"), GATE)
+    return Bench(BacktestHistory(plan=plan, models=served, scouts=scout, greater_is_better=task == "class"), GATE)
 
 
-def fitted_on(stream: Stream, task: Task, plan: Plan, *, linear: bool | None) -> Matrix:
+def fitted_on(stream: TuningStream, task: Task, plan: Plan, *, linear: bool | None) -> Matrix:
     """Return the matrix of one estimator; the last window's labels never come."""
     count, rows = stream.windows, len(stream.y) // stream.windows
     scores, parts = np.full((count, count), np.nan), np.full((count, count, PARTS), np.nan)
@@ -135,7 +140,7 @@ def fitted_on(stream: Stream, task: Task, plan: Plan, *, linear: bool | None) ->
             parts[at, later] = [of(*piece) for piece in pieces]
     return Matrix(
         scores=scores,
-        seen=scores,
+        settled_scores=scores,
         parts=parts,
         seconds=np.zeros(count),
         trained=np.isin(np.arange(count), plan.trained_at),
@@ -162,8 +167,8 @@ def estimator(task: Task, linear: bool | None) -> "BaseEstimator":
 
 def mean(values: Any) -> float:
     """Return the mean, NaN of nothing."""
-    known = list(values)
-    return sum(known) / len(known) if known else float("nan")
+    numbers = list(values)
+    return sum(numbers) / len(numbers) if numbers else float("nan")
 
 
 def _abrupt(chance: np.random.Generator, when: np.ndarray) -> np.ndarray:

@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def parameters(words: list[str]) -> dict[str, Any]:
-    """Return the flow's parameters: the numbers of the deployment `backtest/NAME`, and what the words say.
+    """Return the flow's parameters: the numbers of the deployment `NAME-backtest`, and what the words say.
 
     Raises:
         ValueError: NAME is missing, a word is unknown, or no file in deployments/ declares the deployment.
@@ -50,7 +50,7 @@ def collect_if_empty(given: dict[str, Any], console: Console) -> None:
     It is collected up to `as_of` or, without one, to the end of the replay: a history may have ended.
     """
     from flows.collect import collect
-    from tasks.collection import observations
+    from tasks.data.tables import observations
     from tasks.usecases import use_case
 
     name = given["usecase"]

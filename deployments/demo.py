@@ -11,10 +11,10 @@ from uuid import UUID
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from deployments.declared import NotDeclaredError, parameters_of
+from deployments.declared import NotDeclaredError, deployment_of, parameters_of
 from deployments.environment import join
 from deployments.startup import CannotStart, ready_system
-from deployments.telling import show_replay
+from deployments.telling import StepLines, show_replay
 from deployments.up import addresses
 from tasks.settings import Settings
 
@@ -65,11 +65,12 @@ def start_replay(usecase: str) -> UUID:
     from prefect.deployments import run_deployment
     from prefect.exceptions import ObjectNotFound
 
+    name = deployment_of("replay", usecase)["name"]
     with get_client(sync_client=True) as client:
         try:
-            deployment = client.read_deployment_by_name(f"replay/{usecase}")
+            deployment = client.read_deployment_by_name(f"replay/{name}")
         except ObjectNotFound:
-            raise CannotPlay(f"replay/{usecase} is not deployed yet; `make deploy` does it.") from None
+            raise CannotPlay(f"{name} is not deployed yet; `make deploy` does it.") from None
         ours = FlowRunFilter.model_validate(
             {
                 "deployment_id": {"any_": [deployment.id]},
@@ -79,17 +80,23 @@ def start_replay(usecase: str) -> UUID:
         under_way = client.read_flow_runs(flow_run_filter=ours, limit=1)
     if under_way:
         return under_way[0].id
-    started: Any = run_deployment(f"replay/{usecase}", timeout=0)
+    started: Any = run_deployment(f"replay/{name}", timeout=0)
     return started.id
 
 
 def follow(usecase: str, flow_run: UUID, console: Console) -> "State":
-    """Show how far the replay is until it ends; return the state in which it ended."""
+    """Show how far the replay is until it ends; return the state in which it ended.
+
+    A terminal shows a bar; what is no terminal, such as a file, gets a line for each step.
+    """
     from prefect.client.orchestration import get_client
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with get_client(sync_client=True) as client, Progress(*columns, console=console) as progress:
-        bar = progress.add_task("Waiting for the worker", total=moment_count(client.read_flow_run(flow_run).parameters))
+    is_live = console.is_terminal
+    with get_client(sync_client=True) as client, Progress(*columns, console=console, disable=not is_live) as progress:
+        total = moment_count(client.read_flow_run(flow_run).parameters)
+        bar = progress.add_task("Waiting for the worker", total=total)
+        lines = StepLines(usecase, total, (lambda line: None) if is_live else console.print)
         while True:
             state = client.read_flow_run(flow_run).state
             assert state is not None
@@ -98,6 +105,7 @@ def follow(usecase: str, flow_run: UUID, console: Console) -> "State":
                 f"Played until {played[-1]['as_of']:%Y-%m-%d}" if played else f"The replay is {str(state.name).lower()}"
             )
             progress.update(bar, completed=len(played), description=last)
+            lines.add(played)
             if state.is_final():
                 return state
             time.sleep(1)
@@ -105,7 +113,7 @@ def follow(usecase: str, flow_run: UUID, console: Console) -> "State":
 
 def moment_count(parameters: dict[str, Any]) -> int:
     """Return how many moments a replay with these parameters plays."""
-    from tasks.replaying import moments
+    from tasks.simulation.replay import moments
     from tasks.windows import Window
 
     over = Window.model_validate(parameters["over"])
@@ -114,7 +122,7 @@ def moment_count(parameters: dict[str, Any]) -> int:
 
 def played_steps(usecase: str) -> list[dict[Any, Any]]:
     """Return the steps that the replay has kept so far, oldest first."""
-    from tasks.replaying import steps
+    from tasks.data.tables import steps
     from tasks.usecases import use_case
 
     return steps(use_case(usecase)).read().sort_values("as_of").to_dict("records")

@@ -43,10 +43,10 @@ def main() -> None:
 def drilled(usecase: str) -> int:
     """Run the drill and print its table; return the exit code."""
     from flows.drill import drill
-    from tasks.drilling import DrillFailedError, DrillPolicy, Report, as_rows
-    from tasks.drilling.telling import report_file
     from tasks.gates import GatePolicy
-    from tasks.training import TrainPolicy
+    from tasks.simulation.drill import DrillFailedError, DrillPolicy, Report, as_rows
+    from tasks.simulation.drill.report import report_file
+    from tasks.training.folds import TrainPolicy
 
     training, gates = numbers(usecase)
     policy = DrillPolicy()

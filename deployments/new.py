@@ -18,11 +18,11 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from tasks.settings import ROOT
-from tasks.usecases import UseCase, known_use_cases
+from tasks.usecases import UseCase, use_case_names
 
 if TYPE_CHECKING:
-    from tasks.drafting.describing import Answers, Description
-    from tasks.drafting.tables import Address
+    from scaffold.describing import Answers, Description
+    from scaffold.tables import Address
 
 WORDS = {
     "NAME": "what the problem is called: a Python name, in small letters",
@@ -53,45 +53,45 @@ def main() -> None:
     """Look, show what was found, write both files, and say what to do next; exit 1 with a sentence on refusal."""
     console = Console()
     try:
-        told = described(answers_from(sys.argv[1:]))
-        show(told, console)
-        good, bad = written(told)
+        description = checked_description(answers_from(sys.argv[1:]))
+        show(description, console)
+        good, bad = write_files(description)
     except CannotDescribe as refusal:
         sys.exit(f"{refusal}\nNothing was written.")
-    console.print(next_steps(told, good, bad), highlight=False, markup=False, soft_wrap=True)
+    console.print(next_steps(description, good, bad), highlight=False, markup=False, soft_wrap=True)
 
 
 def answers_from(words: Iterable[str], root: Path = ROOT) -> "Answers":
     """Return what the words `NAME=...` say; raise `CannotDescribe` for one that is missing, unknown or impossible."""
-    from tasks.drafting.describing import Answers
-    from tasks.drafting.profiling import TargetKind
+    from scaffold.describing import Answers
+    from scaffold.profiling import TargetKind
 
     parts = [word.partition("=") for word in words]
-    said = {word: text for word, _, text in parts}
-    if unknown := sorted(set(said) - set(WORDS)):
+    given = {word: text for word, _, text in parts}
+    if unknown := sorted(set(given) - set(WORDS)):
         raise CannotDescribe(f"Expected {', '.join(WORDS)}, found {', '.join(unknown)}.")
-    said = {word: text.strip() for word, text in said.items() if text.strip()}
-    if missing := [word for word in NEEDED if word not in said]:
-        raise CannotDescribe(_ask(missing, said))
-    if "KIND" in said and said["KIND"] not in get_args(TargetKind):
-        raise CannotDescribe(f"Expected KIND={' or '.join(get_args(TargetKind))}, found {said['KIND']}.")
-    zone = said.get("ZONE", "UTC")
+    given = {word: text.strip() for word, text in given.items() if text.strip()}
+    if missing := [word for word in NEEDED if word not in given]:
+        raise CannotDescribe(_ask(missing, given))
+    if "KIND" in given and given["KIND"] not in get_args(TargetKind):
+        raise CannotDescribe(f"Expected KIND={' or '.join(get_args(TargetKind))}, found {given['KIND']}.")
+    zone = given.get("ZONE", "UTC")
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError):
         raise CannotDescribe(f"Expected ZONE= as in Europe/Paris, found {zone!r}, which no zone is called.") from None
-    if refusal := name_refusal(said["NAME"], root):
+    if refusal := name_refusal(given["NAME"], root):
         raise CannotDescribe(refusal)
     return Answers(
-        name=said["NAME"],
-        address=_address(said),
-        time=said["TIME"],
-        target=said["TARGET"],
-        key=tuple(part.strip() for part in said.get("KEY", "").split(",") if part.strip()),
-        label_time=said.get("LABEL_TIME"),
-        mature=said.get("MATURE"),
-        kind=said.get("KIND"),  # type: ignore[arg-type]
-        time_format=said.get("TIME_FORMAT"),
+        name=given["NAME"],
+        address=_address(given),
+        time=given["TIME"],
+        target=given["TARGET"],
+        key=tuple(part.strip() for part in given.get("KEY", "").split(",") if part.strip()),
+        label_time=given.get("LABEL_TIME"),
+        mature=given.get("MATURE"),
+        kind=given.get("KIND"),  # type: ignore[arg-type]
+        time_format=given.get("TIME_FORMAT"),
         zone=zone,
     )
 
@@ -102,7 +102,7 @@ def name_refusal(name: str, root: Path = ROOT) -> str | None:
         return (
             f"NAME={name} cannot be the name of a Python file; use small letters, digits and _, as in hotel_bookings."
         )
-    if name in known_use_cases() or any(file.exists() for file in _files(name, root)):
+    if name in use_case_names() or any(file.exists() for file in _files(name, root)):
         there = ", ".join(str(file.relative_to(root)) for file in _files(name, root) if file.exists())
         return f"{name} is there already ({there or 'a use case'}); nothing is overwritten. Choose another NAME."
     if name == "prefect":
@@ -110,37 +110,37 @@ def name_refusal(name: str, root: Path = ROOT) -> str | None:
     return None
 
 
-def described(answers: "Answers") -> "Description":
+def checked_description(answers: "Answers") -> "Description":
     """Return what the table looks like and what its use case will be; raise `CannotDescribe` for what is undecided."""
-    from tasks.drafting.describing import described as decided
-    from tasks.drafting.describing import with_every_row
-    from tasks.drafting.profiling import Undecided
-    from tasks.drafting.tables import looked_at
-    from tasks.sources.layout import SourceError
+    from scaffold.describing import use_case_description, with_every_row
+    from scaffold.profiling import Undecided
+    from scaffold.tables import table_sample
+    from tasks.errors import SourceError
 
     try:
-        return with_every_row(decided(answers, looked_at(answers.address)))
+        return with_every_row(use_case_description(answers, table_sample(answers.address)))
     except (SourceError, Undecided) as refusal:
         raise CannotDescribe(_sentence(str(refusal))) from refusal
 
 
-def show(told: "Description", console: Console) -> None:
+def show(description: "Description", console: Console) -> None:
     """Print what will hurt, most harmful first, and what the table is taken for."""
-    pace = told.pacing
-    looked = "" if told.looked == told.rows else f", {told.looked:,} of them looked at"
+    pace = description.pacing
+    looked = "" if description.looked == description.rows else f", {description.looked:,} of them looked at"
     console.print(
-        f"{told.rows:,} rows{looked}, {pace.history_start:%Y-%m-%d} to {pace.history_end:%Y-%m-%d}, "
-        f"{len(told.columns)} columns. Target {told.answers.target}: {told.target.kind} ({told.target.why}).",
+        f"{description.rows:,} rows{looked}, {pace.history_start:%Y-%m-%d} to {pace.history_end:%Y-%m-%d}, "
+        f"{len(description.columns)} columns. Target {description.answers.target}: {description.target.kind} "
+        f"({description.target.why}).",
         highlight=False, markup=False, soft_wrap=True,
     )  # fmt: skip
     grid = Grid("column", "what was found", "evidence", "feature", title="What will hurt", title_justify="left")
-    for one in told.findings:
-        role = "left out" if one.left_out else ""
-        grid.add_row(*map(escape, (one.column, one.kind, one.evidence, role)))
-    console.print(grid if told.findings else "Nothing was found that will hurt.")
+    for finding in description.findings:
+        role = "left out" if finding.left_out else ""
+        grid.add_row(*map(escape, (finding.column, finding.kind, finding.evidence, role)))
+    console.print(grid if description.findings else "Nothing was found that will hurt.")
 
 
-def written(told: "Description", root: Path = ROOT) -> tuple[int, int]:
+def write_files(description: "Description", root: Path = ROOT) -> tuple[int, int]:
     """Write the use case and its deployments, both or none; return how many rows of the table are good and bad to it.
 
     The draft is loaded and reads its own table first.
@@ -148,52 +148,53 @@ def written(told: "Description", root: Path = ROOT) -> tuple[int, int]:
     Raises:
         CannotDescribe: a file is there already, or the draft would set aside more than one row in a hundred.
     """
-    from tasks.drafting.scheduling import deployments_text
-    from tasks.drafting.writing import use_case_text
+    from scaffold.scheduling import deployments_text
+    from scaffold.writing import use_case_text
 
-    module, deployments = _files(told.answers.name, root)
+    module, deployments = _files(description.answers.name, root)
     with tempfile.TemporaryDirectory(dir=root, prefix=".new-") as folder:
         drafts = Path(folder) / module.name, Path(folder) / deployments.name
-        drafts[0].write_text(_tidy(use_case_text(told), module), encoding="utf-8")
-        drafts[1].write_text(deployments_text(told), encoding="utf-8")
-        good, bad = _proof(told, drafts[0])
+        drafts[0].write_text(_tidy(use_case_text(description), module), encoding="utf-8")
+        drafts[1].write_text(deployments_text(description), encoding="utf-8")
+        good, bad = _proof(description, drafts[0])
         _place({drafts[1]: deployments, drafts[0]: module})
     return good, bad
 
 
-def next_steps(told: "Description", good: int, bad: int) -> str:
+def next_steps(description: "Description", good: int, bad: int) -> str:
     """Return what was written, how it fits the table, and what its owner does now."""
-    from tasks.drafting.writing import left_out, secret_variable
+    from scaffold.writing import left_out, secret_variable
 
-    name = told.answers.name
-    secret = secret_variable(told)
+    name = description.answers.name
+    secret = secret_variable(description)
     lines = [
         f"Written: usecases/{name}.py and deployments/{name}.yaml.",
         f"Read back with it: {good:,} good rows, {bad:,} that would be set aside.",
-        f"Features: {len(told.numeric) + len(told.dates) + len(told.clock)} numbers, {len(told.categorical)} "
-        f"categories; {len(list(left_out(told)))} columns left out, with their reasons in the file.",
-        f"Labels: {told.label.why}." + (f" Mature: {told.mature.why}." if told.mature else ""),
+        f"Features: {len(description.numeric) + len(description.dates) + len(description.clock)} numbers, "
+        f"{len(description.categorical)} categories; {len(list(left_out(description)))} columns left out, with their "
+        "reasons in the file.",
+        f"Labels: {description.label.why}." + (f" Mature: {description.mature.why}." if description.mature else ""),
         *([f"Set {secret} to the database's URL wherever a flow runs; no password is in the file."] if secret else []),
         f"Next: read usecases/{name}.py, then `make try NAME={name}`; `make up` serves it (`make deploy` if it is up).",
     ]
     return "\n".join(lines)
 
 
-def _ask(missing: list[str], said: dict[str, str]) -> str:
+def _ask(missing: list[str], given: dict[str, str]) -> str:
     """Return the question for the missing words, with the columns to choose from where the table can be read."""
     asked = "\n".join(f"  {word}=  {WORDS[word]}" for word in missing)
     text = f"Expected {', '.join(f'{word}=' for word in NEEDED)}; missing:\n{asked}"
-    if "DATA" not in said or not {"TIME", "TARGET"} & set(missing):
+    if "DATA" not in given or not {"TIME", "TARGET"} & set(missing):
         return text
-    from tasks.drafting.profiling import recognised
-    from tasks.drafting.tables import looked_at
-    from tasks.sources.layout import SourceError
+    from scaffold.profiling import column_profile
+    from scaffold.tables import table_sample
+    from tasks.errors import SourceError
 
     try:
-        frame = looked_at(_address(said), most=20_000).frame
+        frame = table_sample(_address(given), most=20_000).frame
     except SourceError as error:
         return f"{text}\n{_sentence(str(error))}"
-    kinds = {name: recognised(frame[name])[0].kind for name in frame.columns}
+    kinds = {name: column_profile(frame[name])[0].kind for name in frame.columns}
     text += f"\nIts columns: {', '.join(f'{name} ({kind})' for name, kind in kinds.items())}."
     times = [name for name, kind in kinds.items() if kind == "date"]
     if "TIME" not in missing:
@@ -208,16 +209,18 @@ def _ask(missing: list[str], said: dict[str, str]) -> str:
     )
 
 
-def _address(said: dict[str, str]) -> "Address":
-    from tasks.drafting.tables import Address
+def _address(given: dict[str, str]) -> "Address":
+    from scaffold.tables import Address
 
-    data, table, query = said["DATA"], said.get("TABLE"), said.get("QUERY")
+    data, table, query = given["DATA"], given.get("TABLE"), given.get("QUERY")
     if table and query:
         raise CannotDescribe("Expected TABLE= or QUERY=, found both.")
     if table or query:
         return Address(data, table, query)
     if _is_database(data):
-        raise CannotDescribe(f"DATA is the database {_hidden(data)}; say which rows with TABLE= or QUERY=.")
+        raise CannotDescribe(
+            f"DATA is the database {_url_without_password(data)}; say which rows with TABLE= or QUERY=."
+        )
     is_local = "://" not in data and "::" not in data
     # Flows may run in another folder.
     return Address(str(Path(data).expanduser().absolute()) if is_local else data)
@@ -239,7 +242,7 @@ def _is_database(data: str) -> bool:
     return True
 
 
-def _hidden(url: str) -> str:
+def _url_without_password(url: str) -> str:
     return re.sub(r"//[^/@]*@", "//***@", url)
 
 
@@ -265,8 +268,8 @@ def _place(files: dict[Path, Path]) -> None:
 def _tidy(text: str, place: Path) -> str:
     """Return the text as ruff formats it, with the lint that the data's words cause named in its first line."""
     tidy = _ruff(["format"], text, place) or text
-    told = _ruff(["check", "--output-format", "concise", "--exit-zero"], tidy, place)
-    codes = sorted(set(re.findall(r": ([A-Z]+\d+)\b", told)) & UNAVOIDABLE)
+    lint = _ruff(["check", "--output-format", "concise", "--exit-zero"], tidy, place)
+    codes = sorted(set(re.findall(r": ([A-Z]+\d+)\b", lint)) & UNAVOIDABLE)
     return f"# ruff: noqa: {', '.join(codes)}\n{tidy}" if codes else tidy
 
 
@@ -279,17 +282,17 @@ def _ruff(words: list[str], text: str, place: Path) -> str:
     return done.stdout
 
 
-def _proof(told: "Description", draft: Path) -> tuple[int, int]:
+def _proof(description: "Description", draft: Path) -> tuple[int, int]:
     """Load the draft and let it read its own table; return the good and the bad rows."""
-    from tasks.drafting.writing import secret_variable
-    from tasks.sources.layout import SourceError
+    from scaffold.writing import secret_variable
+    from tasks.errors import SourceError
 
-    secret = secret_variable(told)
+    secret = secret_variable(description)
     before = os.environ.get(secret or "")
     if secret:
-        os.environ[secret] = told.answers.address.url
+        os.environ[secret] = description.answers.address.url
     try:
-        return _good_and_bad(_loaded(draft))
+        return _good_and_bad(_draft_use_case(draft))
     except SourceError as refusal:
         raise CannotDescribe(_sentence(f"the drafted use case cannot read its table: {refusal}")) from refusal
     finally:
@@ -297,7 +300,7 @@ def _proof(told: "Description", draft: Path) -> tuple[int, int]:
             del os.environ[secret]
 
 
-def _loaded(draft: Path) -> UseCase:
+def _draft_use_case(draft: Path) -> UseCase:
     spec = spec_from_file_location(f"draft_{draft.stem}", draft)
     assert spec is not None
     assert spec.loader is not None
@@ -311,12 +314,12 @@ def _good_and_bad(problem: UseCase) -> tuple[int, int]:
     from collections import Counter
     from datetime import UTC, datetime
 
-    from tasks.validation import row_faults, settled, shape_fault
+    from tasks.data.validation import row_faults, shape_fault, with_declared_dtypes
 
     reasons: Counter[str] = Counter()
     rows = 0
     for frame in problem.source.rows(problem.history_start, datetime(2200, 1, 1, tzinfo=UTC)):
-        plain = settled(frame, problem)
+        plain = with_declared_dtypes(frame, problem)
         if fault := shape_fault(plain, problem):
             raise CannotDescribe(f"The drafted use case does not fit its table: {fault}.")
         rows += len(plain)

@@ -2,8 +2,9 @@
 
 import argparse
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
-from itertools import pairwise
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,12 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from deployments.declared import NotDeclaredError, parameters_of
 from deployments.telling import show_replay
 from tasks.metrics import figure
-from tasks.usecases import UseCase, known_use_cases, use_case
-
-NOTE = (
-    "Played in memory by the rules of the flows. What only servers and later corrections can show (a batch that comes "
-    "late, a restated row, a model that does not load) is shown by the deployment `replay`."
-)
+from tasks.usecases import UseCase, use_case, use_case_names
 
 
 class CannotTry(Exception):
@@ -42,53 +38,68 @@ def tried(name: str, console: Console) -> str:
     Raises:
         CannotTry: there is no such use case or deployment, or its data is refused; the message says why.
     """
-    from tasks.sources import SourceError
-    from tasks.validation import BatchRefusedError
+    from tasks.errors import BatchRefusedError, SourceError
 
-    if name not in known_use_cases():
-        known = ", ".join(known_use_cases())
+    if name not in use_case_names():
+        known = ", ".join(use_case_names())
         raise CannotTry(f"Unknown use case {name!r}; expected one of: {known}. Describe a new one with `make new`.")
     try:
-        rows, summary = _played(use_case(name), parameters_of("replay", name), console)
+        rows, summary, left_out = played(use_case(name), parameters_of("replay", name), console)
     except (NotDeclaredError, SourceError, BatchRefusedError, ValidationError) as refusal:
         raise CannotTry(str(refusal)) from refusal
     show_replay(name, rows, summary, console)
-    console.print(NOTE, highlight=False, soft_wrap=True)
+    console.print(f"Played in memory, by the flows' own steps. Left out: {'; '.join(left_out)}.", soft_wrap=True)
     return summary
 
 
-def _played(problem: UseCase, numbers: dict[str, Any], console: Console) -> tuple[list[dict[str, Any]], str]:
-    """Return the replay's table and summary, showing how far it is."""
-    import pandas as pd
-
-    from tasks import rehearsal, replaying
+def played(
+    problem: UseCase, numbers: dict[str, Any], console: Console
+) -> tuple[list[dict[str, Any]], str, Sequence[str]]:
+    """Return the replay's table, its summary, and what it leaves out, showing how far it is."""
+    from tasks.data.tables import steps
+    from tasks.registry import models
+    from tasks.simulation import replay
     from tasks.windows import Window
 
-    over, policies = Window(**numbers["over"]), replaying.Policies(**numbers["policies"])
-    moments = replaying.moments(over.start, over.end, timedelta(days=numbers["pace"]["step_days"]))
+    end = Window(**numbers["over"]).end
+    policies, left_out = replay.policies_in_memory(replay.Policies(**numbers["policies"]))
+    with played_in_memory(problem, numbers, console):
+        rows, summary = replay.replay_table(problem.name, end)
+        if models.champion(problem.name) is None:
+            return rows, summary, left_out
+        with console.status("Comparing with retraining at every step"):
+            table = steps(problem).read().sort_values("as_of")
+            renewed = replay.renewed_scores(problem.name, table, end, policies.training)
+    scores = [value for value in renewed if value is not None]
+    if scores:
+        summary += f"; {figure(sum(scores) / len(scores))} for a model fitted anew at every step"
+    return rows, summary, left_out
+
+
+@contextmanager
+def played_in_memory(problem: UseCase, numbers: dict[str, Any], console: Console) -> Iterator[None]:
+    """Play a history with the numbers of a replay's deployment, showing how far it is; within, what came of it lasts.
+
+    The steps are those of the flows, with what lasts in memory.
+    """
+    from flows.replay import play_in_memory
+    from tasks.lasting import in_memory
+    from tasks.simulation import replay
+    from tasks.windows import Window
+
+    over = Window(**numbers["over"])
+    policies, _ = replay.policies_in_memory(replay.Policies(**numbers["policies"]))
+    moments = replay.moments(over.start, over.end, timedelta(days=numbers["pace"]["step_days"]))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        bar = progress.add_task("Reading and checking the rows", total=len(moments))
-        good, bad = rehearsal.collected(problem, over.end, policies.batch)
-        play = rehearsal.started(problem, good, bad, policies)
-        steps, before = [], None
-        for now in moments:
-            progress.update(bar, description=f"Playing {now:%Y-%m-%d}")
-            steps.append(rehearsal.played(play, before, now))
-            progress.advance(bar)
-            before = now
-        progress.update(bar, description="Comparing with retraining at every step")
-        scores = [
-            rehearsal.scores_between(play, *pair, over.end) for pair in zip([None, *moments], moments, strict=False)
-        ]
-        renewed = [rehearsal.renewed_score(play, *pair, over.end) for pair in pairwise(moments)]
-        progress.update(bar, description="Played")
-    table = pd.DataFrame([step.model_dump() for step in steps])
-    summary = replaying.replay_summary(problem, scores, table)
-    known = [one for one in renewed if one is not None]
-    if known:
-        summary += f"; {figure(sum(known) / len(known))} for a model fitted anew at every step"
-    return replaying.replay_rows(problem, table, scores), summary
+    with in_memory():
+        with Progress(*columns, console=console) as progress:
+            bar = progress.add_task("Reading and checking the rows", total=len(moments))
+            for now in moments:
+                progress.update(bar, description=f"Playing {now:%Y-%m-%d}")
+                play_in_memory(problem.name, now, policies)
+                progress.advance(bar)
+            progress.update(bar, description="Played")
+        yield
 
 
 if __name__ == "__main__":

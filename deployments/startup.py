@@ -168,12 +168,18 @@ def prefect_files() -> list[Path]:
 
 
 def deploy(settings: Settings, prefect_file: Path, say: Say) -> None:
-    """Create the work pool where it is missing, and deploy every flow that `prefect_file` declares."""
+    """Create the work pool where it is missing, and deploy every flow that `prefect_file` declares.
+
+    A deployment that bears the old name of a declared one is replaced, which is said.
+    """
     if not answers(work_pool_url(settings), password(settings)):
         _finish(settings, "work-pool", "prefect", "work-pool", "create", WORK_POOL, "--type", "process")
     if prefect_file.exists():
         say(f"Deploying {prefect_file.name} ...")
         _finish(settings, "deploy", "prefect", "deploy", "--all", "--prefect-file", str(prefect_file))
+        _finish(settings, "renamed", "deployments.renamed", str(prefect_file))
+        for line in log_file(settings, "renamed").read_text().splitlines():
+            say(line)
 
 
 def automate(settings: Settings) -> None:

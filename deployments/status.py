@@ -9,7 +9,7 @@ from deployments.answers import answers
 from deployments.environment import join
 from deployments.processes import servers
 from tasks.settings import Settings
-from tasks.usecases import known_use_cases, use_case
+from tasks.usecases import use_case, use_case_names
 from tasks.windows import moment
 
 
@@ -37,7 +37,7 @@ def chosen(words: list[str]) -> list[str]:
     said = dict(word.partition("=")[::2] for word in words)
     if unknown := sorted(set(said) - {"NAME"}):
         raise ValueError(f"expected NAME=, found {', '.join(unknown)}")
-    return [use_case(said["NAME"]).name] if said.get("NAME") else known_use_cases()
+    return [use_case(said["NAME"]).name] if said.get("NAME") else use_case_names()
 
 
 def servers_told(settings: Settings) -> str:
@@ -48,14 +48,14 @@ def servers_told(settings: Settings) -> str:
 
 def show_status(name: str, console: Console) -> None:
     """Print the status of a use case as tables."""
-    from tasks.standing import standing
-    from tasks.status import empty_told, facts, sections
+    from tasks.status import current_status
+    from tasks.status_page import empty_text, facts, sections
 
-    found = standing(name, moment(None))
+    found = current_status(name, moment(None))
     console.rule(f"[bold]{name}")
     console.print(_table([{"": key, " ": text} for key, text in facts(found).items()]))
     for title, rows in sections(found).items():
-        shown = _table(rows, title) if rows else f"{title}: {empty_told(title, found)}"
+        shown = _table(rows, title) if rows else f"{title}: {empty_text(title, found)}"
         console.print(shown, highlight=False)
 
 

@@ -1,9 +1,34 @@
 """Print a replay's table where people look: in the terminal."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+
+class StepLines:
+    """The steps of a replay as lines, each said once as soon as it was played, after one that says what begins."""
+
+    def __init__(self, usecase: str, total: int, say: Callable[[str], Any]) -> None:
+        self._said, self._total, self._say = 0, total, say
+        say(f"Playing {total} moments of {usecase}: collect, score, monitor, and retrain where that asks for it ...")
+
+    def add(self, played: Sequence[dict[Any, Any]]) -> None:
+        """Say those of the steps played so far, oldest first, that were not said yet."""
+        for number, step in enumerate(played[self._said :], start=self._said + 1):
+            self._say(f"{number} of {self._total}  {step_line(step)}")
+        self._said = len(played)
+
+
+def step_line(step: dict[Any, Any]) -> str:
+    """Return what happened at one moment of a replay in a line: its rows, and the retrain with what came of it."""
+    line = f"{step['as_of']:%Y-%m-%d}  {int(step['inserted']):,} new rows, {int(step['scored']):,} predicted"
+    if step["faults"]:
+        line += "; data fault"
+    if step["retrain"]:
+        line += f"; retrain ({step['retrain'].partition(':')[0]}): {step['verdict'].partition(':')[0]}"
+    return line
 
 
 def show_replay(usecase: str, rows: list[dict[str, Any]], summary: str, console: Console) -> None:

@@ -12,6 +12,7 @@ from deployments.password import where_password_is
 from deployments.processes import log_file, servers
 from deployments.running import stop
 from deployments.startup import CannotStart, end_of, ready_system, start
+from tasks.runs import EVERY_DAY
 from tasks.settings import Settings
 
 ASKED_TO_STOP = (130, 143)  # the supervisor's exit codes after SIGINT and SIGTERM
@@ -36,10 +37,11 @@ def main() -> None:
 
 
 def addresses(settings: Settings) -> str:
-    """Return the pages that a person opens, the folder of the logs and where the password is, one to a line."""
+    """Return the pages that a person opens, the deployments of every day, the logs and where the password is."""
     pages = [f"  {server.title:<12} {server.page}" for server in servers(settings)]
+    daily = f"  {'Every day':<12} {settings.prefect_url}/deployments?deployments.tags.name={EVERY_DAY}"
     logs = f"  {'Logs':<12} {log_file(settings, 'supervisor').parent}"
-    return "\n".join(["The system is up:", *pages, logs, where_password_is(settings)])
+    return "\n".join(["The system is up:", *pages, daily, logs, where_password_is(settings)])
 
 
 def _stay(settings: Settings, supervisor: subprocess.Popen[bytes]) -> None:

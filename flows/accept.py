@@ -2,9 +2,9 @@
 
 from prefect import flow
 
-from tasks.acts import accept_faults
-from tasks.ledger import Reason
-from tasks.reporting import run_name
+from tasks.artifacts import run_name
+from tasks.data.ledger import Reason
+from tasks.triggers.operator import accept_faults
 from tasks.usecases import UseCaseName
 from tasks.windows import AsOf, moment
 

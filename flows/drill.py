@@ -5,16 +5,16 @@ from datetime import datetime
 from prefect import flow
 
 from flows.retrain import retrain
-from tasks.drilling import DrillPolicy, Report
-from tasks.drilling.attempts import attempted, halfway, honest_champion
-from tasks.drilling.chances import improvements, luck
-from tasks.drilling.sabotages import sabotages
-from tasks.drilling.stage import staged
-from tasks.drilling.telling import drill_name, tell_drill
 from tasks.gates import GatePolicy
-from tasks.probation import ProbationPolicy
-from tasks.promotion import PromotionPolicy
-from tasks.training import TrainPolicy
+from tasks.promotion.promotion import PromotionPolicy
+from tasks.scoring.shadow import ProbationPolicy
+from tasks.simulation.drill import DrillPolicy, Report
+from tasks.simulation.drill.attempts import halfway, honest_champion, sabotaged_attempt
+from tasks.simulation.drill.chances import improvements, luck
+from tasks.simulation.drill.report import drill_name, show_drill
+from tasks.simulation.drill.sabotages import sabotages
+from tasks.simulation.drill.stage import drill_stage
+from tasks.training.folds import TrainPolicy
 
 UNATTENDED = PromotionPolicy(
     approval="waived", approval_hours=1, probation=ProbationPolicy(windows=1, error_rate=0.05, min_rows=100)
@@ -34,14 +34,14 @@ def drill(usecase: str, training: TrainPolicy, gates: GatePolicy, drill: DrillPo
         gates: The gates that are put to the test.
         drill: How often luck and real improvements are tried, and what must be accepted.
     """
-    with staged(usecase) as stage:
+    with drill_stage(usecase) as stage:
 
         def run(as_of: datetime, given: GatePolicy) -> str:
-            return retrain(stage.problem.name, training, given, UNATTENDED, as_of, reason="drill")
+            return retrain(stage.problem.name, "drill", as_of, training=training, gates=given, promotion=UNATTENDED)
 
         honest_champion(stage, run, gates)
         tries = [one for one in sabotages() if one.fits(stage.problem)]
-        attempts = [attempted(stage, one, number, run, gates) for number, one in enumerate(tries)]
+        attempts = [sabotaged_attempt(stage, one, number, run, gates) for number, one in enumerate(tries)]
         attempts.append(halfway(stage, len(tries), run, gates))
     report = Report(
         usecase=usecase,
@@ -50,4 +50,4 @@ def drill(usecase: str, training: TrainPolicy, gates: GatePolicy, drill: DrillPo
         luck=luck(gates, drill),
         improvements=improvements(gates, drill),
     )
-    return tell_drill(report, drill)
+    return show_drill(report, drill)

@@ -5,8 +5,8 @@ from typing import Annotated
 from prefect import flow
 from pydantic import Field
 
-from tasks.explaining import attributed, row_story, tell_row
-from tasks.reporting import run_name
+from tasks.artifacts import run_name
+from tasks.scoring.explanation import row_story, tell_row, with_attribution
 from tasks.usecases import UseCaseName
 from tasks.windows import AsOf, moment
 
@@ -23,5 +23,5 @@ def explain(usecase: UseCaseName, key: Key, as_of: AsOf = None) -> str:
         as_of: The moment taken as now, with its zone: a label that came later is left out. Empty: the clock.
     """
     story = row_story(usecase, key, moment(as_of))
-    whole = attributed(story)
+    whole = with_attribution(story)
     return tell_row(whole)

@@ -2,14 +2,14 @@
 
 from prefect import flow
 
-from tasks.maintenance import (
+from tasks.artifacts import run_name
+from tasks.registry.maintenance import (
     MaintenancePolicy,
     cited_versions,
     compacted_tables,
     tell_maintenance,
     vacuumed_tables,
 )
-from tasks.reporting import run_name
 from tasks.usecases import UseCaseName
 
 

@@ -2,23 +2,23 @@
 
 from prefect import flow
 
-from tasks.asking import ask_for_retrain, history, keep_findings, show_check
-from tasks.drift import DriftPolicy
-from tasks.monitoring import log_numbers, measure
-from tasks.policy import RetrainPolicy, retrain_reason
-from tasks.probation import judge_probation
-from tasks.promotion import settle
-from tasks.reporting import run_name
+from tasks.artifacts import run_name
+from tasks.data.watermarks import tell_late_feed
+from tasks.monitoring.drift_report import DriftPolicy
+from tasks.monitoring.measure import keep_check, log_numbers, measure
+from tasks.monitoring.probation import judge_probation
+from tasks.promotion.promotion import settle
 from tasks.runs import newest_only
-from tasks.scoring import live_model, tell_no_champion
+from tasks.scoring.scoring import live_model, tell_no_champion
+from tasks.triggers.policy import RetrainPolicy, retrain_reason
+from tasks.triggers.request import ask_for_retrain, history, keep_findings, show_check
 from tasks.usecases import UseCaseName
-from tasks.watermarks import tell_late_feed
 from tasks.windows import AsOf, moment
 
 
 @flow(flow_run_name=run_name)
 @newest_only
-def monitor(usecase: UseCaseName, drift: DriftPolicy, policy: RetrainPolicy, as_of: AsOf = None) -> str | None:
+def monitor(usecase: UseCaseName, as_of: AsOf = None, *, drift: DriftPolicy, policy: RetrainPolicy) -> str | None:
     """Compare the newest window with what the champion was trained on; return the id of a request to retrain, or None.
 
     A champion on probation that the labels show to be worse than its predecessor is taken back, and nothing is asked
@@ -27,9 +27,9 @@ def monitor(usecase: UseCaseName, drift: DriftPolicy, policy: RetrainPolicy, as_
 
     Args:
         usecase: The ML problem, one of the files in usecases/.
+        as_of: The moment taken as now, with its zone. Empty: the clock.
         drift: What Evidently's report draws as drifted; the verdict is that of the policy's limits.
         policy: The evidence that asks for a retrain, and what holds it back.
-        as_of: The moment taken as now, with its zone. Empty: the clock.
     """
     now = moment(as_of)
     settle(usecase, moment(None))
@@ -38,13 +38,13 @@ def monitor(usecase: UseCaseName, drift: DriftPolicy, policy: RetrainPolicy, as_
     if champion is None:
         return tell_no_champion(usecase)
 
-    check = measure(usecase, champion, now, drift, policy)
+    check = keep_check(measure(usecase, champion, now, policy.watch), champion, drift)
     log_numbers(check, champion)
     judge_probation(usecase, now, policy.watch.faults)
     if live_model(usecase) != champion:
         return None
 
-    past = history(usecase, champion, now)
+    past = history(check, champion, policy)
     keep_findings(check, past)
     reason = retrain_reason(check, past, policy)
     show_check(check, reason, past, policy)

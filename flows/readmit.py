@@ -2,8 +2,8 @@
 
 from prefect import flow
 
-from tasks.readmitting import readmit_rows, tell_readmission
-from tasks.reporting import run_name
+from tasks.artifacts import run_name
+from tasks.data.quarantine import readmit_rows, tell_readmission
 from tasks.usecases import UseCaseName
 from tasks.windows import AsOf, Window, moment
 

@@ -2,15 +2,15 @@
 
 from prefect import flow
 
-from tasks.approval import answer_of_a_person, approval_refusal, comment, waiting_elsewhere, waiting_request
+from tasks.artifacts import run_name
 from tasks.gates import GatePolicy, Verdict, refusal_reason, verdicts
-from tasks.judging import show_verdicts
-from tasks.promotion import PromotionPolicy, ask_for_approval, nothing_to_train, promote, refuse, settle
-from tasks.reporting import run_name
-from tasks.retraining import Trained, data_lacking, past_answer, train, understood
+from tasks.promotion.approval import answer_of_a_person, approval_refusal, comment, waiting_elsewhere, waiting_request
+from tasks.promotion.promotion import PromotionPolicy, ask_for_approval, nothing_to_train, promote, refuse, settle
+from tasks.promotion.training_run import Trained, data_lacking, past_answer, train, understood
+from tasks.promotion.verdicts import show_verdicts
+from tasks.registry.tracking import Request
 from tasks.runs import newest_only
-from tasks.tracking import Request
-from tasks.training import TrainPolicy
+from tasks.training.folds import TrainPolicy
 from tasks.usecases import UseCaseName
 from tasks.windows import AsOf, moment
 
@@ -19,23 +19,24 @@ from tasks.windows import AsOf, moment
 @newest_only
 def retrain(
     usecase: UseCaseName,
+    reason: str = "asked for by hand",
+    as_of: AsOf = None,
+    decision: str = "",
+    *,
     training: TrainPolicy,
     gates: GatePolicy,
     promotion: PromotionPolicy,
-    as_of: AsOf = None,
-    decision: str = "",
-    reason: str = "asked for by hand",
 ) -> str:
     """Train a challenger on the labelled rows that exist, and promote it only if it beats the champion.
 
     Args:
         usecase: The ML problem, one of the files in usecases/.
+        reason: Why a person asks for this retrain; kept in the ledger.
+        as_of: The moment taken as now, with its zone. Empty: the clock.
+        decision: Id of the request in the ledger that this run answers; it brings its own moment and reason.
         training: How much evidence is gathered.
         gates: What the challenger must show before it goes live.
         promotion: Whether a person must agree, and how the model is watched once it is live.
-        as_of: The moment taken as now, with its zone. Empty: the clock.
-        decision: Id of the request in the ledger that this run answers; it brings its own moment and reason.
-        reason: Why a person asks for this retrain; kept in the ledger.
     """
     settle(usecase, moment(None))
     request = waiting_request(usecase) or understood(usecase, moment(as_of), decision, reason)

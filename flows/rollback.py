@@ -2,9 +2,9 @@
 
 from prefect import flow
 
-from tasks.ledger import Reason
-from tasks.reporting import run_name
-from tasks.rollbacks import serving, take_back, target
+from tasks.artifacts import run_name
+from tasks.data.ledger import Reason
+from tasks.registry.rollback import serving, take_back, target
 from tasks.usecases import UseCaseName
 from tasks.windows import AsOf, moment
 

@@ -2,10 +2,10 @@
 
 from prefect import flow
 
-from tasks.probation import score_in_shadow
-from tasks.reporting import run_name
+from tasks.artifacts import run_name
 from tasks.runs import newest_only
-from tasks.scoring import Scored, live_model, score_new_rows, tell_no_champion
+from tasks.scoring.scoring import Scored, live_model, score_new_rows, tell_no_champion
+from tasks.scoring.shadow import score_in_shadow
 from tasks.usecases import UseCaseName
 from tasks.windows import AsOf, moment
 

@@ -2,8 +2,8 @@
 
 from prefect import flow
 
-from tasks.reporting import run_name
-from tasks.standing import tell_status
+from tasks.artifacts import run_name
+from tasks.status import tell_status
 from tasks.usecases import UseCaseName
 from tasks.windows import AsOf, moment
 

@@ -2,6 +2,8 @@
 
 from typing import Literal, get_args
 
+from tasks import lasting
+
 Kind = Literal[
     "drift.detected",
     "drift.found",
@@ -24,8 +26,11 @@ def tell(kind: Kind, usecase: str, decision: str, reason: str = "") -> None:
     """Emit an event about a use case; `decision` is the id of the ledger's row, which must be kept already.
 
     The same may be told again: an alert is sent once for each decision, and an automation that answers with a
-    retrain is answered from the ledger. A server that is down is no error.
+    retrain is answered from the ledger. A server that is down is no error. Of a
+    history that is played in memory, nobody is told.
     """
+    if lasting.memory() is not None:
+        return
     from prefect.events import emit_event
 
     resource = {

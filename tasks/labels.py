@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def known(rows: "pd.DataFrame", problem: UseCase, moment: datetime) -> "pd.Series":
+def label_time_passed(rows: "pd.DataFrame", problem: UseCase, moment: datetime) -> "pd.Series":
     """Return, by row, whether its label time had come at `moment`; a row without a label time has none."""
     return rows[problem.label_time] <= moment
 
@@ -20,7 +20,7 @@ def usable(rows: "pd.DataFrame", problem: UseCase, moment: datetime) -> "pd.Seri
     Where the use case names a time of maturity, a label that came earlier waits for it: those that come early are no
     fair sample of all (cancellations become known before stays do).
     """
-    have = known(rows, problem, moment) & rows[problem.target].notna()
+    have = label_time_passed(rows, problem, moment) & rows[problem.target].notna()
     return have if problem.mature is None else have & (rows[problem.mature] <= moment)
 
 
@@ -30,7 +30,7 @@ def as_known(rows: "pd.DataFrame", problem: UseCase, as_of: datetime) -> "pd.Dat
     Rows without an event time stay.
     """
     visible = rows[~(rows[problem.event_time] >= as_of)]
-    return _without_labels(visible, ~known(visible, problem, as_of), problem)
+    return _without_labels(visible, ~label_time_passed(visible, problem, as_of), problem)
 
 
 def as_usable(rows: "pd.DataFrame", problem: UseCase, as_of: datetime) -> "pd.DataFrame":

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.usecases import MetricName
-
 if TYPE_CHECKING:
     import numpy as np
 
@@ -16,28 +14,25 @@ LEAST_CHANCE = 1e-6
 
 @dataclass(frozen=True)
 class Metric:
-    """A number over targets and predictions, and the direction in which it is better."""
+    """A number over targets and predictions, and the direction in which it is better.
 
-    name: MetricName
-    greater_is_better: bool
-    needs_both_classes: bool
-    of: "Callable[[np.ndarray, np.ndarray], float]"
-
-
-def metric(name: MetricName) -> Metric:
-    """Return the metric of that name; for classification, predictions are probabilities.
-
-    Those of class 1, or for log_loss a column for each class, the target being its number.
+    For classification, predictions are the chances of class 1, or for several classes a column for each, the target
+    being its number.
     """
-    from sklearn import metrics as sk
 
-    known = {
-        "roc_auc": Metric("roc_auc", True, True, sk.roc_auc_score),
-        "log_loss": Metric("log_loss", False, False, _log_loss),
-        "rmse": Metric("rmse", False, False, sk.root_mean_squared_error),
-        "mae": Metric("mae", False, False, sk.mean_absolute_error),
-    }
-    return known[name]
+    greater_is_better: bool
+    of: "Callable[[np.ndarray, np.ndarray], float]"
+    losses: "Callable[[np.ndarray, np.ndarray], np.ndarray] | None"
+    """Each row's loss, whose mean is the metric; None: the metric ranks rows, as the AUC does."""
+    root: bool = False
+    """The metric is the root of that mean."""
+    needs_both_classes: bool = False
+
+
+def _roc_auc(target: "np.ndarray", prediction: "np.ndarray") -> float:
+    from sklearn.metrics import roc_auc_score
+
+    return roc_auc_score(target, prediction)
 
 
 def _log_loss(target: "np.ndarray", prediction: "np.ndarray") -> float:
@@ -50,11 +45,51 @@ def log_losses(target: "np.ndarray", prediction: "np.ndarray") -> "np.ndarray":
 
     chances = prediction if prediction.ndim == 2 else np.column_stack([1 - prediction, prediction])
     possible = np.clip(chances, LEAST_CHANCE, 1)
-    told = possible[np.arange(len(target)), target.astype(int)] / possible.sum(axis=1)
-    return -np.log(told)
+    true_class_chance = possible[np.arange(len(target)), target.astype(int)] / possible.sum(axis=1)
+    return -np.log(true_class_chance)
 
 
-def score(name: MetricName, target: "np.ndarray", prediction: "np.ndarray") -> float | None:
+def _rmse(target: "np.ndarray", prediction: "np.ndarray") -> float:
+    from sklearn.metrics import root_mean_squared_error
+
+    return root_mean_squared_error(target, prediction)
+
+
+def _squares(target: "np.ndarray", prediction: "np.ndarray") -> "np.ndarray":
+    return (target - prediction) ** 2
+
+
+def _mae(target: "np.ndarray", prediction: "np.ndarray") -> float:
+    from sklearn.metrics import mean_absolute_error
+
+    return mean_absolute_error(target, prediction)
+
+
+def _distances(target: "np.ndarray", prediction: "np.ndarray") -> "np.ndarray":
+    return abs(target - prediction)
+
+
+METRICS: dict[str, Metric] = {
+    "roc_auc": Metric(True, _roc_auc, losses=None, needs_both_classes=True),
+    "log_loss": Metric(False, _log_loss, losses=log_losses),
+    "rmse": Metric(False, _rmse, losses=_squares, root=True),
+    "mae": Metric(False, _mae, losses=_distances),
+}
+"""What a use case may declare as its metric: an entry here is all that a new one needs."""
+
+
+def metric(name: str) -> Metric:
+    """Return the metric of that name.
+
+    Raises:
+        ValueError: there is none; the message lists those that there are.
+    """
+    if name not in METRICS:
+        raise ValueError(f"expected a metric among {', '.join(METRICS)}; found {name!r}")
+    return METRICS[name]
+
+
+def score(name: str, target: "np.ndarray", prediction: "np.ndarray") -> float | None:
     """Return the metric, or None where it is not defined.
 
     That is: no rows, a prediction that is not finite, or a ranking metric over one class only.
@@ -84,7 +119,7 @@ def change(value: float) -> str:
     return f"{'' if value < 0 else '+'}{figure(value)}"
 
 
-def gain(name: MetricName, new: float, old: float) -> float:
+def gain(name: str, new: float, old: float) -> float:
     """Return by how much `new` is better than `old`; negative where it is worse."""
     return new - old if metric(name).greater_is_better else old - new
 

@@ -8,16 +8,29 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from tasks.status import NextRun
 from tasks.windows import moment
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
+
 P = ParamSpec("P")
 R = TypeVar("R")
+DAILY_FLOWS = ("collect", "score", "monitor", "retrain", "status")
+"""What a person looks at every day; all else is started by hand."""
+EVERY_DAY, BY_HAND = "every-day", "by-hand"
+"""Tags of the deployments of the one and of the other; no use case can be called so, as its name has no dash."""
 MOST = 200
 """Most runs that are read at once, which is Prefect's own limit."""
+
+
+class NextRun(BaseModel):
+    """When a deployment runs next by its schedule."""
+
+    model_config = ConfigDict(frozen=True)
+
+    flow: str
+    at: AwareDatetime
 
 
 class Due(BaseModel):
@@ -76,7 +89,7 @@ def _next_runs(usecase: str) -> tuple[NextRun, ...]:
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import (
         DeploymentFilter,
-        DeploymentFilterName,
+        DeploymentFilterTags,
         FlowRunFilter,
         FlowRunFilterState,
         FlowRunFilterStateType,
@@ -87,7 +100,7 @@ def _next_runs(usecase: str) -> tuple[NextRun, ...]:
     waiting = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED]))
     with get_client(sync_client=True) as client:
         found = client.read_flow_runs(
-            deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=[usecase])),
+            deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=[usecase])),
             flow_run_filter=FlowRunFilter(state=waiting),
             sort=FlowRunSort.EXPECTED_START_TIME_ASC,
             limit=MOST,
@@ -97,6 +110,22 @@ def _next_runs(usecase: str) -> tuple[NextRun, ...]:
             if run.expected_start_time is not None:
                 flows.setdefault(run.flow_id, run.expected_start_time)
         return tuple(NextRun(flow=client.read_flow(flow).name, at=at) for flow, at in flows.items())
+
+
+def retrain_states(usecase: str, decision: str) -> list[str]:
+    """Return the states of the flow runs that were started to answer a decision."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags, FlowFilter, FlowFilterName
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=["retrain"])),
+            deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=[usecase])),
+            sort=FlowRunSort.START_TIME_DESC,
+            limit=100,
+        )
+    return [str(run.state_type.value) for run in runs if run.parameters.get("decision") == decision and run.state_type]
 
 
 def _superseded() -> str | None:

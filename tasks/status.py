@@ -1,185 +1,86 @@
-"""Tell on one page how a use case stands: from facts to markdown, and nothing else."""
+"""Gather how a use case stands, from the tables and, where it answers, from Prefect."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import TYPE_CHECKING
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from tasks import artifacts, runs
+from tasks.data import ledger
+from tasks.data.quarantine import still_aside
+from tasks.data.store import latest
+from tasks.data.tables import checks, observations
+from tasks.data.watermarks import feed_state
+from tasks.status_page import CheckSummary, Status, Stored, page, summary
+from tasks.steps import step
+from tasks.usecases import UseCase, use_case
 
-from tasks import reporting
-from tasks.episodes import open_episode
-from tasks.ledger import Decision, moves
-from tasks.metrics import figure
-
-NEWEST = 10
-"""How many decisions, and how many checks, are told."""
-OPENING: tuple[str, ...] = ("alarm", "retrain asked", "approval asked")
-"""Kinds of decisions that stay open until another one answers them."""
-
-
-class CheckTold(BaseModel):
-    """One look of `monitor`, in a line."""
-
-    model_config = ConfigDict(frozen=True)
-
-    as_of: AwareDatetime
-    model_version: str
-    rows: int
-    drifting: int
-    compared: int
-    metric: str = ""
-    value: float | None = None
-    expected: float | None = None
-    report_url: str = ""
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-class Stored(BaseModel):
-    """How much is stored, how fresh it is, and what lies in quarantine."""
-
-    model_config = ConfigDict(frozen=True)
-
-    rows: int = 0
-    labelled: int = 0
-    newest_row: AwareDatetime | None = None
-    newest_label: AwareDatetime | None = None
-    quarantined: dict[str, int] = {}
-    """Number of quarantined rows by reason, the commonest first; a row with two reasons counts in both."""
-    in_quarantine: int = 0
-
-
-class NextRun(BaseModel):
-    """When a deployment runs next by its schedule."""
-
-    model_config = ConfigDict(frozen=True)
-
-    flow: str
-    at: AwareDatetime
-
-
-class Status(BaseModel):
-    """All that is told about a use case at a moment."""
-
-    model_config = ConfigDict(frozen=True)
-
-    usecase: str
-    as_of: AwareDatetime
-    decisions: tuple[Decision, ...] = ()
-    """All of them, oldest first."""
-    checks: tuple[CheckTold, ...] = ()
-    stored: Stored = Stored()
-    feed: str = ""
-    """Up to when the source was read, and whether that is too long ago."""
-    next_runs: tuple[NextRun, ...] | None = None
-    """None where Prefect did not answer."""
-
-
-def champion_told(status: Status) -> str:
-    """Say which version is live and for how long."""
-    past = moves(list(status.decisions))
-    if not past:
-        return "no model is live yet"
-    last = past[-1]
-    learned = last.facts.get("window") or last.facts.get("trained")
-    told = f"version {last.facts['version']}, {last.kind} {last.as_of:%Y-%m-%d %H:%M} ({age(last.as_of, status.as_of)})"
-    return f"{told}, learned from {learned}" if learned else told
-
-
-def open_matters(history: tuple[Decision, ...]) -> tuple[Decision, ...]:
-    """Return the alarms, requests and questions that no other decision answers, oldest first."""
-    answered = {one.answers for one in history}
-    closed = {one.answers for one in history if one.kind in ("promoted", "refused")}
-    return tuple(
-        one
-        for one in history
-        if one.kind in OPENING
-        and one.id not in answered
-        and not (one.kind == "approval asked" and one.answers in closed)
+def current_status(usecase: str, as_of: datetime) -> Status:
+    """Return how a use case stands at a moment; what only a server knows is left out while that is down."""
+    problem = use_case(usecase)
+    return Status(
+        usecase=usecase,
+        as_of=as_of,
+        decisions=tuple(ledger.decisions(usecase, as_of)),
+        checks=check_summaries(checks(problem).read(), as_of),
+        stored=stored_counts(problem, as_of),
+        feed=feed_state(problem, as_of),
+        next_runs=runs.next_runs(usecase),
     )
 
 
-def drift_told(status: Status) -> str:
-    """Say since when a drift is open and why, and how far it has come: asked, refused, muted."""
-    standing = open_episode(status.decisions)
-    if standing is None:
-        return "none"
-    parts = [f"since {standing.opened:%Y-%m-%d %H:%M} ({age(standing.opened, status.as_of)}): {standing.reason}"]
-    if standing.asked is not None:
-        parts.append(f"a retrain was asked for at {standing.asked:%Y-%m-%d %H:%M}")
-    if standing.refused is not None:
-        parts.append(f"its challenger was refused at {standing.refused:%Y-%m-%d %H:%M}: {standing.refusal}")
-    if standing.muted_until is not None and standing.muted_until > status.as_of:
-        parts.append(f"muted until {standing.muted_until:%Y-%m-%d %H:%M}")
-    return "; ".join(parts)
+def check_summaries(check_rows: "pd.DataFrame", as_of: datetime) -> tuple[CheckSummary, ...]:
+    """Return the checks that were made up to a moment, newest first; `kept` is the table of checks."""
+    made = check_rows[check_rows["as_of"] <= as_of].sort_values("as_of", ascending=False)
+    return tuple(_check_summary(rows) for _, rows in made.groupby(["as_of", "window_start"], sort=False))
 
 
-def age(then: datetime | None, now: datetime) -> str:
-    """Say how long ago `then` was, in the largest unit of which there are two."""
-    if then is None:
-        return "never"
-    if then > now:
-        return "later than this moment"
-    passed = now - then
-    for unit, length in (("days", timedelta(days=1)), ("hours", timedelta(hours=1))):
-        if passed >= 2 * length:
-            return f"{passed / length:.0f} {unit} ago"
-    return f"{passed / timedelta(minutes=1):.0f} minutes ago"
+def _check_summary(rows: "pd.DataFrame") -> CheckSummary:
+    features, performance = rows[rows["role"] == "feature"], rows[rows["role"] == "performance"]
+    first = rows.iloc[0]
+    measured = {} if performance.empty else _performance_fields(performance.iloc[0])
+    return CheckSummary(
+        as_of=first["as_of"].to_pydatetime(),
+        model_version=first["model_version"],
+        rows=int(first["rows"]),
+        drifting=int((features["drifted"] == 1).sum()),
+        compared=int(features["drifted"].notna().sum()),
+        report_url=_text(first["report_url"]),
+        **measured,
+    )
 
 
-def summary(status: Status) -> str:
-    """Say in a line how the use case stands."""
-    waiting = len(open_matters(status.decisions))
-    return f"{status.usecase}: {champion_told(status)}; {waiting} open"
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
-def facts(status: Status) -> dict[str, str]:
-    """Return the page's first table: what is live, how fresh the data is, what is set aside."""
-    stored, now = status.stored, status.as_of
-    return {
-        "champion": champion_told(status),
-        "open drift": drift_told(status),
-        "feed": status.feed,
-        "rows": f"{stored.rows}, the newest {age(stored.newest_row, now)}",
-        "labels": f"{stored.labelled}, the newest {age(stored.newest_label, now)}",
-        "quarantine": f"{stored.in_quarantine} rows",
-    }
+def _performance_fields(row: "pd.Series") -> dict:
+    value, expected = (None if row[name] != row[name] else float(row[name]) for name in ("value", "threshold"))
+    return {"metric": row["column"], "value": value, "expected": expected}
 
 
-def sections(status: Status) -> dict[str, list[dict[str, str]]]:
-    """Return the page's other tables by title, each as rows; an empty one has nothing to tell."""
-    return {
-        "Open": [_decision_row(one) for one in open_matters(status.decisions)],
-        "Last checks": [_check_row(one) for one in status.checks[:NEWEST]],
-        "Next runs": [{"flow": one.flow, "at": f"{one.at:%Y-%m-%d %H:%M}"} for one in status.next_runs or ()],
-        "Quarantine": [{"reason": reason, "rows": str(rows)} for reason, rows in status.stored.quarantined.items()],
-        "Last decisions": [_decision_row(one) for one in reversed(status.decisions[-NEWEST:])],
-    }
+def stored_counts(problem: UseCase, as_of: datetime) -> Stored:
+    """Return how many rows and labels had come by a moment, the newest of each, and what is set aside by reason."""
+    rows = observations(problem).read(columns=[problem.event_time, problem.label_time, problem.target])
+    stored_rows = rows[rows[problem.event_time] < as_of]
+    labelled = stored_rows[(stored_rows[problem.label_time] <= as_of) & stored_rows[problem.target].notna()]
+    aside = still_aside(problem, as_of)
+    reasons = aside["reasons"].str.split("; ").explode().value_counts()
+    return Stored(
+        rows=len(stored_rows),
+        labelled=len(labelled),
+        newest_row=latest(stored_rows[problem.event_time]),
+        newest_label=latest(labelled[problem.label_time]),
+        quarantined={str(reason): int(count) for reason, count in reasons.items()},
+        in_quarantine=len(aside),
+    )
 
 
-def empty_told(title: str, status: Status) -> str:
-    """Say why a section has no rows."""
-    if title == "Next runs":
-        return "Prefect does not answer." if status.next_runs is None else "No schedule is active."
-    return "None."
-
-
-def page(status: Status) -> str:
-    """Return the whole as one page of markdown."""
-    parts = [f"# {status.usecase} on {status.as_of:%Y-%m-%d %H:%M}", reporting.as_markdown(facts(status))]
-    for title, rows in sections(status).items():
-        parts.append(f"## {title}")
-        parts.append(reporting.as_table(rows, list(rows[0])) if rows else empty_told(title, status))
-    return "\n\n".join(parts)
-
-
-def _decision_row(one: Decision) -> dict[str, str]:
-    return {"as of": f"{one.as_of:%Y-%m-%d %H:%M}", "kind": one.kind, "reason": one.reason, "id": one.id}
-
-
-def _check_row(one: CheckTold) -> dict[str, str]:
-    known = one.value is not None and one.expected is not None
-    return {
-        "as of": f"{one.as_of:%Y-%m-%d %H:%M}",
-        "model": f"version {one.model_version}",
-        "rows": str(one.rows),
-        "drifting": f"{one.drifting} of {one.compared}",
-        "performance": f"{one.metric} {figure(one.value)}, {figure(one.expected)} at promotion" if known else "unknown",
-        "report": one.report_url,
-    }
+@step()
+def tell_status(usecase: str, as_of: datetime) -> str:
+    """Show how a use case stands as a page; return it in a line."""
+    status = current_status(usecase, as_of)
+    artifacts.show_markdown(f"{usecase} status", page(status), summary(status))
+    return summary(status)

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 from pydantic import AfterValidator, WithJsonSchema
 
+from tasks.metrics import METRICS
+
 if TYPE_CHECKING:
     import pandas as pd
     import pandera.pandas as pa
 
-MetricName = Literal["roc_auc", "log_loss", "rmse", "mae"]
+MetricName = str
+"""A name in `tasks/metrics.py`."""
 DTYPES = ("float64", "int64", "bool", "str", "datetime64[us, UTC]")
 """The dtypes that a stored column may have."""
 OURS = re.compile(r"(prediction|shadow)(_\d+)?|model_version|in_training|scored_at|_month|_unparsed")
@@ -24,7 +27,7 @@ CONTENDERS = ("baseline", "simple_model", "champion", "block", "event_time", "ta
 
 
 class Source(Protocol):
-    """Where rows come from: the one interface that `tasks/sources/` implements and a use case may implement too."""
+    """Where rows come from: the one interface, which `tasks/data/sources/` implements and a use case may too."""
 
     def rows(self, start: datetime, end: datetime) -> "Iterator[pd.DataFrame]":
         """Yield, in chunks, the rows with event time in `[start, end)` and those that have no event time.
@@ -61,7 +64,7 @@ class UseCase:
     numeric: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
     candidates: Mapping[str, Any]
-    """Final estimators by name; each retrain compares them all. `tasks/training.py` puts the encoding before them."""
+    """Final estimators by name, all compared by each retrain, behind the encoding of `tasks/training/estimators.py`."""
     metric: MetricName
     """What decides between models."""
     slices: tuple[str, ...] = ()
@@ -96,8 +99,8 @@ class UseCase:
             raise ValueError(f"use case {self.name!r} declares {strange}; expected one of: {', '.join(DTYPES)}")
         for column in (name for name, dtype in self.dtypes.items() if dtype in ("int64", "bool")):
             if self.schema.columns[column].nullable:
-                found = f"{column!r} as nullable {self.dtypes[column]}"
-                raise ValueError(f"use case {self.name!r} declares {found}, which has no missing value; use float64")
+                declared = f"{column!r} as nullable {self.dtypes[column]}"
+                raise ValueError(f"use case {self.name!r} declares {declared}, which has no missing value; use float64")
         if self.classes and (self.kind, self.metric) != ("classification", "log_loss"):
             raise ValueError(f"use case {self.name!r} declares classes; expected a classification by log_loss")
         for column in (*self.key, self.event_time):
@@ -106,6 +109,9 @@ class UseCase:
         ours = [name for name in self.columns if OURS.fullmatch(name)]
         if ours := ours + sorted({"target"} & set(self.features)):
             raise ValueError(f"use case {self.name!r} gives columns names of ours; rename them: {', '.join(ours)}")
+        if self.metric not in METRICS:
+            expected = f"expected a metric among {', '.join(METRICS)}"
+            raise ValueError(f"use case {self.name!r}: {expected}; found {self.metric!r}")
         if not self.candidates:
             raise ValueError(f"use case {self.name!r} declares no candidate estimator")
         if taken := sorted(set(CONTENDERS) & set(self.candidates)):
@@ -136,7 +142,7 @@ class UseCase:
         return tuple(self.schema.columns)
 
 
-def known_use_cases() -> list[str]:
+def use_case_names() -> list[str]:
     """Return the names of the files in `usecases/`, sorted."""
     package = importlib.import_module("usecases")
     return sorted(module.name for module in pkgutil.iter_modules(package.__path__))
@@ -148,11 +154,11 @@ def use_case(name: str) -> UseCase:
     Raises:
         ValueError: there is no such file; the message lists those that there are.
     """
-    return importlib.import_module(f"usecases.{_known(name)}").USE_CASE
+    return importlib.import_module(f"usecases.{_declared_name(name)}").USE_CASE
 
 
-def _known(name: str) -> str:
-    if name not in (names := known_use_cases()):
+def _declared_name(name: str) -> str:
+    if name not in (names := use_case_names()):
         raise ValueError(f"unknown use case {name!r}; expected one of: {', '.join(names)}")
     return name
 
@@ -164,7 +170,7 @@ class _UseCaseSchema(WithJsonSchema):
         super().__init__({"type": "string"})
 
     def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> dict[str, Any]:
-        return {"type": "string", "enum": known_use_cases(), "title": "Use case"}
+        return {"type": "string", "enum": use_case_names(), "title": "Use case"}
 
 
-UseCaseName = Annotated[str, AfterValidator(_known), _UseCaseSchema()]
+UseCaseName = Annotated[str, AfterValidator(_declared_name), _UseCaseSchema()]

@@ -115,7 +115,7 @@ def shop_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory, shop_table: Path) -> Iterator[Settings]:
-    """One real system for the whole session: servers that answer, a worker, the deployments of all three use cases.
+    """One real system for the whole session: servers that answer, a worker, all deployments and those of two more.
 
     This process is its client while the session lasts. Prefect reads the environment once, when it is
     imported, and that may have been long ago.

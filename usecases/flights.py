@@ -17,7 +17,7 @@ import pandas as pd
 import pandera.pandas as pa
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from tasks.sources import FileSource, chosen, package_file
+from tasks.data.sources import FileSource, chosen, package_file
 from tasks.usecases import UseCase
 
 LATE_MINUTES = 15
@@ -109,12 +109,14 @@ def _with_weather(flights: pd.DataFrame) -> pd.DataFrame:
 
 def _with_aircraft(flights: pd.DataFrame) -> pd.DataFrame:
     flown = flights.dropna(subset=["tailnum", "event_time"]).merge(_planes(), on="tailnum", how="left", validate="m:1")
-    seen = flown.assign(plane_age=flown.event_time.dt.year - flown.built, known=flown.event_time + DAY).sort_values(
-        ["known", "carrier", "flight", "tailnum"]
-    )[["known", *ROUTE, *AIRCRAFT]]
+    last_flights = flown.assign(
+        plane_age=flown.event_time.dt.year - flown.built, available_at=flown.event_time + DAY
+    ).sort_values(["available_at", "carrier", "flight", "tailnum"])[["available_at", *ROUTE, *AIRCRAFT]]
     # Flights without a time stay, and find no aircraft.
-    timed = flights.assign(known=flights.event_time.fillna(pd.Timestamp(0, tz=UTC))).sort_values("known", kind="stable")
-    return pd.merge_asof(timed, seen, on="known", by=ROUTE, tolerance=pd.Timedelta(6 * DAY))
+    timed = flights.assign(available_at=flights.event_time.fillna(pd.Timestamp(0, tz=UTC))).sort_values(
+        "available_at", kind="stable"
+    )
+    return pd.merge_asof(timed, last_flights, on="available_at", by=ROUTE, tolerance=pd.Timedelta(6 * DAY))
 
 
 def _file(name: str) -> str:

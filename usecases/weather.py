@@ -14,7 +14,7 @@ import pandas as pd
 import pandera.pandas as pa
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-from tasks.sources import FileSource, chosen, package_file
+from tasks.data.sources import FileSource, chosen, package_file
 from tasks.usecases import UseCase
 
 AHEAD = timedelta(hours=6)
@@ -61,9 +61,9 @@ def prepare(raw: pd.DataFrame) -> pd.DataFrame:
 
 
 def _temperature(raw: pd.DataFrame, later: timedelta) -> pd.Series:
-    """Return the temperature at each row's airport `later` than its time; of an hour told twice, the last told."""
-    told = raw.dropna(subset=["time_hour"]).drop_duplicates(["origin", "time_hour"], keep="last")
-    shifted = told.assign(time_hour=told.time_hour - later)[["origin", "time_hour", "temp"]]
+    """Return the temperature at each row's airport `later` than its time; of a repeated hour, the last one."""
+    observed = raw.dropna(subset=["time_hour"]).drop_duplicates(["origin", "time_hour"], keep="last")
+    shifted = observed.assign(time_hour=observed.time_hour - later)[["origin", "time_hour", "temp"]]
     places = raw[["origin", "time_hour"]]
     return places.merge(shifted, on=["origin", "time_hour"], how="left", validate="m:1").temp.set_axis(raw.index)
 

@@ -1,1 +1,1 @@
-"""How often alarms ring for nothing, how soon they see drift, and whether they tell faults from it."""
+"""How often alarms ring for nothing, how soon they see drift, and whether they separate faults from it."""

@@ -30,20 +30,20 @@ def main() -> None:
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
     began, worked = time.monotonic(), time.process_time()
-    tables = [read_table(*one) for one in zip(options.data, options.time, options.target, strict=True)]
-    found: dict[str, Any] = {"command": _command(), "stated_rate": 1.0}
+    tables = [read_table(*table) for table in zip(options.data, options.time, options.target, strict=True)]
+    figures: dict[str, Any] = {"command": _command(), "stated_rate": 1.0}
     if "false-alarms" in options.part:
-        found["false_alarms"] = false_alarms(tables, options.checks)
+        figures["false_alarms"] = false_alarms(tables, options.checks)
     if "power" in options.part:
-        found["power"] = power(options.trials)
+        figures["power"] = power(options.trials)
     if "faults" in options.part:
-        found["faults"] = broken_feeds(tables, max(1, options.trials // 2))
-        found["pairs"] = [record for one in options.pair for record in _pair(*one)]
-    found["minutes"] = round((time.monotonic() - began) / 60, 1)
-    found["cpu_minutes"] = round((time.process_time() - worked) / 60, 1)
+        figures["faults"] = broken_feeds(tables, max(1, options.trials // 2))
+        figures["pairs"] = [record for paths in options.pair for record in _pair(*paths)]
+    figures["minutes"] = round((time.monotonic() - began) / 60, 1)
+    figures["cpu_minutes"] = round((time.process_time() - worked) / 60, 1)
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{options.name}.json").write_text(json.dumps(found, indent=1) + "\n")
-    page = as_markdown(found)
+    (RESULTS / f"{options.name}.json").write_text(json.dumps(figures, indent=1) + "\n")
+    page = as_markdown(figures)
     (RESULTS / f"{options.name}.md").write_text(page)
     print(page)
 
@@ -72,16 +72,21 @@ def _options() -> argparse.Namespace:
 
 
 def _pair(clean: str, broken: str, when: str, target: str) -> list[dict[str, Any]]:
-    """Return what is seen in a table and its twin; the model is trained on the first tenth of the clean one."""
+    """Return the signals of a table and its twin; the model is trained on the first tenth of the clean one."""
     first = raw_table(Path(clean), when)
     learning = first.iloc[: len(first) // 10]
-    sides = [read_table(Path(one), when, target, learning).as_it_came(2 * BLOCKS) for one in (clean, broken)]
+    sides = [read_table(Path(file), when, target, learning).as_it_came(2 * BLOCKS) for file in (clean, broken)]
     return pair(Path(broken).stem, *sides)
 
 
 def _command() -> str:
     """Return how the benchmark was called, with file names instead of paths."""
-    return " ".join(["python -m benchmarks.alarms", *(Path(one).name if "/" in one else one for one in sys.argv[1:])])
+    return " ".join(
+        [
+            "python -m benchmarks.alarms",
+            *(Path(argument).name if "/" in argument else argument for argument in sys.argv[1:]),
+        ]
+    )
 
 
 if __name__ == "__main__":

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.alarms.rules import Ours
-from benchmarks.alarms.streams import BLOCKS, START, WEEK, Stream, Table, made
-from tasks.signals.faults import Fault, faults
-from tasks.signals.health import FaultKind, FaultPolicy, Healthy, healthy
+from benchmarks.alarms.rules import EvergreenAlarm
+from benchmarks.alarms.streams import BLOCKS, START, WEEK, Stream, StreamTable, made_stream
+from tasks.monitoring.signals.faults import Fault, faults
+from tasks.monitoring.signals.health import FaultPolicy, Healthy, healthy
 from tasks.windows import Window
 
 Break = Callable[[pd.DataFrame, pd.Series, str, np.random.Generator], tuple[pd.DataFrame, pd.Series]]
@@ -21,54 +21,56 @@ WINDOWS = 3
 """Windows after the reference; the breakage begins in the middle of the first and stays."""
 
 
-def broken_feeds(tables: list[Table], trials: int) -> list[dict[str, Any]]:
+def broken_feeds(tables: list[StreamTable], trials: int) -> list[dict[str, Any]]:
     """Return what each breakage was taken for, on made streams with days and weeks and on each table as it came."""
-    found: dict[tuple[str, str], Counter[str]] = {}
-    streams = [("made, seasonal", made("seasonal", BLOCKS + WINDOWS, 2_000, 700 + one)) for one in range(trials)]
+    outcomes: dict[tuple[str, str], Counter[str]] = {}
+    streams = [
+        ("made, seasonal", made_stream("seasonal", BLOCKS + WINDOWS, 2_000, 700 + seed)) for seed in range(trials)
+    ]
     streams += [(table.name, table.as_it_came(BLOCKS + WINDOWS)) for table in tables]
     for place, (name, stream) in enumerate(streams):
         print(f"faults: {name}", file=sys.stderr, flush=True)
-        well, ours = _healthy(stream), Ours(stream)
-        by_itself = _seen(well, ours, stream)
-        found.setdefault((name, "nothing"), Counter())[_alone(by_itself)] += 1
+        well, ours = _healthy(stream), EvergreenAlarm(stream)
+        by_itself = _outcomes_of(well, ours, stream)
+        outcomes.setdefault((name, "nothing"), Counter())[_unbroken_outcome(by_itself)] += 1
         for breakage, break_it in breakages().items():
             for column in _columns(stream, breakage, place):
                 changed = _after(stream, break_it, column, place)
-                found.setdefault((name, breakage), Counter())[_outcome(well, ours, changed, by_itself)] += 1
-    return [{"stream": name, "breakage": breakage, **counts} for (name, breakage), counts in found.items()]
+                outcomes.setdefault((name, breakage), Counter())[_outcome(well, ours, changed, by_itself)] += 1
+    return [{"stream": name, "breakage": breakage, **counts} for (name, breakage), counts in outcomes.items()]
 
 
 def pair(name: str, clean: Stream, dirty: Stream) -> list[dict[str, Any]]:
     """Return, for each window of a clean table and of its broken twin, which faults are found and whether it rings."""
     well = _healthy(clean)
-    told = []
+    records = []
     for label, stream in (("clean", clean), ("broken", dirty)):
-        ours = Ours(clean)
+        ours = EvergreenAlarm(clean)
         ours.follow(stream)
         weeks = int((stream.times.iloc[-1] - START) / WEEK) + 1
         for number in range(BLOCKS, weeks):
-            seen = _faults(well, stream, number)
+            faults = _faults(well, stream, number)
             rang = ours.rings(stream.window(number))
             first = "" if ours.alarm is None else ours.alarm.reasons[0]
-            told.append(
+            records.append(
                 {
                     "pair": name,
                     "side": label,
                     "window": number,
-                    "faults": [one.sentence for one in seen],
+                    "faults": [fault.sentence for fault in faults],
                     "rings": rang,
                     "first_reason": first,
                 }
             )
-    return told
+    return records
 
 
 def breakages() -> Mapping[str, Break]:
     """Return what may happen to the rows from some moment on, by name."""
     return {
-        "missing in bursts": lambda rows, times, column, rng: (_gone(rows, column, _bursts(times, rng)), times),
+        "missing in bursts": lambda rows, times, column, rng: (_blanked_rows(rows, column, _bursts(times, rng)), times),
         "missing share jumps": lambda rows, times, column, rng: (
-            _gone(rows, column, rng.random(len(rows)) < 0.2),
+            _blanked_rows(rows, column, rng.random(len(rows)) < 0.2),
             times,
         ),
         "unknown categories in bursts": lambda rows, times, column, rng: (
@@ -81,16 +83,16 @@ def breakages() -> Mapping[str, Break]:
             times,
         ),
         "frozen column": lambda rows, times, column, _: (rows.assign(**{column: rows[column].iloc[0]}), times),
-        "duplicates": _doubled,
-        "half the volume": lambda rows, times, _, rng: _kept(rows, times, rng.random(len(rows)) < 0.5),
-        "stopped feed": lambda rows, times, _, __: _kept(rows, times, times < times.iloc[0] + WEEK / 7),
+        "duplicates": _doubled_rows,
+        "half the volume": lambda rows, times, _, rng: _selected_rows(rows, times, rng.random(len(rows)) < 0.5),
+        "stopped feed": lambda rows, times, _, __: _selected_rows(rows, times, times < times.iloc[0] + WEEK / 7),
         "clock five hours off": lambda rows, times, _, __: (rows, times + pd.Timedelta(hours=5)),
     }
 
 
-def _alone(seen: "_Seen") -> str:
+def _unbroken_outcome(outcome: "_FeedOutcome") -> str:
     """Return what an unbroken stream is taken for."""
-    return "fault" if any(seen.faults) else "drift" if any(seen.rings) else "neither"
+    return "fault" if any(outcome.faults) else "drift" if any(outcome.rings) else "neither"
 
 
 def _columns(stream: Stream, breakage: str, place: int) -> list[str]:
@@ -107,7 +109,7 @@ def _columns(stream: Stream, breakage: str, place: int) -> list[str]:
     return [fitting[place * 5 % len(fitting)]] if fitting else []
 
 
-def _gone(rows: pd.DataFrame, column: str, where: np.ndarray) -> pd.DataFrame:
+def _blanked_rows(rows: pd.DataFrame, column: str, where: np.ndarray) -> pd.DataFrame:
     return rows.assign(**{column: rows[column].mask(where)})
 
 
@@ -117,12 +119,14 @@ def _bursts(times: pd.Series, rng: np.random.Generator) -> np.ndarray:
     return ((days % 2 == 0) & (rng.random(len(times)) < 0.9)).to_numpy()
 
 
-def _doubled(rows: pd.DataFrame, times: pd.Series, _: str, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.Series]:
+def _doubled_rows(
+    rows: pd.DataFrame, times: pd.Series, _: str, rng: np.random.Generator
+) -> tuple[pd.DataFrame, pd.Series]:
     places = np.sort(np.concatenate([np.arange(len(rows)), np.flatnonzero(rng.random(len(rows)) < 0.3)]))
     return rows.iloc[places], times.iloc[places]
 
 
-def _kept(rows: pd.DataFrame, times: pd.Series, which: Any) -> tuple[pd.DataFrame, pd.Series]:
+def _selected_rows(rows: pd.DataFrame, times: pd.Series, which: Any) -> tuple[pd.DataFrame, pd.Series]:
     return rows[np.asarray(which)], times[np.asarray(which)]
 
 
@@ -134,32 +138,32 @@ def _after(stream: Stream, break_it: Break, column: str, seed: int) -> Stream:
     return replace(stream, rows=whole, times=pd.concat([stream.times.iloc[:start], times], ignore_index=True))
 
 
-def _outcome(well: Healthy, ours: Ours, stream: Stream, by_itself: "_Seen") -> str:
+def _outcome(well: Healthy, ours: EvergreenAlarm, stream: Stream, by_itself: "_FeedOutcome") -> str:
     """Return what the windows after the reference are taken for, beyond what the unbroken stream shows by itself.
 
     A fault found in the same window as a ringing alarm counts as fault: it keeps the alarm quiet.
     """
-    seen = _seen(well, ours, stream)
+    outcome = _outcomes_of(well, ours, stream)
     for number in range(WINDOWS):
-        if seen.faults[number] - by_itself.faults[number]:
+        if outcome.faults[number] - by_itself.faults[number]:
             return "fault"
-        if seen.rings[number] and not by_itself.rings[number]:
+        if outcome.rings[number] and not by_itself.rings[number]:
             return "drift"
     return "neither"
 
 
 @dataclass(frozen=True)
-class _Seen:
-    faults: list[set[tuple[FaultKind, str]]]
+class _FeedOutcome:
+    faults: list[set[tuple[str, str]]]
     """Kinds and columns, by window."""
     rings: list[bool]
 
 
-def _seen(well: Healthy, ours: Ours, stream: Stream) -> _Seen:
+def _outcomes_of(well: Healthy, ours: EvergreenAlarm, stream: Stream) -> _FeedOutcome:
     ours.follow(stream)
     numbers = range(BLOCKS, BLOCKS + WINDOWS)
-    found = [{(one.kind, one.column) for one in _faults(well, stream, number)} for number in numbers]
-    return _Seen(found, [ours.rings(stream.window(number)) for number in numbers])
+    faults = [{(fault.kind, fault.column) for fault in _faults(well, stream, number)} for number in numbers]
+    return _FeedOutcome(faults, [ours.rings(stream.window(number)) for number in numbers])
 
 
 def _faults(well: Healthy, stream: Stream, number: int) -> tuple[Fault, ...]:

@@ -7,25 +7,25 @@ from typing import Any
 
 from scipy.stats import chi2
 
-from benchmarks.alarms.rules import Ours, Preset, Rule, Tests
-from benchmarks.alarms.streams import BLOCKS, CHECKS_PER_YEAR, Stream, Table, made
+from benchmarks.alarms.rules import EvergreenAlarm, Preset, Rule, Tests
+from benchmarks.alarms.streams import BLOCKS, CHECKS_PER_YEAR, Stream, StreamTable, made_stream
 
 ROWS = 1_000
 MakeRule = Callable[[Stream], Rule]
 
 
-def false_alarms(tables: list[Table], checks: int) -> list[dict[str, Any]]:
+def false_alarms(tables: list[StreamTable], checks: int) -> list[dict[str, Any]]:
     """Return the alarms a year of each rule under each condition; `checks` of ours, fewer of the peers'."""
-    found = []
+    rates = []
     each = 100
     for condition in ("independent", "seasonal", "unsteady"):
         streams = [_maker(condition, seed, BLOCKS + each) for seed in range(-(-checks // each))]
-        found += _compared(f"{condition}, {ROWS} rows a week", streams, each)
-    found.append(_overlapping(checks))
+        rates += _rates_of_rules(f"{condition}, {ROWS} rows a week", streams, each)
+    rates.append(_overlapping(checks))
     for table in tables:
-        streams = [_dealt(table, seed, BLOCKS + 50) for seed in range(-(-checks // 50))]
-        found += _compared(f"{table.name}, time shuffled", streams, 50)
-    return found
+        streams = [_shuffled_stream(table, seed, BLOCKS + 50) for seed in range(-(-checks // 50))]
+        rates += _rates_of_rules(f"{table.name}, time shuffled", streams, 50)
+    return rates
 
 
 def rate(condition: str, rule: str, alarms: int, checks: int, checks_per_year: float) -> dict[str, Any]:
@@ -52,18 +52,18 @@ def onsets(rung: Iterable[bool]) -> int:
     return count
 
 
-def _compared(condition: str, streams: list[Callable[[], Stream]], each: int) -> list[dict[str, Any]]:
+def _rates_of_rules(condition: str, streams: list[Callable[[], Stream]], each: int) -> list[dict[str, Any]]:
     """Return the rates of all rules; peers see fewer of the same streams, as many as are stated."""
     print(f"false alarms: {condition}", file=sys.stderr, flush=True)
-    found = [_counted(condition, Ours, streams, each, 1)]
+    rates = [_alarm_rate(condition, EvergreenAlarm, streams, each, 1)]
     some = streams[: max(1, len(streams) // 10)]
     for adjusted in (False, True):
-        found.append(_counted(condition, partial(Tests, adjusted=adjusted), some, each, 1))
-    found.append(_counted(condition, Preset, streams[:1], each, max(1, each // 5)))
-    return found
+        rates.append(_alarm_rate(condition, partial(Tests, adjusted=adjusted), some, each, 1))
+    rates.append(_alarm_rate(condition, Preset, streams[:1], each, max(1, each // 5)))
+    return rates
 
 
-def _counted(
+def _alarm_rate(
     condition: str, rule: MakeRule, streams: list[Callable[[], Stream]], each: int, every: int
 ) -> dict[str, Any]:
     """Return the rate of one rule; of its windows, one in `every` is checked."""
@@ -82,17 +82,17 @@ def _overlapping(checks: int) -> dict[str, Any]:
     weeks, each = 4, 350
     alarms = done = 0
     for seed in range(-(-3 * checks // each)):
-        stream = made("unsteady", (BLOCKS + 1) * weeks + each // 7 + 1, 250, 500 + seed)
-        ours = Ours(stream, weeks=weeks, checks_per_week=7)
+        stream = made_stream("unsteady", (BLOCKS + 1) * weeks + each // 7 + 1, 250, 500 + seed)
+        ours = EvergreenAlarm(stream, weeks=weeks, checks_per_week=7)
         rung = [ours.rings(stream.window(BLOCKS * weeks + day / 7, weeks)) for day in range(1, each + 1)]
         alarms, done = alarms + onsets(rung), done + each
     name = "unsteady, daily checks of 4 weeks of 250 rows"
-    return rate(name, Ours.name, alarms, done, CHECKS_PER_YEAR * 7)
+    return rate(name, EvergreenAlarm.name, alarms, done, CHECKS_PER_YEAR * 7)
 
 
 def _maker(condition: str, seed: int, weeks: int) -> Callable[[], Stream]:
-    return partial(made, condition, weeks, ROWS, seed)
+    return partial(made_stream, condition, weeks, ROWS, seed)
 
 
-def _dealt(table: Table, seed: int, weeks: int) -> Callable[[], Stream]:
+def _shuffled_stream(table: StreamTable, seed: int, weeks: int) -> Callable[[], Stream]:
     return partial(table.shuffled, weeks, seed)

@@ -8,34 +8,34 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.alarms.rules import Ours, Preset, Tests
+from benchmarks.alarms.rules import EvergreenAlarm, Preset, Tests
 from benchmarks.alarms.streams import (
     BLOCKS,
     CORRELATED,
     SHIFTED_CATEGORY,
     SHIFTED_NUMBER,
     Stream,
-    made,
+    made_stream,
     probability,
 )
-from tasks.signals.summaries import PREDICTION, TARGET
+from tasks.monitoring.signals.summaries import PREDICTION, TARGET
 
 SIZES = (1_000, 10_000)
 PEER_TRIALS, PRESET_TRIALS = 4, 1
 WINDOWS = 6
-"""How many windows after the change are looked at."""
+"""How many windows after the change are checked."""
 Change = Callable[[pd.DataFrame, np.random.Generator], pd.DataFrame]
 
 
 def power(trials: int) -> list[dict[str, Any]]:
     """Return by when each rule rings after each change; peers are tried less often, Evidently on a first window."""
-    found: dict[tuple[str, int, str], list[int | None]] = {}
+    waits_by_rule: dict[tuple[str, int, str], list[int | None]] = {}
     columns: dict[tuple[str, int], list[bool]] = {}
     for size in SIZES:
         for trial in range(trials):
             print(f"power: {size} rows, trial {trial + 1} of {trials}", file=sys.stderr, flush=True)
-            stream = made("independent", BLOCKS + WINDOWS, size, 9_000 + trial)
-            rules: list[Ours | Tests] = [Ours(stream)]
+            stream = made_stream("independent", BLOCKS + WINDOWS, size, 9_000 + trial)
+            rules: list[EvergreenAlarm | Tests] = [EvergreenAlarm(stream)]
             if trial < PEER_TRIALS:
                 rules += [Tests(stream, adjusted=False), Tests(stream, adjusted=True)]
             preset = Preset(stream)
@@ -43,35 +43,35 @@ def power(trials: int) -> list[dict[str, Any]]:
                 changed = replace(stream, rows=_after(stream, change, trial))
                 for rule in rules:
                     rule.follow(changed)
-                    found.setdefault((name, size, rule.name), []).append(_first(rule, changed))
+                    waits_by_rule.setdefault((name, size, rule.name), []).append(_first(rule, changed))
                 if trial < PRESET_TRIALS:
                     preset.follow(changed)
                     rang = preset.rings(changed.window(BLOCKS))
-                    found.setdefault((name, size, preset.name), []).append(1 if rang else None)
+                    waits_by_rule.setdefault((name, size, preset.name), []).append(1 if rang else None)
                     columns.setdefault((name, size), []).append(preset.any_column)
-    return [_told(*key, waits, columns.get((key[0], key[1]))) for key, waits in found.items()]
+    return [_power_row(*key, waits, columns.get((key[0], key[1]))) for key, waits in waits_by_rule.items()]
 
 
 def changes() -> Mapping[str, Change]:
     """Return what happens to the windows after the reference, by name; `no change` shows what chance gives."""
     return {
         "no change": lambda rows, _: rows,
-        "mean by .25 sd": lambda rows, _: _moved(rows, 0.25),
-        "mean by .5 sd": lambda rows, _: _moved(rows, 0.5),
-        "mean by 1 sd": lambda rows, _: _moved(rows, 1.0),
-        "share by 5 points": lambda rows, rng: _more_of_one(rows, 0.05, rng),
-        "share by 10 points": lambda rows, rng: _more_of_one(rows, 0.10, rng),
-        "share by 20 points": lambda rows, rng: _more_of_one(rows, 0.20, rng),
+        "mean by .25 sd": lambda rows, _: _shifted_rows(rows, 0.25),
+        "mean by .5 sd": lambda rows, _: _shifted_rows(rows, 0.5),
+        "mean by 1 sd": lambda rows, _: _shifted_rows(rows, 1.0),
+        "share by 5 points": lambda rows, rng: _more_of_a_level(rows, 0.05, rng),
+        "share by 10 points": lambda rows, rng: _more_of_a_level(rows, 0.10, rng),
+        "share by 20 points": lambda rows, rng: _more_of_a_level(rows, 0.20, rng),
         "correlation flips": lambda rows, _: rows.assign(**{CORRELATED[1]: -rows[CORRELATED[1]]}),
         "label rule changes": lambda rows, rng: rows.assign(**{TARGET: _other_rule(rows, rng)}),
     }
 
 
-def _moved(rows: pd.DataFrame, sds: float) -> pd.DataFrame:
+def _shifted_rows(rows: pd.DataFrame, sds: float) -> pd.DataFrame:
     return rows.assign(**{SHIFTED_NUMBER: rows[SHIFTED_NUMBER] + sds})
 
 
-def _more_of_one(rows: pd.DataFrame, points: float, rng: np.random.Generator) -> pd.DataFrame:
+def _more_of_a_level(rows: pd.DataFrame, points: float, rng: np.random.Generator) -> pd.DataFrame:
     """Turn rows of other levels into the second commonest, until its share has risen by `points`."""
     values = rows[SHIFTED_CATEGORY]
     level = values.value_counts().index[1]
@@ -92,24 +92,26 @@ def _after(stream: Stream, change: Change, seed: int) -> pd.DataFrame:
     return pd.concat([before, changed.assign(**{PREDICTION: probability(changed)})])
 
 
-def _first(rule: Ours | Tests, stream: Stream) -> int | None:
+def _first(rule: EvergreenAlarm | Tests, stream: Stream) -> int | None:
     """Return at which window after the change the rule first rings, from 1, or None."""
     rung = (number + 1 for number in range(WINDOWS) if rule.rings(stream.window(BLOCKS + number)))
     return next(rung, None)
 
 
-def _told(change: str, size: int, rule: str, waits: list[int | None], any_column: list[bool] | None) -> dict[str, Any]:
-    heard = [one for one in waits if one is not None]
-    found = {
+def _power_row(
+    change: str, size: int, rule: str, waits: list[int | None], any_column: list[bool] | None
+) -> dict[str, Any]:
+    heard = [wait for wait in waits if wait is not None]
+    row = {
         "change": change,
         "rows": size,
         "rule": rule,
         "trials": len(waits),
-        "at_first_window": sum(one == 1 for one in heard) / len(waits),
-        "within_three": sum(one <= 3 for one in heard) / len(waits),
+        "at_first_window": sum(wait == 1 for wait in heard) / len(waits),
+        "within_three": sum(wait <= 3 for wait in heard) / len(waits),
         "within_six": len(heard) / len(waits),
         "median_wait": float(np.median(heard)) if heard else None,
     }
     if rule == Preset.name and any_column is not None:
-        found |= {"within_three": None, "within_six": None, "any_column": float(np.mean(any_column))}
-    return found
+        row |= {"within_three": None, "within_six": None, "any_column": float(np.mean(any_column))}
+    return row

@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.alarms.streams import BLOCKS, CHECKS_PER_YEAR, WEEK, Stream
-from tasks.signals.alarm import alarm, signals
-from tasks.signals.calibration import calibrated
-from tasks.signals.measuring import judged, known_of
-from tasks.signals.models import Alarm, AlarmPolicy, Signal
-from tasks.signals.summaries import PREDICTION, TARGET, Coded, coded
+from tasks.monitoring.signals.alarm import alarm, signals
+from tasks.monitoring.signals.calibration import calibrated_limits
+from tasks.monitoring.signals.measuring import coded_window_signals, coding_of
+from tasks.monitoring.signals.models import Alarm, AlarmPolicy, Signal
+from tasks.monitoring.signals.summaries import PREDICTION, TARGET, CodedWindow, coded_window
 
 
 class Rule(Protocol):
-    """An alarm that has seen its reference."""
+    """An alarm that has learned its reference."""
 
     name: str
 
@@ -24,7 +24,7 @@ class Rule(Protocol):
         ...
 
 
-class Ours:
+class EvergreenAlarm:
     """Limits calibrated on the reference at the policy's rate; persistence over the last checks."""
 
     name = "evergreen"
@@ -34,7 +34,7 @@ class Ours:
     ):
         self.policy = policy or AlarmPolicy()
         reference = stream.window(0, BLOCKS * weeks)
-        self.limits = calibrated(
+        self.limits = calibrated_limits(
             stream.rows.iloc[reference],
             stream.times.iloc[reference],
             stream.kinds,
@@ -43,7 +43,7 @@ class Ours:
             policy=self.policy,
         )
         self.stream = stream
-        self.coded: Coded | None = coded(stream.rows, known_of(self.limits))
+        self.coded: CodedWindow | None = coded_window(stream.rows, coding_of(self.limits))
         self.past: deque[tuple[Signal, ...]] = deque(maxlen=self.policy.memory)
         self.alarm: Alarm | None = None
 
@@ -55,10 +55,10 @@ class Ours:
     def rings(self, places: np.ndarray) -> bool:
         """Say whether it rings at a check of these rows of its stream."""
         if self.coded is None:
-            seen = signals(self.limits, self.stream.rows.iloc[places])
+            window_signals = signals(self.limits, self.stream.rows.iloc[places])
         else:
-            seen = judged(self.limits, self.coded.only(places))
-        self.past.append(seen)
+            window_signals = coded_window_signals(self.limits, self.coded.only(places))
+        self.past.append(window_signals)
         self.alarm = alarm(tuple(self.past), self.policy)
         return self.alarm is not None
 
@@ -79,11 +79,13 @@ class Tests:
     def rings(self, places: np.ndarray) -> bool:
         """Say whether it rings at a check of these rows of its stream."""
         window = self.stream.rows.iloc[places]
-        found = np.array([p_value(self.reference[name], window[name], kind) for name, kind in _features(self.stream)])
+        p_values = np.array(
+            [p_value(self.reference[name], window[name], kind) for name, kind in _features(self.stream)]
+        )
         if not self.adjusted:
-            return int((found < 0.05).sum()) >= 2
-        ranks = np.arange(1, len(found) + 1)
-        return bool((np.sort(found) <= 0.05 * ranks / len(found)).any())
+            return int((p_values < 0.05).sum()) >= 2
+        ranks = np.arange(1, len(p_values) + 1)
+        return bool((np.sort(p_values) <= 0.05 * ranks / len(p_values)).any())
 
 
 class Preset:
@@ -120,9 +122,9 @@ class Preset:
             for side in (self.stream.rows.iloc[places], self.reference)
         )
         [count] = [
-            one["value"]
-            for one in Report([DataDriftPreset()]).run(current, reference).dict()["metrics"]
-            if "DriftedColumnsCount" in one["config"]["type"]
+            metric["value"]
+            for metric in Report([DataDriftPreset()]).run(current, reference).dict()["metrics"]
+            if "DriftedColumnsCount" in metric["config"]["type"]
         ]
         self.any_column = count["count"] > 0
         return count["share"] >= 0.5

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy.signal import lfilter
 
-from tasks.signals.coding import texts
-from tasks.signals.models import Kind
-from tasks.signals.summaries import PREDICTION, TARGET
+from tasks.monitoring.signals.coding import text_values
+from tasks.monitoring.signals.models import Kind
+from tasks.monitoring.signals.summaries import PREDICTION, TARGET
 
 NUMBERS, CATEGORIES = 12, 8
 BLOCKS = 12
@@ -38,13 +38,13 @@ class Stream:
 
 def made_kinds() -> dict[str, Kind]:
     """Return the kinds of a made stream's twenty features and its outcomes."""
-    kinds: dict[str, Kind] = dict.fromkeys((f"n{one}" for one in range(NUMBERS)), "numeric")
-    kinds.update(dict.fromkeys((f"c{one}" for one in range(CATEGORIES)), "categorical"))
+    kinds: dict[str, Kind] = dict.fromkeys((f"n{number}" for number in range(NUMBERS)), "numeric")
+    kinds.update(dict.fromkeys((f"c{number}" for number in range(CATEGORIES)), "categorical"))
     kinds.update({PREDICTION: "numeric", TARGET: "categorical"})
     return kinds
 
 
-def made(condition: str, weeks: int, rows_a_week: int, seed: int) -> Stream:
+def made_stream(condition: str, weeks: int, rows_a_week: int, seed: int) -> Stream:
     """Return a stream without drift: `independent`, `seasonal` (daily and weekly, autocorrelated) or `unsteady`.
 
     In `unsteady` each week's numbers are shifted by a random .05 sd per column, and each category's commonest level by
@@ -83,7 +83,7 @@ def _seasonal(rng: np.random.Generator, weeks: int, rows_a_week: int) -> np.ndar
 
 def _features(scores: np.ndarray) -> pd.DataFrame:
     """Return twenty features of many shapes: normal, correlated, skewed, heavy-tailed, whole, with zeros, with gaps."""
-    numbers = {f"n{one}": scores[:, one] for one in range(NUMBERS)}
+    numbers = {f"n{number}": scores[:, number] for number in range(NUMBERS)}
     numbers["n1"] = 0.6 * scores[:, 0] + 0.8 * scores[:, 1]
     numbers["n4"] = np.exp(1.2 * scores[:, 4])
     numbers["n5"] = np.sinh(1.5 * scores[:, 5])
@@ -92,14 +92,14 @@ def _features(scores: np.ndarray) -> pd.DataFrame:
     numbers["n8"] = np.where(scores[:, 8] > 1.3, np.nan, scores[:, 8])
     levels = np.array(list("abcdefghijklmnopqrstuvwxyz"))
     categories = {}
-    for one in range(CATEGORIES):
-        edges = np.linspace(-0.8, 2.6, 2 * one + 1) if one else np.array([0.2])
-        categories[f"c{one}"] = levels[np.searchsorted(edges, scores[:, NUMBERS + one])].astype(object)
+    for number in range(CATEGORIES):
+        edges = np.linspace(-0.8, 2.6, 2 * number + 1) if number else np.array([0.2])
+        categories[f"c{number}"] = levels[np.searchsorted(edges, scores[:, NUMBERS + number])].astype(object)
     return pd.DataFrame(numbers | categories)
 
 
 @dataclass(frozen=True)
-class Table:
+class StreamTable:
     """A given table's rows with a prediction for each, out of sample, in order of time."""
 
     name: str
@@ -121,7 +121,7 @@ class Table:
         return (START + since * (weeks * WEEK / (since.iloc[-1] * 1.000001))).dt.as_unit("us")
 
 
-def read_table(path: Path, time: str, target: str, trained_on: pd.DataFrame | None = None) -> Table:
+def read_table(path: Path, time: str, target: str, trained_on: pd.DataFrame | None = None) -> StreamTable:
     """Read a CSV or Parquet file; a fifth of its rows, at random, trains the model whose predictions the others get.
 
     With `trained_on`, another table's raw rows, that trains the model, and no row of this one does.
@@ -134,8 +134,8 @@ def read_table(path: Path, time: str, target: str, trained_on: pd.DataFrame | No
     kinds = table_kinds(fitted, time, target)
     plain = _plain(raw, kinds, fitted[target], target)
     plain[PREDICTION] = _predictions(_plain(fitted, kinds, fitted[target], target), plain, kinds)
-    kept = plain[~learning].reset_index(drop=True)
-    return Table(path.stem, kept, raw.loc[~learning, time].reset_index(drop=True), kinds)
+    evaluated = plain[~learning].reset_index(drop=True)
+    return StreamTable(path.stem, evaluated, raw.loc[~learning, time].reset_index(drop=True), kinds)
 
 
 def raw_table(path: Path, time: str) -> pd.DataFrame:
@@ -164,7 +164,7 @@ def _plain(raw: pd.DataFrame, kinds: Mapping[str, Kind], answers: pd.Series, tar
     features = {name: kind for name, kind in kinds.items() if name not in (PREDICTION, TARGET)}
     plain = pd.DataFrame(
         {
-            name: raw[name].astype("float64") if kind == "numeric" else texts(raw[name])
+            name: raw[name].astype("float64") if kind == "numeric" else text_values(raw[name])
             for name, kind in features.items()
         }
     )
@@ -182,14 +182,14 @@ def _predictions(learning: pd.DataFrame, rows: pd.DataFrame, kinds: Mapping[str,
 
     words = [name for name, kind in kinds.items() if kind == "categorical" and name != TARGET]
     features = [name for name in kinds if name not in (PREDICTION, TARGET)]
-    words_known = FunctionTransformer(lambda rows: rows.fillna("").astype(object))
+    filled = FunctionTransformer(lambda rows: rows.fillna("").astype(object))
     encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     is_class = kinds[TARGET] == "categorical"
     model = HistGradientBoostingClassifier if is_class else HistGradientBoostingRegressor
     pipeline = make_pipeline(
-        make_column_transformer((make_pipeline(words_known, encoder), words), remainder="passthrough"),
+        make_column_transformer((make_pipeline(filled, encoder), words), remainder="passthrough"),
         model(max_iter=50, random_state=0),
     )
-    known = learning[learning[TARGET].notna()]
-    pipeline.fit(known[features], known[TARGET])
+    labelled = learning[learning[TARGET].notna()]
+    pipeline.fit(labelled[features], labelled[TARGET])
     return pipeline.predict_proba(rows[features])[:, 1] if is_class else pipeline.predict(rows[features])

@@ -4,16 +4,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 
-def as_markdown(found: dict[str, Any]) -> str:
+def as_markdown(figures: dict[str, Any]) -> str:
     """Return a page with one table for each part that was measured."""
-    lasted = f"{found['cpu_minutes']} minutes of one core, {found['minutes']} by the clock"
-    parts = [f"# Alarms\n\n`{found['command']}`\n\n{lasted}.\n"]
-    if "false_alarms" in found:
-        parts.append(_false_alarms(found["false_alarms"], found["stated_rate"]))
-    if "power" in found:
-        parts.append(_power(found["power"]))
-    if "faults" in found:
-        parts.append(_faults(found["faults"], found["pairs"]))
+    lasted = f"{figures['cpu_minutes']} minutes of one core, {figures['minutes']} by the clock"
+    parts = [f"# Alarms\n\n`{figures['command']}`\n\n{lasted}.\n"]
+    if "false_alarms" in figures:
+        parts.append(_false_alarms(figures["false_alarms"], figures["stated_rate"]))
+    if "power" in figures:
+        parts.append(_power(figures["power"]))
+    if "faults" in figures:
+        parts.append(_faults(figures["faults"], figures["pairs"]))
     return "\n".join(parts)
 
 
@@ -22,27 +22,27 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
 
 
-def _false_alarms(found: list[dict[str, Any]], stated: float) -> str:
-    rules = list(dict.fromkeys(one["rule"] for one in found))
-    by_place = {(one["condition"], one["rule"]): one for one in found}
+def _false_alarms(rates_by_rule: list[dict[str, Any]], stated: float) -> str:
+    rules = list(dict.fromkeys(row["rule"] for row in rates_by_rule))
+    by_place = {(row["condition"], row["rule"]): row for row in rates_by_rule}
     rows = []
-    for condition in dict.fromkeys(one["condition"] for one in found):
-        told = (by_place.get((condition, rule)) for rule in rules)
-        rows.append([condition, *("" if one is None else _rate(one) for one in told)])
+    for condition in dict.fromkeys(row["condition"] for row in rates_by_rule):
+        rates = (by_place.get((condition, rule)) for rule in rules)
+        rows.append([condition, *("" if row is None else _rate(row) for row in rates)])
     head = f"## False alarms a year with no drift; {stated:g} is stated\n\n95 % interval, and how many checks.\n\n"
     return head + _table(["condition", *rules], rows)
 
 
-def _rate(one: dict[str, Any]) -> str:
-    return f"{one['alarms_per_year']:.2f} ({one['low']:.2f} to {one['high']:.2f}), {one['checks']}"
+def _rate(row: dict[str, Any]) -> str:
+    return f"{row['alarms_per_year']:.2f} ({row['low']:.2f} to {row['high']:.2f}), {row['checks']}"
 
 
-def _power(found: list[dict[str, Any]]) -> str:
-    rules = list(dict.fromkeys(one["rule"] for one in found))
-    by_place = {(one["change"], one["rows"], one["rule"]): one for one in found}
+def _power(power_rows: list[dict[str, Any]]) -> str:
+    rules = list(dict.fromkeys(row["rule"] for row in power_rows))
+    by_place = {(row["change"], row["rows"], row["rule"]): row for row in power_rows}
     rows = []
-    for change, size in dict.fromkeys((one["change"], one["rows"]) for one in found):
-        rows.append([change, size, *(_detected(by_place[change, size, rule]) for rule in rules)])
+    for change, size in dict.fromkeys((row["change"], row["rows"]) for row in power_rows):
+        rows.append([change, size, *(_detection_text(by_place[change, size, rule]) for rule in rules)])
     head = (
         "## Power: rings at the first window, within three, within six after the change\n\n"
         "One feature among twenty; independent rows. Evidently's preset: the first window of few trials, and how often "
@@ -51,24 +51,25 @@ def _power(found: list[dict[str, Any]]) -> str:
     return head + _table(["change", "rows", *rules], rows)
 
 
-def _detected(one: dict[str, Any]) -> str:
-    if "any_column" in one:
-        return f"{one['at_first_window']:.0%}; any column {one['any_column']:.0%} ({one['trials']} trials)"
-    told = " / ".join(f"{one[name]:.0%}" for name in ("at_first_window", "within_three", "within_six"))
-    return f"{told} ({one['trials']} trials)"
+def _detection_text(row: dict[str, Any]) -> str:
+    if "any_column" in row:
+        return f"{row['at_first_window']:.0%}; any column {row['any_column']:.0%} ({row['trials']} trials)"
+    shares = " / ".join(f"{row[name]:.0%}" for name in ("at_first_window", "within_three", "within_six"))
+    return f"{shares} ({row['trials']} trials)"
 
 
-def _faults(found: list[dict[str, Any]], pairs: list[dict[str, Any]]) -> str:
+def _faults(fault_rows: list[dict[str, Any]], pairs: list[dict[str, Any]]) -> str:
     rows = [
-        [one["stream"], one["breakage"], *(one.get(name, 0) for name in ("fault", "drift", "neither"))] for one in found
+        [row["stream"], row["breakage"], *(row.get(name, 0) for name in ("fault", "drift", "neither"))]
+        for row in fault_rows
     ]
-    told = "## Faults: caught as one, taken for drift, or neither\n\n" + _table(
+    text = "## Faults: caught as one, taken for drift, or neither\n\n" + _table(
         ["stream", "breakage", "fault", "drift", "neither"], rows
     )
     if not pairs:
-        return told
+        return text
     shown = [
-        [one["pair"], one["side"], one["window"], "; ".join(one["faults"]), one["first_reason"] if one["rings"] else ""]
-        for one in pairs
+        [row["pair"], row["side"], row["window"], "; ".join(row["faults"]), row["first_reason"] if row["rings"] else ""]
+        for row in pairs
     ]
-    return told + "\n" + _table(["pair", "side", "window", "faults", "rings because"], shown)
+    return text + "\n" + _table(["pair", "side", "window", "faults", "rings because"], shown)

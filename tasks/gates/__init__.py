@@ -1,30 +1,13 @@
-"""Refuse a challenger unless the evidence is there: all gates are computed, and what cannot be computed refuses."""
+"""Refuse a challenger unless the evidence is there: all gates are computed, and what cannot be computed refuses.
 
-from tasks.gates.evidence import Evidence, GroupGap, Serving, SliceGain
-from tasks.gates.merit import (
-    beats_baseline,
-    beats_champion,
-    beats_simple_model,
-    enough_unseen_rows,
-    error_allowed,
-    groups_alike,
-    no_slice_worse,
-)
-from tasks.gates.operation import fits, reproducible, serves, serves_fast
+Plain functions of evidence and policy. May import `training`, and shared words of `tasks/`.
+"""
+
+from tasks.gates import performance, serving, validity
+from tasks.gates.performance import beats_champion, error_allowed
 from tasks.gates.policy import GatePolicy
-from tasks.gates.soundness import (
-    calibrated,
-    finite,
-    in_range,
-    known_at_the_event,
-    learned_from_the_past,
-    no_copies,
-    no_feature_too_good,
-    no_row_learned,
-    not_constant,
-    unbiased,
-)
 from tasks.gates.verdict import Verdict
+from tasks.training.evidence import Evidence, GroupGap, Serving, SliceGain
 
 __all__ = [
     "Evidence",
@@ -39,35 +22,14 @@ __all__ = [
     "verdicts",
 ]
 
-GATES = (
-    beats_baseline,
-    beats_simple_model,
-    enough_unseen_rows,
-    beats_champion,
-    no_slice_worse,
-    groups_alike,
-    finite,
-    in_range,
-    not_constant,
-    calibrated,
-    unbiased,
-    no_feature_too_good,
-    no_row_learned,
-    no_copies,
-    learned_from_the_past,
-    known_at_the_event,
-    serves,
-    serves_fast,
-    fits,
-    reproducible,
-)
+GATES = (*performance.GATES, *validity.GATES, *serving.GATES)
 
 
 def verdicts(evidence: Evidence, policy: GatePolicy) -> tuple[Verdict, ...]:
-    """Return what each gate says, in the order in which people read them; without thresholds a refusal of its own."""
+    """Return the verdict of each gate, in the order in which people read them; without thresholds, a single refusal."""
     if missing := policy.missing:
-        told = f"no threshold is configured for {', '.join(missing)}: set each in the gates of the deployment"
-        return (Verdict(gate="configured", number=None, limit=None, reason=told),)
+        reason = f"no threshold is configured for {', '.join(missing)}: set each in the gates of the deployment"
+        return (Verdict(gate="configured", number=None, limit=None, reason=reason),)
     return tuple(gate(evidence, policy) for gate in GATES)
 
 
@@ -75,4 +37,4 @@ def refusal_reason(judged: tuple[Verdict, ...]) -> str | None:
     """Say why the challenger must not go live, or None if it may; without any verdict it must not."""
     if not judged:
         return "no gate has judged the challenger"
-    return "; ".join(one.reason for one in judged if one.reason is not None) or None
+    return "; ".join(verdict.reason for verdict in judged if verdict.reason is not None) or None

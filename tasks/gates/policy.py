@@ -46,7 +46,7 @@ class GatePolicy(BaseModel):
     min_rows: Rows = Field(
         default=None,
         ge=1,
-        description="Fewest rows, seen by neither in training, on which challenger and champion are compared",
+        description="Fewest rows, used to train neither, on which challenger and champion are compared",
     )
     error_rate: float = Field(
         default=0.1,
@@ -83,7 +83,7 @@ class GatePolicy(BaseModel):
         default=0.08,
         ge=0,
         le=1,
-        description="Largest mean distance between predicted and seen shares, beyond what chance explains "
+        description="Largest mean distance between predicted and observed shares, beyond what chance explains "
         "(classification); the champion's own, where that is larger",
     )
     max_bias: float = Field(

@@ -1,4 +1,4 @@
-"""What one gate says of a challenger."""
+"""The verdict of one gate on a challenger."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -11,7 +11,7 @@ class Verdict(BaseModel):
     gate: str
     """Its name, which stays the same."""
     number: float | None
-    """What was found; None: could not be computed, or does not apply (then `note` says why)."""
+    """The measured value; None: it could not be computed, or does not apply (then `note` gives the reason)."""
     limit: float | None
     reason: str | None
     """None: passed; otherwise a sentence with the numbers."""
@@ -19,22 +19,22 @@ class Verdict(BaseModel):
     """What was passed over, and what the numbers mean."""
 
 
-def at_most(gate: str, number: float | None, limit: float, told: str, note: str = "") -> Verdict:
-    """Pass a number up to the limit; `told` says what it is. A number that is not known refuses."""
+def at_most(gate: str, number: float | None, limit: float, description: str, note: str = "") -> Verdict:
+    """Pass a number up to the limit; `description` names it. A number that is missing refuses."""
     if number is None:
-        return unknown(gate, limit, told)
+        return not_computable(gate, limit, description)
     refused = not number <= limit
-    reason = f"{told}: {number:.4g} found, at most {limit:.4g} allowed" if refused else None
+    reason = f"{description}: {number:.4g} found, at most {limit:.4g} allowed" if refused else None
     return Verdict(gate=gate, number=finite_or_none(number), limit=limit, reason=reason, note=note)
 
 
-def unknown(gate: str, limit: float | None, told: str) -> Verdict:
+def not_computable(gate: str, limit: float | None, description: str) -> Verdict:
     """Refuse because a number could not be computed."""
-    return Verdict(gate=gate, number=None, limit=limit, reason=f"{told}: could not be computed")
+    return Verdict(gate=gate, number=None, limit=limit, reason=f"{description}: could not be computed")
 
 
-def passed_over(gate: str, limit: float | None, why: str) -> Verdict:
-    """Pass because the gate does not apply; `why` says so."""
+def not_applicable(gate: str, limit: float | None, why: str) -> Verdict:
+    """Pass because the gate does not apply; `why` is the reason."""
     return Verdict(gate=gate, number=None, limit=limit, reason=None, note=why)
 
 

@@ -18,9 +18,9 @@ GOOD = verdict("own", share=0.9, percentile=95.5, asked=4, low=0.01, high=0.03, 
 IDLE = verdict("own", asked=2, low=-0.02, high=0.0)
 
 
-def short(found):
+def short(streams):
     """Return what falls short of each goal in turn."""
-    return [one.short for one in goals(found, "own")]
+    return [goal.short for goal in goals(streams, "own")]
 
 
 def test_all_goals_may_be_met():
@@ -29,10 +29,10 @@ def test_all_goals_may_be_met():
 
 def test_a_share_is_short_on_average_and_the_streams_below_are_named():
     """(.9 + .7) / 2 = .8."""
-    found = {"a": stream(GOOD), "b": stream(GOOD | {"share": 0.7})}
+    streams = {"a": stream(GOOD), "b": stream(GOOD | {"share": 0.7})}
 
-    assert short(found)[0] == ("b 0.70",)
-    assert goals(found, "own")[0].found == "0.80 (a 0.90, b 0.70)"
+    assert short(streams)[0] == ("b 0.70",)
+    assert goals(streams, "own")[0].reached == "0.80 (a 0.90, b 0.70)"
 
 
 def test_asking_for_nothing_where_it_pays_gains_nothing():
@@ -50,31 +50,31 @@ def test_each_stream_must_lie_above_chance(percentile, named):
 
 
 def test_where_it_does_not_pay_requests_and_harm_are_named():
-    found = {"a": stream(IDLE | {"asked": 3, "high": -0.001}, pays=False)}
+    streams = {"a": stream(IDLE | {"asked": 3, "high": -0.001}, pays=False)}
 
-    assert short(found)[3:5] == [("a 3",), ("a",)]
+    assert short(streams)[3:5] == [("a 3",), ("a",)]
 
 
 def test_a_peer_that_is_cheaper_beyond_noise_is_named():
     """Differences .2, .3, .4: .3 on average, with t(.95, 2) = 2.92 times .1 / 3 ** .5 = .169 to either side."""
-    found = {
+    streams = {
         name: stream(GOOD | {"cost_area": area}, peer=0.0) for name, area in zip("abc", (0.2, 0.3, 0.4), strict=True)
     }
 
-    assert dearer_by(found, "own", "peer") == pytest.approx((0.3, 0.1314, 0.4686), abs=1e-4)
-    assert short(found)[5] == ("peer",)
+    assert dearer_by(streams, "own", "peer") == pytest.approx((0.3, 0.1314, 0.4686), abs=1e-4)
+    assert short(streams)[5] == ("peer",)
 
 
 def test_a_peer_that_is_cheaper_within_noise_is_not_short():
     """Differences -.1 and .3: .1 on average, with t(.95, 1) = 6.31 times .2 to either side."""
-    found = {name: stream(GOOD | {"cost_area": area}) for name, area in zip("ab", (-0.1, 0.3), strict=True)}
+    streams = {name: stream(GOOD | {"cost_area": area}) for name, area in zip("ab", (-0.1, 0.3), strict=True)}
 
-    assert short(found)[5] == ()
+    assert short(streams)[5] == ()
 
 
-@pytest.mark.parametrize(("low", "told"), [(0.001, True), (0.0, False)])
-def test_retraining_pays_where_doing_it_always_surely_gains(low, told):
-    assert pays([verdict("every window", low=low, high=0.1)]) is told
+@pytest.mark.parametrize(("low", "is_paying"), [(0.001, True), (0.0, False)])
+def test_retraining_pays_where_doing_it_always_surely_gains(low, is_paying):
+    assert pays([verdict("every window", low=low, high=0.1)]) is is_paying
 
 
 def test_the_list_ticks_what_is_met_and_names_what_is_not():

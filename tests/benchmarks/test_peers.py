@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.peers import RetrainOpt, drifted_in_last
-from tasks.backtest.moments import Moment
+from tasks.triggers.moment import DecisionMoment
 
 CHANCE = np.random.default_rng(0)
 
@@ -28,7 +28,7 @@ def ageing_at(price):
     scores = np.where((window > model) & (window <= 12), 0.9 - (window - model) / 20, np.nan)
     pieces = np.repeat(scores[:, :, None], 4, axis=2)
     rows = np.where(np.arange(20) <= 12, 100, 0)
-    return Moment(
+    return DecisionMoment(
         now=12, first=8, champion=8, asked=(), live=(), greater_is_better=True, scores=scores, scouts=scores,
         parts=pieces, scout_parts=pieces, rows=rows, price=price,
     )  # fmt: skip

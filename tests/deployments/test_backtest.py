@@ -12,9 +12,9 @@ from deployments.backtest import collect_if_empty, parameters
 from deployments.new import answers_from, described, written
 from flows.backtest import backtest
 from flows.collect import collect
-from tasks.collection import observations
+from tasks.data.tables import observations
+from tasks.data.validation import with_declared_dtypes
 from tasks.usecases import use_case
-from tasks.validation import settled
 
 
 def test_the_numbers_are_those_of_the_deployment_and_the_words_come_on_top():
@@ -45,7 +45,7 @@ def test_the_numbers_of_a_described_problem_are_those_of_its_own_file(tmp_path: 
 
 
 def test_a_problem_that_no_file_deploys_is_refused():
-    with pytest.raises(ValueError, match="declares the deployment backtest/nowhere"):
+    with pytest.raises(ValueError, match="declares the deployment nowhere-backtest"):
         parameters(["NAME=nowhere"])
 
 
@@ -94,7 +94,9 @@ def test_a_history_is_collected_to_the_moment_that_is_asked_for(collections):
 def test_what_is_stored_is_not_collected_again(collections):
     weather = use_case("weather")
     (first_day,) = weather.source.rows(weather.history_start, weather.history_start + timedelta(days=1))
-    observations(weather).append_new(settled(first_day, weather).astype(weather.dtypes)[list(weather.columns)])
+    observations(weather).append_new(
+        with_declared_dtypes(first_day, weather).astype(weather.dtypes)[list(weather.columns)]
+    )
 
     collect_if_empty({"usecase": "weather"}, Console(quiet=True))
 

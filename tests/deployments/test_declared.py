@@ -15,7 +15,7 @@ def test_the_numbers_are_those_of_the_flow_and_the_problem() -> None:
 
 @pytest.mark.parametrize(("flow", "name"), [("replay", "nowhere"), ("dance", "weather")])
 def test_what_no_file_declares_is_named(flow: str, name: str) -> None:
-    with pytest.raises(NotDeclaredError, match=f"declares the deployment {flow}/{name}"):
+    with pytest.raises(NotDeclaredError, match=f"declares the deployment {name}-{flow}"):
         parameters_of(flow, name)
 
 

@@ -9,7 +9,7 @@ from prefect.flows import Flow, load_flow_from_entrypoint
 
 from deployments.startup import prefect_files
 from tasks.settings import ROOT
-from tasks.usecases import known_use_cases
+from tasks.usecases import use_case_names
 
 DEPLOYMENTS: list[dict[str, Any]] = [
     one for file in prefect_files() for one in yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]
@@ -33,14 +33,18 @@ ASKED = {
 
 
 def named(deployment: dict[str, Any]) -> str:
-    return f"{deployment['entrypoint'].split(':')[1]}/{deployment['name']}"
+    return str(deployment["name"])
+
+
+def flow_of(deployment: dict[str, Any]) -> str:
+    return str(deployment["entrypoint"].split(":")[1])
 
 
 each_deployment = pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=named)
 
 
 def test_every_flow_is_deployed_for_every_use_case() -> None:
-    assert sorted(map(named, DEPLOYMENTS)) == sorted(f"{flow}/{name}" for flow in FLOWS for name in known_use_cases())
+    assert sorted(map(named, DEPLOYMENTS)) == sorted(f"{name}-{flow}" for flow in FLOWS for name in use_case_names())
 
 
 @each_deployment
@@ -54,7 +58,7 @@ def test_a_deployment_s_flow_loads_and_takes_its_parameters(deployment: dict[str
 
     taken = flow.validate_parameters(deployment["parameters"] | ASKED.get(flow.name, {}))
 
-    assert taken["usecase"] == deployment["name"]
+    assert deployment["name"] == f"{taken['usecase']}-{flow.name}"
 
 
 @pytest.mark.parametrize(("flow", "asked"), ASKED.items())
@@ -66,12 +70,18 @@ def test_what_a_person_must_say_is_refused_when_it_is_blank(flow: str, asked: di
 
 
 @each_deployment
-def test_a_deployment_is_tagged_with_its_use_case_and_runs_one_at_a_time(deployment: dict[str, Any]) -> None:
-    assert deployment["tags"] == [deployment["name"]]
+def test_a_deployment_is_tagged_with_its_use_case_and_how_often_a_person_needs_it(deployment: dict[str, Any]) -> None:
+    is_daily = flow_of(deployment) in {"collect", "score", "monitor", "retrain", "status"}
+
+    assert deployment["tags"] == [deployment["parameters"]["usecase"], "every-day" if is_daily else "by-hand"]
+
+
+@each_deployment
+def test_runs_of_a_deployment_come_one_at_a_time(deployment: dict[str, Any]) -> None:
     assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
 
 
-@pytest.mark.parametrize("deployment", [one for one in DEPLOYMENTS if one["name"] in DEMO], ids=named)
+@pytest.mark.parametrize("deployment", [one for one in DEPLOYMENTS if one["parameters"]["usecase"] in DEMO], ids=named)
 def test_the_demos_schedules_are_paused(deployment: dict[str, Any]) -> None:
     assert [one["active"] for one in deployment.get("schedules", [])].count(True) == 0
 
@@ -81,9 +91,9 @@ def test_schedules_have_a_slug_so_that_a_redeploy_leaves_them_as_they_are(deploy
     assert [one for one in deployment.get("schedules", []) if not one.get("slug")] == []
 
 
-@pytest.mark.parametrize("name", known_use_cases())
+@pytest.mark.parametrize("name", use_case_names())
 def test_drift_of_a_use_case_starts_its_own_retrain_with_the_decision(name: str) -> None:
-    (retrain,) = [one for one in DEPLOYMENTS if named(one) == f"retrain/{name}"]
+    (retrain,) = [one for one in DEPLOYMENTS if named(one) == f"{name}-retrain"]
     (trigger,) = retrain["triggers"]
 
     assert trigger["match"] == {"prefect.resource.id": f"evergreen.use-case.{name}"}
@@ -101,6 +111,23 @@ def test_a_form_explains_each_of_its_fields() -> None:
     ]
 
     assert silent == []
+
+
+@pytest.mark.parametrize(
+    ("flow", "fields"),
+    [
+        ("collect", ["usecase", "as_of", "batch"]),
+        ("monitor", ["usecase", "as_of", "drift", "policy"]),
+        ("retrain", ["usecase", "reason", "as_of", "decision", "training", "gates", "promotion"]),
+        ("reproduce", ["usecase", "version", "max_difference"]),
+        ("replay", ["usecase", "over", "pace", "policies"]),
+        ("backtest", ["usecase", "price", "as_of", "candidate", "workers", "span", "gate", "policies"]),
+    ],
+)
+def test_a_form_begins_with_what_a_person_sets_and_the_policies_follow(flow: str, fields: list[str]) -> None:
+    shown = parameter_properties(load_flow_from_entrypoint(str(ROOT / f"flows/{flow}.py:{flow}")))
+
+    assert sorted(shown, key=lambda name: shown[name]["position"]) == fields
 
 
 def parameter_properties(flow: Any) -> dict[str, Any]:

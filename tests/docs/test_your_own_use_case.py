@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 PAGE = (ROOT / "docs" / "your-own-use-case.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(sh|text)\n(.*?)```", PAGE, flags=re.DOTALL)
 COMMANDS = [text.strip() for kind, text in BLOCKS if kind == "sh"]
-ROOMS = ("tasks", "usecases", "deployments", "flows", "docs", "benchmarks")
+ROOMS = ("tasks", "scaffold", "usecases", "deployments", "flows", "docs", "benchmarks")
 
 
 def masked(line: str) -> str:
@@ -50,7 +50,7 @@ def test_the_page_has_a_command_for_each_step(outputs: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("word", ["new", "try"])
 def test_what_the_page_shows_is_what_is_printed(outputs: dict[str, str], word: str) -> None:
-    command = next(one for one in COMMANDS if one.startswith(f"make {word} "))
+    command = next(command for command in COMMANDS if command.startswith(f"make {word} "))
     shown = next(after[1] for before, after in pairwise(BLOCKS) if before[1].strip() == command)
     lines = {masked(line) for line in outputs[command].splitlines()}
 

@@ -16,11 +16,12 @@ from prefect.flow_runs import resume_flow_run
 from deployments.running import supervised
 from flows.collect import collect
 from flows.monitor import monitor
-from tasks import ledger, registry
-from tasks.drift import DriftPolicy
-from tasks.policy import RetrainPolicy
+from tasks.data import ledger
+from tasks.data.validation import BatchPolicy
+from tasks.monitoring.drift_report import DriftPolicy
+from tasks.registry import models
 from tasks.settings import ROOT, Settings
-from tasks.validation import BatchPolicy
+from tasks.triggers.policy import RetrainPolicy
 
 pytestmark = pytest.mark.servers
 
@@ -32,7 +33,7 @@ PATIENCE = 240
 
 def started(flow: str, **parameters: Any) -> UUID:
     with get_client(sync_client=True) as client:
-        deployment = client.read_deployment_by_name(f"{flow}/weather")
+        deployment = client.read_deployment_by_name(f"{flow}/weather-{flow}")
         return client.create_flow_run_from_deployment(deployment.id, parameters=parameters).id
 
 
@@ -75,8 +76,8 @@ def answered(verdict: str) -> ledger.Decision:
 @pytest.fixture(scope="module")
 def weather(system: Settings) -> None:
     """A quarter of weather is collected; nothing was ever trained."""
-    collect("weather", BatchPolicy(**NUMBERS["batch"]), max(MOMENTS.values()))
-    assert registry.champion("weather") is None
+    collect("weather", max(MOMENTS.values()), batch=BatchPolicy(**NUMBERS["batch"]))
+    assert models.champion("weather") is None
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +93,8 @@ def overdue(declined: FlowRun) -> FlowRun:
     """A retrain that nobody answered in time, and the monitoring that came after it."""
     run = suspended("overdue", hours=SECONDS / 3600)
     found = in_state(run, "Failed")
-    monitor("weather", DriftPolicy(**NUMBERS["drift"]), RetrainPolicy(**NUMBERS["weather_policy"]), MOMENTS["overdue"])
+    policy = RetrainPolicy(**NUMBERS["weather_policy"])
+    monitor("weather", MOMENTS["overdue"], drift=DriftPolicy(**NUMBERS["drift"]), policy=policy)
     return found
 
 
@@ -100,7 +102,7 @@ def overdue(declined: FlowRun) -> FlowRun:
 def approved(overdue: FlowRun) -> FlowRun:
     """A retrain that a person approved."""
     run = suspended("approved", hours=1)
-    assert registry.champion("weather") is None
+    assert models.champion("weather") is None
     resume_flow_run(run, run_input={"approve": True, "comment": "looks right"})
     return in_state(run, "Completed", "Failed")
 
@@ -134,7 +136,7 @@ def test_an_answer_that_comes_too_late_is_not_taken(overdue: FlowRun) -> None:
 def test_a_challenger_that_is_approved_goes_live_and_the_ledger_keeps_the_comment(approved: FlowRun) -> None:
     assert approved.state.name == "Completed"
     assert (answered("approved").kind, answered("approved").facts["approved"]) == ("promoted", "approved: looks right")
-    assert registry.champion("weather").version == "1"
+    assert models.champion("weather").version == "1"
 
 
 def test_what_waited_was_trained_once(approved: FlowRun) -> None:
@@ -143,7 +145,7 @@ def test_what_waited_was_trained_once(approved: FlowRun) -> None:
     experiment = MlflowClient().get_experiment_by_name("weather")
 
     runs = MlflowClient().search_runs([experiment.experiment_id])
-    assert sorted(run.info.run_name for run in runs) == [
+    assert sorted(run.info.run_name.partition(":")[0] for run in runs) == [
         "2013-04-01 refused",
         "2013-04-02 refused",
         "2013-04-03 promoted v1",

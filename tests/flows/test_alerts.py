@@ -112,7 +112,7 @@ def test_a_run_whose_process_is_gone_is_crashed_by_the_sweep_and_told(
 def left_running() -> UUID:
     """Return a run that is said to run, and that no process executes; the worker is not given it."""
     with get_client(sync_client=True) as client:
-        deployment = client.read_deployment_by_name("score/weather")
+        deployment = client.read_deployment_by_name("score/weather-score")
         run = client.create_flow_run_from_deployment(deployment.id, state=Running())
     return run.id
 

@@ -11,18 +11,18 @@ from flows.collect import collect
 from flows.monitor import monitor
 from flows.retrain import retrain
 from flows.score import score
-from tasks import ledger
-from tasks.drift import DriftPolicy
+from tasks.data import ledger
+from tasks.data.tables import checks
+from tasks.data.validation import BatchPolicy
 from tasks.gates import GatePolicy
-from tasks.monitoring import checks
-from tasks.policy import RetrainPolicy
-from tasks.probation import ProbationPolicy
-from tasks.promotion import PromotionPolicy
+from tasks.monitoring.drift_report import DriftPolicy
+from tasks.monitoring.limits import WatchPolicy
+from tasks.promotion.promotion import PromotionPolicy
+from tasks.scoring.shadow import ProbationPolicy
 from tasks.settings import Settings
-from tasks.training import TrainPolicy
+from tasks.training.folds import TrainPolicy
+from tasks.triggers.policy import RetrainPolicy
 from tasks.usecases import use_case
-from tasks.validation import BatchPolicy
-from tasks.watching import WatchPolicy
 
 pytestmark = pytest.mark.servers
 
@@ -70,9 +70,9 @@ def at(hours: int) -> datetime:
 
 def checked(hour: int) -> str | None:
     """Collect and score at an hour, check ten minutes later; return the request to retrain, or None."""
-    collect("till", BATCH, at(hour))
+    collect("till", at(hour), batch=BATCH)
     score("till", at(hour))
-    return monitor("till", DRIFT, POLICY, at(hour) + TEN_MINUTES)
+    return monitor("till", at(hour) + TEN_MINUTES, drift=DRIFT, policy=POLICY)
 
 
 @pytest.fixture(scope="module")
@@ -80,18 +80,18 @@ def asked(system: Settings, tmp_path_factory: pytest.TempPathFactory) -> list[st
     """What the checks of each hour asked for: two before the change and two after it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TILL_TABLE", str(a_till(tmp_path_factory.mktemp("till") / "receipts.parquet")))
-        collect("till", BATCH, at(LEARNED))
+        collect("till", at(LEARNED), batch=BATCH)
         retrain(
             "till",
-            TrainPolicy(blocks=6, min_rows=50, origins=1),
-            GatePolicy(min_gain_over_baseline=0.02, min_gain_over_champion=0.002, min_rows=50),
-            PromotionPolicy(
+            as_of=at(LEARNED),
+            training=TrainPolicy(blocks=6, min_rows=50, origins=1),
+            gates=GatePolicy(min_gain_over_baseline=0.02, min_gain_over_champion=0.002, min_rows=50),
+            promotion=PromotionPolicy(
                 approval="waived",
                 approval_hours=1,
                 probation=ProbationPolicy(windows=0, error_rate=0.05, min_rows=50),
                 watch=POLICY.watch,
             ),
-            at(LEARNED),
         )
         return [checked(hour) for hour in (50, 52, 53, 54)]
 
@@ -117,7 +117,7 @@ def test_drift_asks_for_a_retrain_though_the_volume_has_grown(asked: list[str | 
 def test_a_second_check_before_the_next_collection_tells_nothing_anew(asked: list[str | None]) -> None:
     before = ledger.decisions("till")
 
-    again = monitor("till", DRIFT, POLICY, at(54) + 2 * TEN_MINUTES)
+    again = monitor("till", at(54) + 2 * TEN_MINUTES, drift=DRIFT, policy=POLICY)
 
     assert again == asked[-1]
     assert ledger.decisions("till") == before
@@ -125,7 +125,7 @@ def test_a_second_check_before_the_next_collection_tells_nothing_anew(asked: lis
 
 def test_a_source_that_is_not_read_any_more_is_told_once_and_is_no_fault(asked: list[str | None]) -> None:
     for hours in (70, 71):
-        monitor("till", DRIFT, POLICY, at(hours))
+        monitor("till", at(hours), drift=DRIFT, policy=POLICY)
 
     late = [one for one in ledger.decisions("till") if one.as_of >= at(70)]
 

@@ -3,13 +3,13 @@
 import pytest
 
 from flows import drill as drilling
-from tasks import registry
-from tasks.drilling import DrillPolicy, Report
-from tasks.drilling.sabotages import sabotages
-from tasks.drilling.telling import report_file
 from tasks.gates import GatePolicy
+from tasks.registry import models
 from tasks.settings import Settings
-from tasks.training import TrainPolicy
+from tasks.simulation.drill import DrillPolicy, Report
+from tasks.simulation.drill.report import report_file
+from tasks.simulation.drill.sabotages import sabotages
+from tasks.training.folds import TrainPolicy
 
 pytestmark = pytest.mark.servers
 
@@ -53,4 +53,4 @@ def test_large_improvements_are_accepted_and_luck_is_not(report: Report) -> None
 
 
 def test_the_drill_leaves_no_model_behind(report: Report) -> None:
-    assert registry.champion("drill_synthetic") is None
+    assert models.champion("drill_synthetic") is None

@@ -15,7 +15,7 @@ GATES = {"min_gain_over_baseline": 0.02, "min_gain_over_champion": 0.002, "min_r
 
 def created_run(flow: str, parameters: dict[str, Any]) -> Any:
     with get_client(sync_client=True) as client:
-        deployment = client.read_deployment_by_name(f"{flow}/flights")
+        deployment = client.read_deployment_by_name(f"{flow}/flights-{flow}")
         return client.create_flow_run_from_deployment(deployment.id, parameters=parameters)
 
 

@@ -35,7 +35,7 @@ def missed(system: Settings) -> Iterator[Callable[[], list[FlowRun]]]:
     """What reads the three runs that a monthly schedule would have made while nothing was up, oldest first."""
     now = datetime.now(UTC)
     with get_client(sync_client=True) as client:
-        deployment = client.read_deployment_by_name("score/weather").id
+        deployment = client.read_deployment_by_name("score/weather-score").id
         [schedule] = client.create_deployment_schedules(deployment, [(CronSchedule(cron="0 0 1 * *"), True)])
         span = {"start_time": (now - MONTHS).isoformat(), "end_time": now.isoformat(), "min_runs": 3}
         client.request("POST", "/deployments/{id}/schedule", path_params={"id": deployment}, json=span)

@@ -3,25 +3,24 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-import pandas as pd
 import pytest
 
-from flows.replay import replay
-from tasks import ledger, registry, rehearsal
-from tasks.collection import observations, quarantine
-from tasks.drift import DriftPolicy
+from flows.replay import play_in_memory, replay
+from tasks.data import ledger
+from tasks.data.tables import checks, observations, predicted, quarantine, steps
+from tasks.data.validation import BatchPolicy
 from tasks.gates import GatePolicy
-from tasks.monitoring import checks
-from tasks.policy import RetrainPolicy
-from tasks.probation import ProbationPolicy
-from tasks.promotion import PromotionPolicy
-from tasks.replaying import Pace, Policies, steps
-from tasks.scoring import predicted
+from tasks.lasting import in_memory
+from tasks.monitoring.drift_report import DriftPolicy
+from tasks.monitoring.limits import WatchPolicy
+from tasks.promotion.promotion import PromotionPolicy
+from tasks.registry import models
+from tasks.scoring.shadow import ProbationPolicy
 from tasks.settings import Settings
-from tasks.training import TrainPolicy
+from tasks.simulation.replay import Pace, Policies, moments, policies_in_memory, replay_table
+from tasks.training.folds import TrainPolicy
+from tasks.triggers.policy import RetrainPolicy
 from tasks.usecases import use_case
-from tasks.validation import BatchPolicy
-from tasks.watching import WatchPolicy
 from tasks.windows import Window
 
 pytestmark = pytest.mark.servers
@@ -76,7 +75,7 @@ def test_the_retrain_that_drift_started_is_promoted_and_answers_the_request(hist
     asked = [one.id for one in history if one.kind == "retrain asked"]
 
     assert [answers[one] for one in asked].count("promoted") >= 1
-    assert registry.champion("shop").version == str(list(answers.values()).count("promoted"))
+    assert models.champion("shop").version == str(list(answers.values()).count("promoted"))
 
 
 def test_the_automation_created_that_run(summary: str) -> None:
@@ -84,7 +83,7 @@ def test_the_automation_created_that_run(summary: str) -> None:
     from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
 
     with get_client(sync_client=True) as client:
-        ours = DeploymentFilter(name=DeploymentFilterName(any_=["shop"]))
+        ours = DeploymentFilter(name=DeploymentFilterName(any_=["shop-retrain"]))
         runs = client.read_flow_runs(deployment_filter=ours)
 
     assert {run.created_by.type for run in runs} == {"AUTOMATION"}
@@ -137,15 +136,12 @@ def test_the_live_model_did_better_than_the_first_one_left_alone(summary: str) -
     assert live > first
 
 
-def test_a_rehearsal_in_memory_decides_at_each_moment_what_the_flows_decided(summary: str) -> None:
-    problem = use_case("shop")
-    kept = steps(problem).read().sort_values("as_of")
-    play = rehearsal.started(problem, *rehearsal.collected(problem, END, POLICIES.batch), POLICIES)
-    moments = list(kept["as_of"])
+def test_the_same_history_in_memory_gives_the_same_table_to_the_last_digit(summary: str) -> None:
+    flows = replay_table("shop", END)
 
-    rehearsed = [rehearsal.played(play, *span) for span in zip([None, *moments], moments, strict=False)]
+    with in_memory():
+        for now in moments(START, END, timedelta(days=20)):
+            play_in_memory("shop", now, policies_in_memory(POLICIES)[0])
+        memory = replay_table("shop", END)
 
-    told = ["inserted", "updated", "quarantined", "scored", "retrain", "verdict"]
-    assert pd.DataFrame([one.model_dump() for one in rehearsed])[told].to_dict("records") == kept[told].to_dict(
-        "records"
-    )
+    assert memory == flows

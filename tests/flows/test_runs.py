@@ -9,8 +9,8 @@ from prefect.client.orchestration import get_client
 from prefect.states import Completed, Crashed, Scheduled
 
 from tasks import runs
+from tasks.runs import NextRun
 from tasks.settings import Settings
-from tasks.status import NextRun
 
 pytestmark = pytest.mark.servers
 
@@ -23,7 +23,7 @@ def made(system: Settings) -> Any:
     """Make runs of weather's score in some state; those that are still to come are taken away after the test."""
     known: list[UUID] = []
     with get_client(sync_client=True) as client:
-        deployment = client.read_deployment_by_name("score/weather")
+        deployment = client.read_deployment_by_name("score/weather-score")
 
         def make(state: Any) -> Any:
             run = client.create_flow_run_from_deployment(deployment.id, state=state)

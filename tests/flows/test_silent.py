@@ -20,7 +20,7 @@ pytestmark = pytest.mark.servers
 def begun(state: State) -> UUID:
     """Return a run in that state, which no process executes."""
     with get_client(sync_client=True) as client:
-        deployment = client.read_deployment_by_name("score/flights")
+        deployment = client.read_deployment_by_name("score/flights-score")
         return client.create_flow_run_from_deployment(deployment.id, state=state).id
 
 

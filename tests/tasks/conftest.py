@@ -13,9 +13,12 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
-from tasks.registry import Champion
+from tasks.registry.models import Champion
+from tasks.training.scouts import PARTS
+from tasks.triggers.moment import DecisionMoment
 from tasks.usecases import UseCase
 
 STALL = '''
@@ -217,7 +220,7 @@ def mlflow_server(empty_registry: Path, mlflow_at, tmp_path: Path, monkeypatch: 
 @pytest.fixture
 def stored(stall: UseCase, state: Path, sales) -> UseCase:
     """The stall, with eighty good sales of ten days stored."""
-    from tasks.collection import observations
+    from tasks.data.tables import observations
 
     observations(stall).upsert(sales(*[{}] * 80))
     return stall
@@ -229,15 +232,15 @@ def challenger(stored: UseCase, mlflow_server: None) -> Callable[..., tuple]:
 
     The evidence is made up, and good enough. A tree whose leaves must hold more rows than there are is a constant.
     """
-    from tasks.collection import observations
-    from tasks.gates import Evidence
-    from tasks.retraining import TRAINED, Trained
-    from tasks.tracking import Request, fresh_run, log_model, mark_complete, run_url
-    from tasks.training import features, fitted, labelled, pipeline, predictions
+    from tasks.data.tables import observations
+    from tasks.promotion.training_run import Trained
+    from tasks.registry.tracking import Request, fresh_run, log_model, log_trained, mark_complete, run_url
+    from tasks.training.estimators import features, fitted, pipeline, predictions
+    from tasks.training.evidence import Evidence
+    from tasks.training.folds import labelled
     from tasks.windows import Window
 
     def train(day: int, over: str | None = None, leaf: int = 1) -> tuple[Request, Trained]:
-        import mlflow
 
         as_of = stored.history_start + day * DAY
         rows = labelled(observations(stored).read(), stored, as_of)
@@ -257,7 +260,7 @@ def challenger(stored: UseCase, mlflow_server: None) -> Callable[..., tuple]:
                 rows=len(rows),
                 evidence=found,
             )
-            mlflow.log_dict(trained.model_dump(mode="json"), TRAINED)
+            log_trained(trained.run_id, trained.model_dump(mode="json"))
         mark_complete(run.info.run_id)
         return request, trained
 
@@ -333,7 +336,45 @@ def a_champion() -> Callable[..., Champion]:
 @pytest.fixture
 def observed(stall: UseCase, state: Path, sales) -> int | None:
     """Forty days of sales, eight a day, in one version; the champion of the tests knows the first seven days."""
-    from tasks.collection import observations
+    from tasks.data.tables import observations
 
     observations(stall).upsert(sales(*[{}] * 8 * 40))
     return observations(stall).version()
+
+
+@pytest.fixture
+def filled():
+    """Make a matrix of scores from a rule on the model and the window; NaN up to the model's own window."""
+
+    def make(count: int, score) -> np.ndarray:
+        found = np.full((count, count), np.nan)
+        for model in range(count - 1):
+            found[model, model + 1 :] = [score(model, window) for window in range(model + 1, count)]
+        return found
+
+    return make
+
+
+@pytest.fixture
+def moment(filled):
+    """Make the end of a window at which all windows so far are known, and every piece scores as its window does."""
+
+    def make(count: int, now: int, score, scout=None, **changes) -> DecisionMoment:
+        scores, scouts = filled(count, score), filled(count, scout or score)
+        scores[:, now + 1 :] = scouts[:, now + 1 :] = np.nan
+        base = {
+            "now": now,
+            "first": 0,
+            "champion": 0,
+            "asked": (),
+            "live": (),
+            "greater_is_better": True,
+            "scores": scores,
+            "scouts": scouts,
+            "parts": np.repeat(scores[:, :, None], PARTS, axis=2),
+            "scout_parts": np.repeat(scouts[:, :, None], PARTS, axis=2),
+            "rows": np.where(np.arange(count) <= now, 100, 0),
+        }
+        return DecisionMoment(**base | changes)
+
+    return make

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
-from tasks.comparison import Estimate
-from tasks.gates import Evidence, GatePolicy, GroupGap, Serving, SliceGain, refusal_reason, verdicts
+from tasks.gates import GatePolicy, refusal_reason, verdicts
+from tasks.training.comparison import BootstrapEstimate
+from tasks.training.evidence import Evidence, GroupGap, Serving, SliceGain
 
 POLICY = GatePolicy(
     min_gain_over_baseline=0.125,
@@ -34,11 +35,11 @@ EVERY_GATE = [
     *("finite", "in_range", "not_constant", "calibrated", "unbiased", "no_feature_too_good", "no_row_learned"),
     *("no_copies", "learned_from_the_past", "known_at_the_event", "serves", "serves_fast", "fits", "reproducible"),
 ]
-SURE = Estimate(value=0.25, error=0, freedom=10)
+SURE = BootstrapEstimate(value=0.25, error=0, freedom=10)
 """A gain without doubt."""
 
 
-def evidence(**found):
+def evidence(**changes):
     """Return evidence of a first model that is good in every way."""
     good = {
         "metric": "roc_auc",
@@ -60,10 +61,10 @@ def evidence(**found):
         "serving": Serving(difference=0.0, milliseconds=4.0, size=1000),
         "largest_reproduction_difference": 0.0,
     }
-    return Evidence(**good | found)
+    return Evidence(**good | changes)
 
 
-def beside_a_champion(**found):
+def beside_a_champion(**changes):
     """Return evidence of a challenger that is better than the present champion in every way."""
     compared = {
         "champion_version": "3",
@@ -75,33 +76,33 @@ def beside_a_champion(**found):
         "gain_over_champion": SURE,
         "serving": Serving(difference=0.0, milliseconds=4, champion_milliseconds=4, size=1000, champion_size=1000),
     }
-    return evidence(**compared | found)
+    return evidence(**compared | changes)
 
 
-def regression(**found):
+def regression(**changes):
     """Return evidence of a first regression that is good in every way."""
     good = {"metric": "rmse", "challenger": 1.0, "simple_model": 2.0, "baseline": 3.0, "is_classification": False}
-    return evidence(**good | {"calibration_error": None, "bias": 0.0} | found)
+    return evidence(**good | {"calibration_error": None, "bias": 0.0} | changes)
 
 
-def refusing(found, **changes):
+def refusing(given, **changes):
     """Return the names of the gates that refuse."""
-    judged = verdicts(found, POLICY.model_copy(update=changes))
-    return [one.gate for one in judged if one.reason is not None]
+    every_verdict = verdicts(given, POLICY.model_copy(update=changes))
+    return [verdict.gate for verdict in every_verdict if verdict.reason is not None]
 
 
-def the(gate, found, **changes):
+def the(gate, given, **changes):
     """Return one gate's verdict."""
-    (one,) = (one for one in verdicts(found, POLICY.model_copy(update=changes)) if one.gate == gate)
-    return one
+    (verdict,) = (verdict for verdict in verdicts(given, POLICY.model_copy(update=changes)) if verdict.gate == gate)
+    return verdict
 
 
-@pytest.mark.parametrize("found", [evidence(), beside_a_champion(), regression()], ids=["first", "beside", "values"])
-def test_what_is_good_in_every_way_is_judged_by_every_gate_and_refused_by_none(found):
-    judged = verdicts(found, POLICY)
+@pytest.mark.parametrize("given", [evidence(), beside_a_champion(), regression()], ids=["first", "beside", "values"])
+def test_what_is_good_in_every_way_is_judged_by_every_gate_and_refused_by_none(given):
+    every_verdict = verdicts(given, POLICY)
 
-    assert [one.gate for one in judged] == EVERY_GATE
-    assert refusal_reason(judged) is None
+    assert [verdict.gate for verdict in every_verdict] == EVERY_GATE
+    assert refusal_reason(every_verdict) is None
 
 
 def test_without_thresholds_nothing_is_promoted():
@@ -124,11 +125,11 @@ def test_without_any_verdict_nothing_is_promoted():
     assert refusal_reason(()) == "no gate has judged the challenger"
 
 
-def test_all_gates_are_computed_even_when_the_first_refuses_and_all_reasons_are_told():
-    nothing = Estimate(value=0, error=0, freedom=9)
+def test_all_gates_are_computed_even_when_the_first_refuses_and_all_reasons_are_given():
+    nothing = BootstrapEstimate(value=0, error=0, freedom=9)
     judged = verdicts(evidence(challenger=0.5, gain_over_baseline=nothing, finite_share=0.5), POLICY)
 
-    assert [one.gate for one in judged] == EVERY_GATE
+    assert [verdict.gate for verdict in judged] == EVERY_GATE
     assert refusal_reason(judged) == (
         "roc_auc 0.5000 against 0.5000 of the trivial baseline: gain +0.0000, with 90.00% confidence at least +0.0000, "
         "0.125 needed; "
@@ -220,10 +221,10 @@ def test_values_may_be_off_on_average_by_a_share_of_the_targets_spread(bias, ref
 
 @pytest.mark.parametrize(("error", "refused"), [(0.19, []), (0.2, []), (0.21, ["calibrated"])])
 def test_where_the_champions_chances_are_contradicted_more_than_the_limit_its_own_error_is_the_limit(error, refused):
-    found = beside_a_champion(calibration_error=error, champion_calibration_error=0.2)
+    compared = beside_a_champion(calibration_error=error, champion_calibration_error=0.2)
 
-    assert refusing(found) == refused
-    assert the("calibrated", found).limit == 0.2
+    assert refusing(compared) == refused
+    assert the("calibrated", compared).limit == 0.2
 
 
 def test_a_champion_with_less_error_than_the_limit_does_not_tighten_it():
@@ -232,15 +233,15 @@ def test_a_champion_with_less_error_than_the_limit_does_not_tighten_it():
 
 @pytest.mark.parametrize(("gained", "refused"), [(0.124, ["beats_baseline"]), (0.125, []), (0.126, [])])
 def test_the_lower_bound_of_the_gain_over_the_trivial_baseline_must_reach_the_minimum(gained, refused):
-    assert refusing(evidence(gain_over_baseline=Estimate(value=gained, error=0, freedom=9))) == refused
+    assert refusing(evidence(gain_over_baseline=BootstrapEstimate(value=gained, error=0, freedom=9))) == refused
 
 
 def test_a_gain_over_the_trivial_baseline_that_may_be_luck_is_refused():
     # t of 10 degrees of freedom, one-sided 10 %: 1.372
-    found = the("beats_baseline", evidence(gain_over_baseline=Estimate(value=0.25, error=0.125, freedom=10)))
+    verdict = the("beats_baseline", evidence(gain_over_baseline=BootstrapEstimate(value=0.25, error=0.125, freedom=10)))
 
-    assert found.number == pytest.approx(0.25 - 0.125 * 1.372, abs=1e-4)
-    assert found.reason is not None
+    assert verdict.number == pytest.approx(0.25 - 0.125 * 1.372, abs=1e-4)
+    assert verdict.reason is not None
 
 
 @pytest.mark.parametrize(
@@ -262,29 +263,29 @@ def test_a_linear_model_that_is_worse_than_a_guess_is_no_measure():
 
 @pytest.mark.parametrize(("simple", "refused"), [(0.99, []), (1.0, []), (1.01, ["beats_simple_model"])])
 def test_a_champion_that_is_worse_than_a_linear_model_must_only_be_bettered(simple, refused):
-    found = beside_a_champion(champion=0.5, simple_model_beside_champion=0.75, challenger=0.75, simple_model=simple)
+    compared = beside_a_champion(champion=0.5, simple_model_beside_champion=0.75, challenger=0.75, simple_model=simple)
 
-    assert refusing(found) == refused
+    assert refusing(compared) == refused
 
 
 @pytest.mark.parametrize(("low", "refused"), [(0.0624, ["beats_champion"]), (0.0625, ["beats_champion"]), (0.0626, [])])
 def test_the_lower_bound_of_the_gain_must_exceed_the_minimum_and_a_tie_keeps_the_champion(low, refused):
-    found = beside_a_champion(gain_over_champion=Estimate(value=low, error=0, freedom=9))
+    compared = beside_a_champion(gain_over_champion=BootstrapEstimate(value=low, error=0, freedom=9))
 
-    assert refusing(found) == refused
+    assert refusing(compared) == refused
 
 
 def test_a_tie_keeps_the_champion_even_where_no_gain_is_asked_for():
-    found = beside_a_champion(gain_over_champion=Estimate(value=0, error=0, freedom=9))
+    compared = beside_a_champion(gain_over_champion=BootstrapEstimate(value=0, error=0, freedom=9))
 
-    assert refusing(found, min_gain_over_champion=0.0) == ["beats_champion"]
+    assert refusing(compared, min_gain_over_champion=0.0) == ["beats_champion"]
 
 
 @pytest.mark.parametrize(("low", "refused"), [(-0.03, []), (-0.03125, []), (-0.032, ["beats_champion"])])
 def test_where_the_policy_says_so_a_challenger_need_only_not_be_worse_by_more_than_a_margin(low, refused):
-    found = beside_a_champion(gain_over_champion=Estimate(value=low, error=0, freedom=9))
+    compared = beside_a_champion(gain_over_champion=BootstrapEstimate(value=low, error=0, freedom=9))
 
-    assert refusing(found, must_beat_champion=False, max_loss_to_champion=0.03125) == refused
+    assert refusing(compared, must_beat_champion=False, max_loss_to_champion=0.03125) == refused
 
 
 # t of 10 degrees of freedom, one-sided: 1.372 at 10 %, 1.812 at 5 %, 2.228 at 2.5 % (the table)
@@ -292,14 +293,14 @@ def test_where_the_policy_says_so_a_challenger_need_only_not_be_worse_by_more_th
     ("share", "candidates", "t"), [(1.0, 1.0, 1.372), (0.5, 1.0, 1.812), (0.25, 1.0, 2.228), (0.5, 2.0, 2.228)]
 )
 def test_the_confidence_asked_for_rises_with_the_tries_and_with_the_candidates(share, candidates, t):
-    gained = Estimate(value=0.25, error=0.0625, freedom=10)
-    found = beside_a_champion(gain_over_champion=gained, error_share=share, candidates=candidates)
+    gained = BootstrapEstimate(value=0.25, error=0.0625, freedom=10)
+    compared = beside_a_champion(gain_over_champion=gained, error_share=share, candidates=candidates)
 
-    assert the("beats_champion", found).number == pytest.approx(0.25 - 0.0625 * t, abs=1e-4)
+    assert the("beats_champion", compared).number == pytest.approx(0.25 - 0.0625 * t, abs=1e-4)
 
 
 def test_a_gain_that_is_not_sure_is_refused_with_its_numbers():
-    gained = Estimate(value=0.25, error=0.125, freedom=10)
+    gained = BootstrapEstimate(value=0.25, error=0.125, freedom=10)
 
     assert the("beats_champion", beside_a_champion(gain_over_champion=gained, error_share=0.5)).reason == (
         "roc_auc 0.7500 against 0.5000 of champion version 3 on 200 rows: gain +0.2500, with 95.00% confidence "
@@ -307,28 +308,28 @@ def test_a_gain_that_is_not_sure_is_refused_with_its_numbers():
     )
 
 
-def test_a_challenger_that_may_not_err_any_more_on_these_rows_is_told_so():
+def test_a_challenger_that_has_no_error_budget_left_on_these_rows_is_refused_with_that_reason():
     assert the("beats_champion", beside_a_champion(error_share=0.0)).reason == (
         "challengers before it have spent the whole chance of error that these rows allow; newer rows bring more"
     )
 
 
-def test_a_champion_that_could_not_be_asked_is_told_with_the_fault():
+def test_a_champion_that_could_not_be_asked_is_reported_with_the_fault():
     reason = the("beats_champion", beside_a_champion(champion_fault="its file is gone")).reason
 
     assert reason == "champion version 3 (its file is gone): could not be computed"
 
 
 @pytest.mark.parametrize(("rows", "refused"), [(99, True), (100, False), (101, False)], ids=["below", "at", "above"])
-def test_a_comparison_needs_enough_rows_that_neither_has_seen(rows, refused):
+def test_a_comparison_needs_enough_rows_that_neither_was_trained_on(rows, refused):
     assert ("enough_unseen_rows" in refusing(beside_a_champion(compared_rows=rows))) is refused
 
 
-def test_too_few_rows_are_told_with_those_left_out_and_when_there_will_be_enough():
-    found = beside_a_champion(compared_rows=70, as_of=datetime(2024, 3, 1, tzinfo=UTC), rows_per_day=20)
+def test_too_few_rows_are_reported_with_those_left_out_and_when_there_will_be_enough():
+    compared = beside_a_champion(compared_rows=70, as_of=datetime(2024, 3, 1, tzinfo=UTC), rows_per_day=20)
 
     # 30 more at 20 a day: a day and a half
-    assert the("enough_unseen_rows", found).reason == (
+    assert the("enough_unseen_rows", compared).reason == (
         "70 rows that champion version 3 has not seen, 100 needed to compare (300 left out that it was trained on); "
         "at 20 labelled rows a day there will be enough by 2024-03-02 12:00"
     )
@@ -336,7 +337,7 @@ def test_too_few_rows_are_told_with_those_left_out_and_when_there_will_be_enough
 
 def worse_by(value, name="shop=web", rows=100):
     """Return a slice on which the challenger loses, with t = -value of 10 degrees of freedom."""
-    return SliceGain(name=name, rows=rows, gain=Estimate(value=-value, error=1, freedom=10))
+    return SliceGain(name=name, rows=rows, gain=BootstrapEstimate(value=-value, error=1, freedom=10))
 
 
 @pytest.mark.parametrize(("loss", "refused"), [(1.3, []), (1.4, ["no_slice_worse"])])
@@ -351,9 +352,9 @@ def test_of_two_slices_each_may_take_half_of_the_error_rate(loss, refused):
 
 
 def test_once_one_slice_is_worse_the_next_is_asked_about_one_fewer():
-    told = the("no_slice_worse", beside_a_champion(slices=(worse_by(3), worse_by(1.4, "shop=store")))).reason
+    reason = the("no_slice_worse", beside_a_champion(slices=(worse_by(3), worse_by(1.4, "shop=store")))).reason
 
-    assert told == (
+    assert reason == (
         "surely worse than the champion on 2 of 2 slices: shop=web (-3.0000 on 100 rows), "
         "shop=store (-1.4000 on 100 rows)"
     )
@@ -361,9 +362,9 @@ def test_once_one_slice_is_worse_the_next_is_asked_about_one_fewer():
 
 @pytest.mark.parametrize(("rows", "refused"), [(49, False), (50, True)])
 def test_a_slice_too_small_to_tell_is_named_and_does_not_refuse(rows, refused):
-    found = the("no_slice_worse", beside_a_champion(slices=(worse_by(9, rows=rows),)))
+    verdict = the("no_slice_worse", beside_a_champion(slices=(worse_by(9, rows=rows),)))
 
-    assert (found.reason is not None, found.note) == (refused, "" if refused else "too small to tell: shop=web")
+    assert (verdict.reason is not None, verdict.note) == (refused, "" if refused else "too small to tell: shop=web")
 
 
 def test_a_loss_that_the_policy_allows_a_slice_is_no_loss():
@@ -377,7 +378,7 @@ def test_the_groups_of_a_protected_column_must_be_treated_alike(gap, refused):
     assert refusing(evidence(group_gaps=gaps)) == refused
 
 
-def test_a_model_that_fails_in_a_clean_process_is_told_with_the_fault():
+def test_a_model_that_fails_in_a_clean_process_is_refused_with_the_fault():
     assert the("serves", evidence(serving=Serving(fault="no such class"))).reason == (
         "in a clean process the model did not serve: no such class"
     )
@@ -395,17 +396,19 @@ def test_a_model_that_fails_in_a_clean_process_is_told_with_the_fault():
     ],
 )
 def test_a_model_serves_the_same_within_ratios_of_the_champion(gate, change, refused):
-    found = beside_a_champion().serving.model_copy(update=change)
+    serving = beside_a_champion().serving.model_copy(update=change)
 
-    assert refusing(beside_a_champion(serving=found)) == ([gate] if refused else [])
+    assert refusing(beside_a_champion(serving=serving)) == ([gate] if refused else [])
 
 
 def test_what_the_policy_does_not_ask_for_is_passed_over_and_named():
-    found = evidence(serving=None, largest_reproduction_difference=None)
-    judged = verdicts(found, POLICY.model_copy(update={"must_serve": False, "must_reproduce": False}))
+    first_evidence = evidence(serving=None, largest_reproduction_difference=None)
+    every_verdict = verdicts(first_evidence, POLICY.model_copy(update={"must_serve": False, "must_reproduce": False}))
 
-    assert refusal_reason(judged) is None
-    assert [one.gate for one in judged if one.note == "not asked for by the policy"] == EVERY_GATE[-4:]
+    assert refusal_reason(every_verdict) is None
+    assert [verdict.gate for verdict in every_verdict if verdict.note == "not asked for by the policy"] == EVERY_GATE[
+        -4:
+    ]
 
 
 @pytest.mark.parametrize(

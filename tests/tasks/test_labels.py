@@ -7,7 +7,7 @@ import pandas as pd
 import pandera.pandas as pa
 import pytest
 
-from tasks.labels import as_known, as_usable, known, usable
+from tasks.labels import as_known, as_usable, label_time_passed, usable
 
 
 def day(number: int) -> datetime:
@@ -24,14 +24,14 @@ def patient(stall):
 @pytest.fixture
 def sold(sales):
     """Three sales of 1 January, told on the 2nd, the 5th and never; all settled on the 4th."""
-    told = [pd.Timestamp(day(2)), pd.Timestamp(day(5)), None]
-    rows = sales(*({"told_at": at, "returned": None if at is None else 1.0} for at in told))
+    label_times = [pd.Timestamp(day(2)), pd.Timestamp(day(5)), None]
+    rows = sales(*({"told_at": at, "returned": None if at is None else 1.0} for at in label_times))
     return rows.assign(settled_at=pd.Timestamp(day(4)))
 
 
 @pytest.mark.parametrize(("moment", "expected"), [(day(1), False), (day(2), True), (day(3), True)])
 def test_a_label_is_known_from_its_label_time_on(stall, sold, moment, expected):
-    assert known(sold, stall, moment).iloc[0] == expected
+    assert label_time_passed(sold, stall, moment).iloc[0] == expected
 
 
 @pytest.mark.parametrize(("moment", "expected"), [(day(3), False), (day(4), True), (day(5), True)])
@@ -63,5 +63,5 @@ def test_an_immature_label_is_stored_but_not_shown(patient, sold):
     assert as_usable(sold, patient, day(3))["returned"].isna().all()
 
 
-def test_a_hidden_label_takes_its_time_along_since_that_tells_of_it(patient, sold):
+def test_a_hidden_label_takes_its_time_along_since_that_reveals_it(patient, sold):
     assert as_usable(sold, patient, day(4))["told_at"].notna().tolist() == [True, False, False]

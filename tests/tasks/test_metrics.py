@@ -89,10 +89,10 @@ def test_predictions_are_apart_by_a_share_of_the_largest(here, there, apart):
         (None, "unknown"),
     ],
 )
-def test_a_metric_is_told_in_digits_that_tell_whatever_its_unit(value, read):
+def test_a_metric_is_shown_in_significant_digits_whatever_its_unit(value, read):
     assert figure(value) == read
 
 
 @pytest.mark.parametrize(("value", "read"), [(0.0012, "+0.0012"), (-250.5, "-250.50"), (0.0, "+0.0000")])
-def test_a_difference_is_told_with_its_sign(value, read):
+def test_a_difference_is_shown_with_its_sign(value, read):
     assert change(value) == read

@@ -7,7 +7,7 @@ import pandera.pandas as pa
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from tasks.usecases import UseCaseName, known_use_cases, use_case
+from tasks.usecases import UseCaseName, use_case, use_case_names
 
 
 def with_column(problem, name, column):
@@ -80,6 +80,11 @@ def test_a_dtype_that_no_table_holds_is_refused_with_those_that_can_be(stall):
         with_column(stall, "price", pa.Column("float32"))
 
 
+def test_a_metric_that_does_not_exist_is_refused_and_those_that_do_are_listed(stall):
+    with pytest.raises(ValueError, match=r"expected a metric among roc_auc, log_loss, rmse, mae; found 'auc'$"):
+        replace(stall, metric="auc")
+
+
 def test_a_problem_without_candidates_is_refused(stall):
     with pytest.raises(ValueError, match="use case 'stall' declares no candidate estimator"):
         replace(stall, candidates={})
@@ -117,8 +122,8 @@ def test_a_history_that_starts_in_no_zone_is_refused(stall):
         replace(stall, history_start=datetime(2024, 1, 1))
 
 
-def test_a_file_beside_those_of_the_repository_is_found(stall):
-    assert {"flights", "stall", "weather"} <= set(known_use_cases())
+def test_a_file_beside_those_of_the_repository_is_loaded(stall):
+    assert {"flights", "stall", "weather"} <= set(use_case_names())
     assert use_case("stall") is stall
 
 
@@ -130,7 +135,7 @@ def test_an_unknown_use_case_is_refused_with_those_that_there_are(stall):
 def test_the_form_offers_the_use_cases_and_refuses_another(stall):
     form = TypeAdapter(UseCaseName)
 
-    assert form.json_schema()["enum"] == known_use_cases()
+    assert form.json_schema()["enum"] == use_case_names()
     with pytest.raises(ValidationError, match="unknown use case 'stalls'"):
         form.validate_python("stalls")
 

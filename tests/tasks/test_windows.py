@@ -64,7 +64,7 @@ def test_without_a_moment_the_clock_is_read_to_the_second():
 
 
 @pytest.mark.parametrize(
-    ("time", "found"),
+    ("time", "expected"),
     [
         (MAY_1 - timedelta(seconds=1), MAY_1 - DAY),
         (MAY_1, MAY_1),
@@ -72,8 +72,8 @@ def test_without_a_moment_the_clock_is_read_to_the_second():
     ],
     ids=["just before", "on the grid", "just after"],
 )
-def test_the_grid_of_days_is_met_at_or_before_a_time(time, found):
-    assert on_grid(time, DAY) == found
+def test_the_grid_of_days_is_met_at_or_before_a_time(time, expected):
+    assert on_grid(time, DAY) == expected
 
 
 def test_a_grid_of_weeks_counts_from_a_thursday_the_first_of_1970():
@@ -85,7 +85,7 @@ def test_a_window_is_cut_at_the_grid_and_its_ends_may_be_shorter():
 
     pieces = periods(Window(start=start, end=end), timedelta(hours=6))
 
-    assert [(one.start, one.end) for one in pieces] == list(
+    assert [(piece.start, piece.end) for piece in pieces] == list(
         zip(hours(3, 6, 12), hours(6, 12, 17), strict=True),
     )
 

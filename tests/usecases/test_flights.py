@@ -54,7 +54,7 @@ def four_flights(**columns):
     return pd.concat([two, two], ignore_index=True).assign(flight=list("1234"), **columns)
 
 
-def test_it_is_found_by_its_name():
+def test_it_is_loaded_by_its_name():
     assert use_case("flights") is USE_CASE
 
 
@@ -115,7 +115,7 @@ def test_no_feature_changes_with_what_is_known_only_after_the_departure():
     pd.testing.assert_frame_equal(prepare(planned)[FEATURES], prepare(cancelled)[FEATURES])
 
 
-def test_the_aircraft_is_the_one_last_seen_on_the_route_a_day_or_more_before():
+def test_the_aircraft_is_the_last_one_on_the_route_a_day_or_more_before():
     flights = prepare(raw_flights())
 
     assert flights.seats.fillna(-1).tolist() == [-1, 149]  # N14228, a Boeing 737-824 of 1999
@@ -123,14 +123,14 @@ def test_the_aircraft_is_the_one_last_seen_on_the_route_a_day_or_more_before():
     assert flights.manufacturer.fillna("-").tolist() == ["-", "BOEING"]
 
 
-@pytest.mark.parametrize(("days", "seen"), [(0.99, False), (1, True), (7, True), (7.01, False)])
-def test_an_aircraft_is_remembered_from_one_to_seven_days(days, seen):
+@pytest.mark.parametrize(("days", "has_seats"), [(0.99, False), (1, True), (7, True), (7.01, False)])
+def test_an_aircraft_is_remembered_from_one_to_seven_days(days, has_seats):
     first = pd.Timestamp("2013-07-01T12:00Z")
     times = pd.Series([first, first + timedelta(days=days)]).astype("datetime64[us, UTC]")
 
     flights = prepare(raw_flights(time_hour=times))
 
-    assert flights.seats.notna().tolist() == [False, seen]
+    assert flights.seats.notna().tolist() == [False, has_seats]
 
 
 def test_the_weather_is_that_of_the_hour_before_the_departure():

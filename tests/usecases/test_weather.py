@@ -29,7 +29,7 @@ def hourly(hours=31, **columns):
     return raw.assign(**{"temp": [float(hour) for hour in range(hours)], **columns})
 
 
-def test_it_is_found_by_its_name():
+def test_it_is_loaded_by_its_name():
     assert use_case("weather") is USE_CASE
 
 
@@ -45,7 +45,7 @@ def test_the_source_yields_the_columns_of_the_schema_and_no_others(year):
     assert tuple(year.columns) == USE_CASE.columns
 
 
-def test_both_passings_of_the_hour_that_clocks_repeat_are_kept(year):
+def test_both_passings_of_the_hour_that_clocks_repeat_stay(year):
     repeated = year[(year.origin == "EWR") & year.event_time.between("2013-11-03T05:00Z", "2013-11-03T06:00Z")]
 
     assert repeated.hour.tolist() == [1, 1]
@@ -97,7 +97,7 @@ def test_no_feature_changes_with_what_is_observed_later():
     pd.testing.assert_frame_equal(prepare(hourly())[features][:25], prepare(later)[features][:25])
 
 
-def test_an_hour_told_twice_multiplies_no_row_and_the_last_told_counts():
+def test_an_hour_reported_twice_multiplies_no_row_and_the_last_report_counts():
     raw = pd.concat([hourly(7), hourly(7)[6:].assign(temp=50.0)], ignore_index=True)
 
     prepared = prepare(raw)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pandera.pandas as pa
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from tasks.sources import FileSource
+from tasks.data.sources import FileSource
 from tasks.usecases import UseCase
 
 TIME = "datetime64[us, UTC]"

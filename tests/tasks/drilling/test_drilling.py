@@ -2,14 +2,14 @@
 
 import pytest
 
-from tasks.drilling import NOTHING, Attempt, DrillPolicy, Report, Share, as_rows, failures, summary
+from tasks.simulation.drill import NOTHING, Attempt, DrillPolicy, PromotionShare, Report, as_rows, failures, summary
 
 POLICY = DrillPolicy(min_accepted=0.9)
 
 
-def attempt(**found):
+def attempt(**changes):
     good = {"tried": "a leak", "expected": "no_leak", "refused_by": ("no_leak",), "caught": True, "seconds": 1.25}
-    return Attempt(**good | {"told": "refused: a leak"} | found)
+    return Attempt(**good | {"told": "refused: a leak"} | changes)
 
 
 def report(attempts=(), promoted=10, accepted=100):
@@ -17,8 +17,11 @@ def report(attempts=(), promoted=10, accepted=100):
         usecase="stall",
         error_rate=0.1,
         attempts=attempts,
-        luck=Share(tried="lucky", promoted=promoted, tries=200),
-        improvements=(Share(tried="small", promoted=5, tries=100), Share(tried="large", promoted=accepted, tries=100)),
+        luck=PromotionShare(tried="lucky", promoted=promoted, tries=200),
+        improvements=(
+            PromotionShare(tried="small", promoted=5, tries=100),
+            PromotionShare(tried="large", promoted=accepted, tries=100),
+        ),
     )
 
 
@@ -28,14 +31,14 @@ def report(attempts=(), promoted=10, accepted=100):
     [(0, 0, 1 - 0.025 ** (1 / 200)), (200, 0.025 ** (1 / 200), 1), (10, 0.02423, 0.09003)],
 )
 def test_the_true_share_lies_within_the_exact_interval(promoted, low, high):
-    assert Share(tried="", promoted=promoted, tries=200).interval == pytest.approx((low, high), abs=1e-4)
+    assert PromotionShare(tried="", promoted=promoted, tries=200).interval == pytest.approx((low, high), abs=1e-4)
 
 
 def test_a_drill_in_which_all_is_as_expected_has_not_failed():
     assert failures(report([attempt()]), POLICY) == []
 
 
-def test_what_slipped_through_is_told_with_the_gate_that_was_expected():
+def test_what_slipped_through_is_reported_with_the_gate_that_was_expected():
     slipped = attempt(refused_by=("slow",), caught=False)
 
     assert failures(report([attempt(), slipped]), POLICY) == [

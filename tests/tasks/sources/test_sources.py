@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.sources import UNPARSED, FileSource, SourceUnreadable, SqlSource, chosen, package_file
+from tasks.data.sources import UNPARSED, FileSource, SqlSource, chosen, package_file
+from tasks.errors import SourceUnreadable
 
 NOON = datetime(2013, 5, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -22,7 +23,7 @@ def a_csv(tmp_path, text, **declared):
     return FileSource(path=str(tmp_path / "rows.csv"), event_time="time", **declared)
 
 
-def test_a_path_may_be_found_only_when_rows_are_read(tmp_path):
+def test_a_path_may_be_computed_only_when_rows_are_read(tmp_path):
     source = FileSource(path=lambda: str(tmp_path / "rows.csv"), event_time="time")
     a_csv(tmp_path, "time,id\n2013-05-01T12:00:00Z,a\n")
 
@@ -105,7 +106,7 @@ def test_rows_come_in_chunks_of_about_the_stated_size(tmp_path):
     assert [len(chunk) for chunk in source.rows(NOON, NOON + HOUR)] == [4, 4, 2]
 
 
-def test_the_file_of_a_package_is_found_without_importing_it(tmp_path, monkeypatch):
+def test_the_file_of_a_package_is_located_without_importing_it(tmp_path, monkeypatch):
     (tmp_path / "broken_shop").mkdir()
     (tmp_path / "broken_shop" / "__init__.py").write_text("raise ImportError")
     monkeypatch.syspath_prepend(tmp_path)
@@ -118,15 +119,15 @@ def test_a_package_that_is_not_installed_is_named():
         package_file("no_such_shop", "a.csv")
 
 
-def test_a_source_is_told_by_where_it_reads():
+def test_a_source_is_described_by_where_it_reads():
     assert str(FileSource(path="s3://lake/sales", event_time="at")) == "s3://lake/sales"
     assert str(FileSource(path=lambda: "found.csv", event_time="at")) == "found.csv"
 
 
-def test_a_database_is_told_without_its_password():
-    told = str(SqlSource(url="postgresql://ann:secret@db/shop", table="sales", event_time="at"))
+def test_a_database_is_described_without_its_password():
+    text = str(SqlSource(url="postgresql://ann:secret@db/shop", table="sales", event_time="at"))
 
-    assert told == "sales in postgresql://ann:***@db/shop"
+    assert text == "sales in postgresql://ann:***@db/shop"
     assert str(SqlSource(url_env="SHOP_URL", query="select 1", event_time="at")) == (
         "select 1 in the database that SHOP_URL names"
     )

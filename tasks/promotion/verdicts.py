@@ -1,0 +1,69 @@
+"""Show what each gate said of a challenger: in its MLflow run and beside the flow run."""
+
+from typing import TYPE_CHECKING, Any
+
+from tasks import artifacts, retries
+from tasks.gates import GatePolicy, Verdict, error_allowed
+from tasks.promotion.training_run import Trained
+from tasks.registry import tracking
+from tasks.steps import step
+from tasks.training.evidence import Evidence
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@step(**retries.RETRIED)
+def show_verdicts(usecase: str, trained: Trained, judged: tuple[Verdict, ...], gates: GatePolicy) -> None:
+    """List each gate with its number, its limit and its verdict; both places hold the same table."""
+    rows = as_rows(judged)
+    refusing = [one.gate for one in judged if one.reason is not None]
+    told = f"{len(refusing)} of {len(judged)} gates refuse" + (f": {', '.join(refusing)}" if refusing else "")
+    tracking.log_gates(trained.run_id, [one.model_dump() for one in judged], as_markdown(judged), told)
+    if trained.evidence.gain_over_champion is not None:
+        figure = gain_figure(trained.evidence, error_allowed(trained.evidence, gates))
+        tracking.log_picture(trained.run_id, figure, "plots/gain_over_champion.png")
+    artifacts.show_table(f"{usecase} gates", rows, told)
+
+
+def as_rows(judged: tuple[Verdict, ...]) -> list[dict[str, Any]]:
+    """Return one row a gate, as people read it."""
+    return [
+        {
+            "gate": one.gate,
+            "number": "" if one.number is None else f"{one.number:.4g}",
+            "limit": "" if one.limit is None else f"{one.limit:.4g}",
+            "verdict": "passed" if one.reason is None else "refused",
+            "why": one.reason or one.note,
+        }
+        for one in judged
+    ]
+
+
+def as_markdown(judged: tuple[Verdict, ...]) -> str:
+    """Return the table of the gates as markdown."""
+    rows = as_rows(judged)
+    lines = ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row.values()) + " |" for row in rows]
+    names = list(rows[0]) if rows else ["gate"]
+    return "\n".join(["| " + " | ".join(names) + " |", "|" + " --- |" * len(names), *lines])
+
+
+def gain_figure(evidence: Evidence, rate: float) -> "Figure":
+    """Draw the gain over the champion, on all rows and in each slice, and the lower bound at a chance of error."""
+    from matplotlib.figure import Figure
+
+    assert evidence.gain_over_champion is not None
+    bars = [("all rows", evidence.gain_over_champion)]
+    bars += [(f"{one.name} ({one.rows})", one.gain) for one in evidence.slices if one.gain is not None]
+    figure = Figure(figsize=(6.4, 1.6 + 0.28 * len(bars)), layout="constrained")
+    axes = figure.subplots()
+    for height, (_, found) in enumerate(reversed(bars)):
+        axes.plot([found.low(0.025), found.high(0.025)], [height, height], color="tab:blue", linewidth=2)
+        axes.plot(found.value, height, "o", color="tab:blue")
+    asked = evidence.gain_over_champion.low(rate)
+    axes.plot(asked, len(bars) - 1, "|", color="tab:red", markersize=16, label="lower bound that decides")
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.set(yticks=range(len(bars)), yticklabels=[name for name, _ in reversed(bars)])
+    axes.set(title="Gain over the champion, with 95 % intervals", xlabel=f"gain in {evidence.metric}")
+    axes.legend(loc="lower right", fontsize="small")
+    return figure

@@ -1,0 +1,213 @@
+"""Decide whether the evidence of one check asks for a retrain."""
+
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tasks.durations import in_words
+from tasks.metrics import figure, gain
+from tasks.monitoring.check import Check
+from tasks.monitoring.limits import WatchPolicy
+from tasks.monitoring.signals.models import Family, away, severity
+from tasks.triggers.age_cost import moment_of
+from tasks.triggers.history import History
+from tasks.triggers.regret import RegretPolicy
+
+Mode = Literal["off", "suggest", "auto"]
+
+
+ASKING: tuple[Family, ...] = ("features", "joint", "prediction", "target", "performance", "concept")
+
+
+OF_THE_MODEL: tuple[Family, ...] = ("performance", "concept")
+
+
+TOLD = 3
+"""How many columns a reason names, each by its farthest signal."""
+
+
+class RetrainPolicy(BaseModel):
+    """What asks for a retrain, and what holds it back."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mode: Mode = Field(
+        default="auto",
+        description="Auto: the alarm asks for a retrain. Suggest: it is shown, and a person starts one. Off: neither",
+    )
+    watch: WatchPolicy = Field(default=WatchPolicy(), description="How often the alarm may ring for nothing")
+    asks: tuple[Family, ...] = Field(
+        default=ASKING, description="Kinds of signals that may ask for a retrain; the others only warn"
+    )
+    regret: RegretPolicy | None = Field(
+        default=RegretPolicy(),
+        description="When what the age of the live model has cost, told by small models fitted anew, asks for a "
+        "retrain; empty: never",
+    )
+    max_loss: float = Field(
+        gt=0,
+        description="Loss of the metric against its value at promotion from which a retrain is asked for, "
+        "where no limit of the performance could be calibrated",
+    )
+    min_labelled: int = Field(ge=1, description="Fewest labelled predictions in the window that tell a performance")
+    cooldown_days: float = Field(ge=0, description="Days after a retrain in which no other is asked for")
+    min_new_rows: int = Field(ge=0, description="Labelled rows needed since the champion's training window ended")
+    max_per_month: int = Field(default=4, ge=1, description="Most retrains that are answered in 30 days")
+    growth_asks: float = Field(
+        default=1.0,
+        gt=0,
+        description="New labelled rows, in multiples of those the champion learned from, from which inputs that moved "
+        "ask for a retrain although measured performance did not fall: so many rows teach what it could not know",
+    )
+    max_age_days: float | None = Field(
+        default=None, gt=0, description="Days after which a model is renewed without any alarm; empty: never"
+    )
+    rows_after_refusal: int = Field(
+        default=1_000, ge=0, description="Labelled rows needed after a refusal before the same drift asks again"
+    )
+    growth_after_refusal: float = Field(
+        default=1.5, gt=1, description="How many times worse a refused drift must be to ask again without those rows"
+    )
+
+
+def retrain_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
+    """Say why the champion must be retrained, with the numbers, or None while it may stay or is held back.
+
+    A request that is still unanswered stays the reason, unless a person has switched the asking off or muted it.
+    """
+    if policy.mode != "auto" or muted_reason(check, history) is not None:
+        return None
+    if history.unanswered is not None:
+        return history.unanswered.reason
+    if holding_reason(check, history, policy) is not None:
+        return None
+    return wanted_reason(check, history, policy)
+
+
+def wanted_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
+    """Say why a retrain would be wanted, whatever holds it back, or None."""
+    return (
+        alarm_reason(check, history, policy)
+        or cost_reason(check, history, policy)
+        or loss_reason(check, policy)
+        or age_reason(check, history, policy)
+    )
+
+
+def holding_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
+    """Say why no retrain is asked for, if one were wanted, or None."""
+    if check.faults:
+        return f"the data are broken: {check.faults[0].sentence}"
+    if policy.mode != "auto":
+        return f"the mode is {policy.mode}: a person starts a retrain"
+    if (muted := muted_reason(check, history)) is not None:
+        return muted
+    if history.last_retrain is not None:
+        free = history.last_retrain + timedelta(days=policy.cooldown_days)
+        if check.as_of < free:
+            return (
+                f"the last retrain was at {history.last_retrain:%Y-%m-%d %H:%M}, no other before {free:%Y-%m-%d %H:%M}"
+            )
+    if history.answered_this_month >= policy.max_per_month:
+        return f"{history.answered_this_month} retrains in 30 days, {policy.max_per_month} allowed"
+    if history.new_rows < policy.min_new_rows:
+        return f"{history.new_rows} labelled rows are new to the champion, {policy.min_new_rows} needed"
+    return refused_reason(check, history, policy)
+
+
+def muted_reason(check: Check, history: History) -> str | None:
+    """Say until when a person has muted the episode, or None."""
+    until = history.episode.muted_until if history.episode else None
+    return f"muted until {until:%Y-%m-%d %H:%M}" if until is not None and check.as_of < until else None
+
+
+def refused_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
+    """Say why nothing asks again yet after a refusal, or None: the evidence would be nearly the same."""
+    if history.refused is None or history.rows_since_refusal >= policy.rows_after_refusal:
+        return None
+    since = (
+        f"refused at {history.refused:%Y-%m-%d %H:%M}: {history.rows_since_refusal} labelled rows since, "
+        f"{policy.rows_after_refusal} needed"
+    )
+    if history.episode is None:
+        return since
+    needed = policy.growth_after_refusal * history.episode.severity
+    found = severity(check.alarm)
+    if found >= needed > 0:
+        return None
+    return f"{since}; drift of {found:.3g} times its limit, {needed:.3g} would count as grown"
+
+
+def alarm_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
+    """Say which signals ask for a retrain, the model's own performance first, or None."""
+    harmless = harmless_reason(check, policy) is not None
+    if check.alarm is None or (harmless and not _teaches(check, history, policy)):
+        return None
+    both = zip(check.alarm.signals, check.alarm.reasons, strict=True)
+    asking = [(one, told) for one, told in both if one.family in policy.asks]
+    if not asking:
+        return None
+    ordered = sorted(asking, key=lambda one: (one[0].family not in OF_THE_MODEL, -away(one[0])))
+    farthest: dict[str, str] = {}
+    for one, reason in ordered:
+        farthest.setdefault(one.column, reason)
+    each = list(farthest.values())[:TOLD]
+    told = "; ".join(each)
+    more = len(ordered) - len(each)
+    told += f"; and {more} more signal{'s' * (more > 1)}" if more > 0 else ""
+    if not harmless:
+        return told
+    learned = f"{history.new_rows} labelled rows are new to a model that learned from {check.reference_rows}"
+    return f"{told}; nothing was lost yet, but {learned}"
+
+
+def _teaches(check: Check, history: History, policy: RetrainPolicy) -> bool:
+    """Say whether enough rows are new for a retrain to learn what the champion could not."""
+    return 0 < policy.growth_asks * check.reference_rows <= history.new_rows
+
+
+def harmless_reason(check: Check, policy: RetrainPolicy) -> str | None:
+    """Say that what moved does the model no harm, by labels that are there already, or None."""
+    of_model = [one for one in check.signals if one.family in OF_THE_MODEL and one.value is not None]
+    losses = [one for one in of_model if one.statistic == "loss" and one.rows >= policy.min_labelled]
+    if not check.labels_prompt or not losses or any(one.exceeded for one in of_model):
+        return None
+    if check.alarm is None or set(check.alarm.families) & set(OF_THE_MODEL):
+        return None
+    loss = losses[0]
+    return (
+        f"harmless: the loss is {loss.value:.4g} on {loss.rows} labelled rows, {loss.expected:.4g} expected and "
+        f"{loss.limit:.3g} more still ordinary"
+    )
+
+
+def loss_reason(check: Check, policy: RetrainPolicy) -> str | None:
+    """Say by how much the live predictions are worse than at promotion, where no limit could be calibrated, or None."""
+    seen = check.performance
+    if any(one.family == "performance" for one in check.signals):
+        return None
+    if seen.value is None or seen.labelled < policy.min_labelled:
+        return None
+    lost = -gain(seen.metric, seen.value, seen.expected)
+    if lost < policy.max_loss:
+        return None
+    return (
+        f"{seen.metric} {figure(seen.value)} on {seen.labelled} labelled rows of {check.window}, "
+        f"{figure(seen.expected)} at promotion: {figure(lost)} lost, {policy.max_loss} allowed"
+    )
+
+
+def cost_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
+    """Say that the age of the live model has cost more than a retrain is worth, or None."""
+    if policy.regret is None or history.scouts is None:
+        return None
+    return policy.regret(moment_of(history.scouts, history.asked))
+
+
+def age_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
+    """Say that the champion is too old, or None."""
+    if policy.max_age_days is None or history.trained_until is None:
+        return None
+    age, most = check.as_of - history.trained_until, timedelta(days=policy.max_age_days)
+    return f"{in_words(age)} old, {in_words(most)} allowed" if age >= most else None

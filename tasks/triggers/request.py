@@ -1,0 +1,156 @@
+"""Keep what a check amounts to, and ask for a retrain where that is decided."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from tasks import artifacts, events
+from tasks.data import ledger
+from tasks.data.ledger import Decision
+from tasks.data.tables import rows_at
+from tasks.metrics import figure
+from tasks.monitoring.check import Check
+from tasks.monitoring.measure import column_records
+from tasks.monitoring.signals import models
+from tasks.registry.models import Champion
+from tasks.steps import step
+from tasks.triggers import episodes
+from tasks.triggers.age_cost import told_scouts
+from tasks.triggers.history import History, known_history
+from tasks.triggers.policy import RetrainPolicy, harmless_reason, holding_reason, wanted_reason
+from tasks.usecases import use_case
+from tasks.windows import Window
+
+EVENTS: Mapping[ledger.Kind, events.Kind] = {"fault": "data.fault", "drift found": "drift.found"}
+
+
+@step()
+def history(check: Check, live: Champion, policy: RetrainPolicy) -> History:
+    """Return what bears on the next retrain: when the last was, what is unanswered, new labels, the cost of age."""
+    problem, as_of = use_case(check.usecase), check.as_of
+    past = ledger.decisions(check.usecase, as_of)
+
+    def labelled_since(start: datetime) -> int:
+        if start >= as_of:
+            return 0
+        rows = rows_at(problem, as_of, Window(start=start, end=as_of), columns=())
+        return int(rows[problem.target].notna().sum())
+
+    before = known_history(past, labelled_since, live.trained_until, as_of)
+    if policy.regret is None:
+        return before
+    return before.model_copy(update={"scouts": told_scouts(problem, live, check.window.end)})
+
+
+@step()
+def keep_findings(check: Check, past: History) -> None:
+    """Keep in the ledger, and tell the automations, that a fault is new, that a drift begins, or that it is over."""
+    before = ledger.decisions(check.usecase, check.as_of)
+    for one in untold(findings(check, past), before):
+        ledger.record(one)
+        if one.kind in EVENTS:
+            events.tell(EVENTS[one.kind], check.usecase, one.id, one.reason)
+
+
+def untold(found: Sequence[Decision], past: Sequence[Decision]) -> list[Decision]:
+    """Return the findings that no earlier check of the same window has made: it stands until more is collected."""
+    return [one for one in found if not any(_same_finding(one, other) for other in past)]
+
+
+def _same_finding(one: Decision, earlier: Decision) -> bool:
+    places = ("window", "model_version")
+    return (
+        "window" in one.facts
+        and (earlier.kind, earlier.reason) == (one.kind, one.reason)
+        and earlier.as_of < one.as_of
+        and all(earlier.facts.get(name) == one.facts[name] for name in places)
+    )
+
+
+def findings(check: Check, past: History) -> list[Decision]:
+    """Return the decisions that a check makes beside that on a retrain."""
+    found = []
+    facts = {"window": str(check.window), "report": check.report_url, "model_version": check.model_version}
+    if check.new_faults:
+        told = "; ".join(one.sentence for one in check.new_faults)
+        known = facts | {"faults": [one.model_dump(mode="json") for one in check.new_faults]}
+        found.append(Decision(usecase=check.usecase, kind="fault", as_of=check.as_of, reason=told, facts=known))
+    if check.new_lasting:
+        told = "taken for how the world is now, since it lasts: " + "; ".join(one.sentence for one in check.new_lasting)
+        known = facts | {"faults": [one.model_dump(mode="json") for one in check.new_lasting]}
+        found.append(Decision(usecase=check.usecase, kind="fault lasts", as_of=check.as_of, reason=told, facts=known))
+    if check.alarm is not None and past.episode is None:
+        found.append(episodes.opening(check.usecase, check.as_of, check.alarm, facts))
+    if past.episode is not None and past.unanswered is None and check.quiet:
+        told = "the newest checks were all within their limits"
+        found.append(episodes.closing(check.usecase, check.as_of, past.episode, told))
+    return found
+
+
+@step()
+def show_check(check: Check, reason: str | None, past: History, policy: RetrainPolicy) -> None:
+    """Show the check's numbers as a table, and its links and outcome as a page."""
+    rows = [one.model_dump() for one in check.signals if one.exceeded] or column_records(check)
+    artifacts.show_table(f"{check.usecase} drift", rows, f"{check.usecase} {check.window} {check.note}")
+    seen = check.performance
+    told = f"retrain: {reason}" if reason else "no retrain"
+    facts = {
+        "window": check.window,
+        "rows": check.rows,
+        "champion": f"version {check.model_version}",
+        "features beyond their limits": ", ".join(check.drifting) or "none",
+        "share of them": "unknown" if check.drifted_share is None else f"{check.drifted_share:.1%}",
+        f"{seen.metric} on {seen.labelled} labelled rows": "unknown" if seen.value is None else seen.value,
+        f"{seen.metric} at promotion": seen.expected,
+        "data faults": "; ".join(one.sentence for one in check.faults) or "none",
+        "faults that last, taken for how the world is now": "; ".join(one.sentence for one in check.lasting) or "none",
+        "unusual, and nothing waits for it": "; ".join(one.sentence for one in check.warnings) or "none",
+        "alarm": "; ".join(check.alarm.reasons) if check.alarm else "silent",
+        "a retrain would be wanted because": wanted_reason(check, past, policy) or "",
+        "held back because": holding_reason(check, past, policy) or "",
+        "warning only": harmless_reason(check, policy) or "",
+        "open episode": f"since {past.episode.opened:%Y-%m-%d %H:%M}" if past.episode else "none",
+        f"{seen.metric} estimated before labels": estimate_told(check),
+        "feed": check.feed,
+        "limits": check.limits,
+        "note": check.note,
+    }
+    links = f"[Evidently report]({check.report_url}) · [in Evidently's UI]({check.evidently_url})"
+    page = f"# {told}\n\n{links if check.report_url else ''}\n\n{artifacts.as_markdown(facts)}"
+    artifacts.show_markdown(f"{check.usecase} check", page, told)
+
+
+def estimate_told(check: Check) -> str:
+    """Say what the metric may be expected to become, and what that is worth."""
+    if check.distrust is not None:
+        return f"switched off: {check.distrust}"
+    guess = check.estimate
+    if guess is None:
+        return "not estimated"
+    if guess.value is None:
+        return guess.note
+    return (
+        f"{figure(guess.value)} ({figure(guess.low)} to {figure(guess.high)}), from the model's own confidence: "
+        f"it cannot see that the rule itself has changed"
+    )
+
+
+@step()
+def ask_for_retrain(check: Check, reason: str, past: History) -> str:
+    """Keep the request in the ledger and tell the automations; one that is unanswered is told again.
+
+    The ledger comes first: an event that is lost is emitted again by the next check.
+    """
+    seen = check.performance.model_dump()
+    facts = {"window": str(check.window), "drifted_share": check.drifted_share, **seen, "report": check.report_url}
+    facts |= {"severity": models.severity(check.alarm)}
+    asked = past.unanswered or Decision(
+        usecase=check.usecase, kind="retrain asked", as_of=check.as_of, reason=reason, facts=facts
+    )
+    ledger.record(asked)
+    tell_automations(check.usecase, asked.id, asked.reason)
+    return asked.id
+
+
+def tell_automations(usecase: str, decision: str, reason: str = "") -> None:
+    """Ask the automations for the retrain that a decision in the ledger wants."""
+    events.tell("drift.detected", usecase, decision, reason)
