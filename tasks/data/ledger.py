@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -151,8 +152,12 @@ def _rows(decision: Decision) -> "pd.DataFrame":
 
 
 def _decision(row: dict[str, Any]) -> Decision:
-    facts = json.loads(row["facts"])
-    return Decision(**{name: row[name] for name in ("usecase", "kind", "as_of", "reason", "answers")}, facts=facts)
+    return _parsed(*(row[name] for name in ("usecase", "kind", "as_of", "reason", "answers", "facts")))
+
+
+@lru_cache(maxsize=10_000)
+def _parsed(usecase: str, kind: Kind, as_of: datetime, reason: str, answers: str, facts: str) -> Decision:
+    return Decision(usecase=usecase, kind=kind, as_of=as_of, reason=reason, answers=answers, facts=json.loads(facts))
 
 
 def _ledger() -> Dataset:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from deployments import startup
 from deployments.backtest import collect_if_empty, parameters
-from deployments.new import answers_from, described, written
+from deployments.new import answers_from, checked_description, write_files
 from flows.backtest import backtest
 from flows.collect import collect
 from tasks.data.tables import observations
@@ -30,7 +30,7 @@ def test_the_numbers_of_a_described_problem_are_those_of_its_own_file(tmp_path: 
     for folder in ("usecases", "deployments"):
         (tmp_path / folder).mkdir()
     words = ["NAME=calls", f"DATA={tmp_path / 'calls.parquet'}", "TIME=called", "TARGET=cost"]
-    written(described(answers_from(words, tmp_path)), tmp_path)
+    write_files(checked_description(answers_from(words, tmp_path)), tmp_path)
     own = tmp_path / "deployments" / "calls.yaml"
     own.write_text(
         own.read_text().replace("rehearsal_share: 0.2, min_rehearsal: 3", "rehearsal_share: 0.4, min_rehearsal: 7")
