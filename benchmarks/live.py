@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from deployments.demo import CannotPlay, follow, start_replay, told
+from deployments.demo import CannotPlay, follow, start_replay
 from deployments.deploy import deploy_all
 from deployments.environment import join
 from deployments.startup import CannotStart, ready_system
@@ -56,7 +56,7 @@ def played_row(name: str, console: Console) -> dict[str, Any]:
     ended = follow(name, start_replay(name), console)
     if not ended.is_completed():
         raise CannotPlay(f"The replay of {name} ended as {ended.name}: {ended.message}")
-    steps, _ = told(name)
+    steps, _ = replay_artifact(name)
     kinds = Counter(decision.kind for decision in ledger.decisions(name))
     metric = use_case(name).metric
     both = [(step[f"live {metric}"], step[f"first {metric}"]) for step in steps]

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deployments.declared import NotDeclaredError, parameters_of
-from deployments.telling import show_replay
+from deployments.replay_lines import show_replay
 from tasks.metrics import figure
 from tasks.usecases import UseCase, use_case, use_case_names
 
@@ -40,8 +40,8 @@ def tried(name: str, console: Console) -> str:
     from tasks.errors import BatchRefusedError, SourceError
 
     if name not in use_case_names():
-        known = ", ".join(use_case_names())
-        raise CannotTry(f"Unknown use case {name!r}; expected one of: {known}. Describe a new one with `make new`.")
+        names = ", ".join(use_case_names())
+        raise CannotTry(f"Unknown use case {name!r}; expected one of: {names}. Describe a new one with `make new`.")
     try:
         rows, summary, left_out = played(use_case(name), parameters_of("replay", name), console)
     except (NotDeclaredError, SourceError, BatchRefusedError, ValidationError) as refusal:
@@ -81,9 +81,9 @@ def played(
             else []
         )
         progress.update(bar, description="Played")
-    known = [value for value in renewed if value is not None]
-    if known:
-        summary += f"; {figure(sum(known) / len(known))} for a model fitted anew at every step"
+    scores = [value for value in renewed if value is not None]
+    if scores:
+        summary += f"; {figure(sum(scores) / len(scores))} for a model fitted anew at every step"
     return rows, summary, left_out
 
 

@@ -8,7 +8,7 @@ from flows.retrain import retrain
 from tasks.gates import GatePolicy
 from tasks.promotion.promotion import PromotionPolicy
 from tasks.scoring.shadow import ProbationPolicy
-from tasks.simulation.drill import DrillPolicy, Report
+from tasks.simulation.drill import DrillPolicy, DrillReport
 from tasks.simulation.drill.attempts import halfway, honest_champion, sabotaged_attempt
 from tasks.simulation.drill.chances import improvements, luck
 from tasks.simulation.drill.report import drill_name, show_drill
@@ -40,10 +40,10 @@ def drill(usecase: str, training: TrainPolicy, gates: GatePolicy, drill: DrillPo
             return retrain(stage.problem.name, "drill", as_of, training=training, gates=given, promotion=UNATTENDED)
 
         honest_champion(stage, run, gates)
-        tries = [one for one in sabotages() if one.fits(stage.problem)]
-        attempts = [sabotaged_attempt(stage, one, number, run, gates) for number, one in enumerate(tries)]
+        tries = [sabotage for sabotage in sabotages() if sabotage.fits(stage.problem)]
+        attempts = [sabotaged_attempt(stage, sabotage, number, run, gates) for number, sabotage in enumerate(tries)]
         attempts.append(halfway(stage, len(tries), run, gates))
-    report = Report(
+    report = DrillReport(
         usecase=usecase,
         error_rate=gates.error_rate,
         attempts=tuple(attempts),

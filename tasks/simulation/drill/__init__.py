@@ -86,7 +86,7 @@ class PromotionShare(BaseModel):
         return f"{self.promoted} of {self.tries} promoted, {self.share:.1%} (95 %: {low:.1%} to {high:.1%})"
 
 
-class Report(BaseModel):
+class DrillReport(BaseModel):
     """The results of a drill."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -103,7 +103,7 @@ class DrillFailedError(RuntimeError):
     """A sabotage slipped through, luck was promoted too often, or a real improvement was refused."""
 
 
-def failures(report: Report, policy: DrillPolicy) -> list[str]:
+def failures(report: DrillReport, policy: DrillPolicy) -> list[str]:
     """Say what went wrong in a drill, one sentence each; empty if all was as it should be."""
     sentences = [
         f"{attempt.tried}: expected {attempt.expected}, "
@@ -119,14 +119,14 @@ def failures(report: Report, policy: DrillPolicy) -> list[str]:
     return sentences
 
 
-def summary(report: Report, failed: Sequence[str]) -> str:
+def summary(report: DrillReport, failed: Sequence[str]) -> str:
     """Say in one sentence how a drill ended."""
     caught = sum(attempt.caught for attempt in report.attempts)
     verdict = "passed" if not failed else f"failed: {'; '.join(failed)}"
     return f"{report.usecase}: {caught} of {len(report.attempts)} as expected; luck: {report.luck}; drill {verdict}"
 
 
-def as_rows(report: Report, policy: DrillPolicy) -> list[dict[str, object]]:
+def as_rows(report: DrillReport, policy: DrillPolicy) -> list[dict[str, object]]:
     """Return the drill's table, one row an attempt, as people read it."""
     rows: list[dict[str, object]] = [
         {

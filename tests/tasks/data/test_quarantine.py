@@ -9,7 +9,7 @@ import pandera.pandas as pa
 import pytest
 
 from tasks.data.collection import collect_periods, list_windows, quarantine_records
-from tasks.data.quarantine import STORED_BETTER, readmit_rows, restored, still_aside, tell_readmission
+from tasks.data.quarantine import STORED_BETTER, readmit_rows, restored, show_readmission, still_aside
 from tasks.data.tables import observations, quarantine, readmissions
 from tasks.data.validation import REPEATED, BatchPolicy
 from tasks.status import current_status
@@ -132,9 +132,9 @@ def test_by_the_same_schema_nothing_comes_back_and_what_speaks_against_it_is_tol
 
 
 def test_an_empty_quarantine_has_nothing_to_readmit(stall, state, shown):
-    told = tell_readmission.fn("stall", readmit())
+    told = show_readmission.fn("stall", readmit())
 
-    assert told == "stall: nothing to readmit: no quarantined row is of this time and these reasons"
+    assert told == "stall: nothing to readmit: no quarantined row has this event time and these reasons"
 
 
 @pytest.mark.parametrize(

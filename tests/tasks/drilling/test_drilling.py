@@ -2,7 +2,16 @@
 
 import pytest
 
-from tasks.simulation.drill import NOTHING, Attempt, DrillPolicy, PromotionShare, Report, as_rows, failures, summary
+from tasks.simulation.drill import (
+    NOTHING,
+    Attempt,
+    DrillPolicy,
+    DrillReport,
+    PromotionShare,
+    as_rows,
+    failures,
+    summary,
+)
 
 POLICY = DrillPolicy(min_accepted=0.9)
 
@@ -13,7 +22,7 @@ def attempt(**changes):
 
 
 def report(attempts=(), promoted=10, accepted=100):
-    return Report(
+    return DrillReport(
         usecase="stall",
         error_rate=0.1,
         attempts=attempts,

@@ -182,7 +182,8 @@ def test_of_two_challengers_of_one_champion_the_second_is_refused_and_leaves_no_
     told = promote.fn(*third, PASSED)
 
     assert told == (
-        "refused: the evidence compares with champion version 1, but version 2 is live now: it changed meanwhile"
+        "refused: the evidence compares with champion version 1, but version 2 is live now: the champion "
+        "changed meanwhile. Run the retrain again to compare with that one"
     )
     assert ledger.answer_to(third[0].id).kind == "refused"
     assert whole("2")

@@ -18,7 +18,7 @@ from tasks.registry.reproduction import (
     refit_difference,
     refitted,
     reproduced,
-    tell_reproduction,
+    show_reproduction,
 )
 from tasks.training.estimators import fitted, pipeline
 from tasks.training.folds import labelled
@@ -110,7 +110,7 @@ def test_the_live_version_is_taken_where_none_is_named_and_what_was_found_is_sho
     promote.fn(*challenger(5), ())
 
     model = cited_model.fn("stall", "")
-    told = tell_reproduction.fn(model, refitted.fn(model, 0.0), 0.0)
+    told = show_reproduction.fn(model, refitted.fn(model, 0.0), 0.0)
 
     assert model == champion("stall")
     assert told == shown[-1]["description"] == "version 1 of stall is reproduced"
@@ -123,7 +123,7 @@ def test_what_is_not_reproduced_is_shown_and_then_fails(challenger, shown):
     model = cited_model.fn("stall", "1")
 
     with pytest.raises(NotReproducedError, match=r"version 1 of stall is not reproduced: a new fit .* 1e-06 allowed"):
-        tell_reproduction.fn(model, refitted.fn(model, 1e-6), 1e-6)
+        show_reproduction.fn(model, refitted.fn(model, 1e-6), 1e-6)
 
     assert shown[-1]["key"] == "stall-reproduction"
 

@@ -97,7 +97,7 @@ def test_a_rollback_moves_ledger_and_alias_and_says_why(three, shown):
     told = take_back.fn(back_to, serving.fn("stall", back_to.version, NOW), "returns were missed", NOW)
 
     assert told == "rolled back: version 2 in place of 3: returns were missed"
-    assert (champion("stall").version, registry_champion.told_version("stall")) == ("2", "2")
+    assert (champion("stall").version, registry_champion.ledger_version("stall")) == ("2", "2")
     newest = ledger.moves(ledger.decisions("stall"))[-1]
     assert (newest.kind, newest.reason, newest.facts["over"]) == ("rolled back", "returns were missed", "3")
     assert shown[-1]["key"] == "stall-rollback"

@@ -11,14 +11,14 @@ class StepLines:
     """The steps of a replay as lines, each said once as soon as it was played, after one that says what begins."""
 
     def __init__(self, usecase: str, total: int, say: Callable[[str], Any]) -> None:
-        self._said, self._total, self._say = 0, total, say
+        self._shown, self._total, self._say = 0, total, say
         say(f"Playing {total} moments of {usecase}: collect, score, monitor, and retrain where that asks for it ...")
 
     def add(self, played: Sequence[dict[Any, Any]]) -> None:
         """Say those of the steps played so far, oldest first, that were not said yet."""
-        for number, step in enumerate(played[self._said :], start=self._said + 1):
+        for number, step in enumerate(played[self._shown :], start=self._shown + 1):
             self._say(f"{number} of {self._total}  {step_line(step)}")
-        self._said = len(played)
+        self._shown = len(played)
 
 
 def step_line(step: dict[Any, Any]) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from deployments.telling import StepLines, step_line
+from deployments.replay_lines import StepLines, step_line
 
 MARCH = {
     "as_of": datetime(2013, 3, 1, 5, tzinfo=UTC),
