@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from deployments.demo import CannotPlay, follow, start_replay
+from deployments.demo import CannotPlay, follow, replay_artifact, start_replay
 from deployments.deploy import deploy_all
 from deployments.environment import join
 from deployments.startup import CannotStart, ready_system

@@ -172,7 +172,10 @@ def score_sentence(evidence: Evidence) -> str:
 def _moved(evidence: Evidence, live: models.Champion | None) -> str:
     compared = "no champion" if evidence.champion_version is None else f"champion version {evidence.champion_version}"
     live_now = "none" if live is None else f"version {live.version}"
-    return f"the evidence compares with {compared}, but {live_now} is live now: the champion changed meanwhile. Run the retrain again to compare with that one"
+    return (
+        f"the evidence compares with {compared}, but {live_now} is live now: the champion changed meanwhile. "
+        f"Run the retrain again to compare with that one"
+    )
 
 
 def _refused(request: Request, trained: Trained, judged: tuple[Verdict, ...], reason: str) -> str:

@@ -1,9 +1,9 @@
-"""Show what each gate said of a challenger: in its MLflow run and beside the flow run."""
+"""Show the verdict of each gate on a challenger: in its MLflow run and beside the flow run."""
 
 from typing import TYPE_CHECKING, Any
 
 from tasks import artifacts, retries
-from tasks.gates import GatePolicy, Verdict, error_allowed
+from tasks.gates import TITLES, GatePolicy, Verdict, error_allowed
 from tasks.promotion.training_run import Trained
 from tasks.registry import tracking
 from tasks.steps import step
@@ -27,10 +27,11 @@ def show_verdicts(usecase: str, trained: Trained, judged: tuple[Verdict, ...], g
 
 
 def as_rows(judged: tuple[Verdict, ...]) -> list[dict[str, Any]]:
-    """Return one row a gate, as people read it."""
+    """Return one row a gate, as people read it: its code, title, number, limit, verdict and the reason or note."""
     return [
         {
             "gate": verdict.gate,
+            "title": TITLES.get(verdict.gate, ""),
             "number": "" if verdict.number is None else f"{verdict.number:.4g}",
             "limit": "" if verdict.limit is None else f"{verdict.limit:.4g}",
             "verdict": "passed" if verdict.reason is None else "refused",
