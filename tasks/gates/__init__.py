@@ -10,6 +10,7 @@ from tasks.gates.verdict import Gate, Verdict
 from tasks.training.evidence import Evidence, GroupGap, Serving, SliceGain
 
 __all__ = [
+    "GATES",
     "TITLES",
     "Evidence",
     "Gate",

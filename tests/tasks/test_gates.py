@@ -1,11 +1,13 @@
 """Which challenger is refused, by which gate, and with which words?"""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
 from pydantic import ValidationError
 
-from tasks.gates import GatePolicy, refusal_reason, verdicts
+from tasks.gates import GATES, TITLES, GatePolicy, refusal_reason, verdicts
+from tasks.settings import ROOT
 from tasks.training.comparison import BootstrapEstimate
 from tasks.training.evidence import Evidence, GroupGap, Serving, SliceGain
 
@@ -35,6 +37,7 @@ EVERY_GATE = [
     *("finite", "in_range", "not_constant", "calibrated", "unbiased", "no_feature_too_good", "no_row_learned"),
     *("no_copies", "learned_from_the_past", "known_at_the_event", "serves", "serves_fast", "fits", "reproducible"),
 ]
+GATES_PAGE = (ROOT / "docs" / "gates.md").read_text(encoding="utf-8")
 SURE = BootstrapEstimate(value=0.25, error=0, freedom=10)
 """A gain without doubt."""
 
@@ -103,6 +106,26 @@ def test_what_is_good_in_every_way_is_judged_by_every_gate_and_refused_by_none(g
 
     assert [verdict.gate for verdict in every_verdict] == EVERY_GATE
     assert refusal_reason(every_verdict) is None
+
+
+def test_a_verdict_bears_the_code_of_its_gate():
+    assert [verdict.gate for verdict in verdicts(evidence(), POLICY)] == [gate.code for gate in GATES]
+
+
+def test_each_gate_has_its_section_by_code_and_title_and_each_section_its_gate():
+    sections = re.findall(r"^## (.+) \{#([a-z_]+)\}$", GATES_PAGE, flags=re.MULTILINE)
+
+    assert {code: title for title, code in sections} == TITLES
+    assert len(sections) == len(GATES_PAGE.split("\n## ")) - 1 == len(TITLES)
+
+
+@pytest.mark.parametrize("part", ["Measures", "Limit", "Refuses because", "What to do"])
+def test_each_section_says_what_is_measured_the_limit_the_reason_and_what_to_do(part):
+    assert [section for section in GATES_PAGE.split("\n## ")[1:] if section.count(f"\n- **{part}:** ") != 1] == []
+
+
+def test_each_field_of_the_policy_is_named_in_the_section_of_a_gate():
+    assert [name for name in GatePolicy.model_fields if f"`{name}`" not in GATES_PAGE] == []
 
 
 def test_without_thresholds_nothing_is_promoted():
