@@ -26,13 +26,13 @@ UNATTENDED = PromotionPolicy(
 def drill(usecase: str, training: TrainPolicy, gates: GatePolicy, drill: DrillPolicy) -> str:
     """Run the true retrain under one sabotage after the other, in a namespace of its own; fail if one slips through.
 
-    The real champion, tables and ledger are not touched. Luck and real improvements are tried on made-up histories.
+    The real champion, tables and ledger are not touched. Equal and better challengers are tried on made-up histories.
 
     Args:
         usecase: The ML problem whose collected rows are drilled with; "synthetic" for made-up ones.
         training: How much evidence each retrain gathers.
         gates: The gates that are put to the test.
-        drill: How often luck and real improvements are tried, and what must be accepted.
+        drill: How often equal and better challengers are tried, and what must be accepted.
     """
     with drill_stage(usecase) as stage:
 

@@ -210,8 +210,16 @@ def _stored(good: "pd.DataFrame", problem: UseCase, as_of: datetime) -> Written:
 @step()
 def show_collected(usecase: str, collected: list[Collected]) -> None:
     """Show what became of the rows of each piece of history."""
-    totals = {name: sum(getattr(piece, name) for piece in collected) for name in ("inserted", "updated", "quarantined")}
     rows = [{"window": str(piece.window), **piece.model_dump(exclude={"window"})} for piece in collected]
     artifacts.show_table(
-        f"{usecase} collected", rows, f"{usecase}: {totals}" if rows else "nothing to do: no time passed"
+        f"{usecase} collected",
+        rows,
+        f"{usecase}: {_totals(collected)}" if rows else "nothing to do: no time has passed since the last collection",
     )
+
+
+def _totals(collected: list[Collected]) -> str:
+    inserted, updated, quarantined = (
+        sum(getattr(piece, name) for piece in collected) for name in ("inserted", "updated", "quarantined")
+    )
+    return f"{inserted:,} new rows, {updated:,} updated, {quarantined:,} quarantined"

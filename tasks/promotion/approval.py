@@ -84,7 +84,7 @@ def waiting_elsewhere(request: Request) -> str | None:
 def asked(request: Decision) -> Decision:
     """Keep that an approval is asked for and show the evidence; return what was asked first, with its deadline."""
     first = ledger.decision(ledger.record(request))
-    message = f"approval is asked for until {first.facts['deadline']}: {first.reason}"
+    message = f"waiting for approval until {first.facts['deadline']}: {first.reason}"
     artifacts.show_markdown(f"{first.usecase} approval", f"# {message}\n\n{evidence_markdown(first)}", message)
     return first
 
@@ -99,5 +99,5 @@ def answer_of_a_person(asked: Decision, hours: float) -> Approval:
 
 
 def evidence_markdown(asked: Decision) -> str:
-    """Return the evidence as markdown: where it lies, and what each gate said."""
+    """Return the evidence as markdown: where it lies, and the verdict of each gate."""
     return f"[Run in MLflow]({asked.facts['mlflow_run']})\n\n{card.gates_table(asked.facts['gates'])}"

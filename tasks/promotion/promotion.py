@@ -46,7 +46,8 @@ class PromotionPolicy(BaseModel):
     approval_hours: float = Field(gt=0, le=24 * 90, description="Hours after which no answer is a refusal")
     probation: ProbationPolicy = Field(description="How it is watched once it is live")
     watch: WatchPolicy = Field(
-        default=WatchPolicy(), description="From what is found, at promotion, which of its windows are ordinary"
+        default=WatchPolicy(),
+        description="How the limits of monitoring are learned, at promotion, from the training rows",
     )
 
 
@@ -84,7 +85,7 @@ def promote(
     trained: Trained,
     judged: tuple[Verdict, ...],
     probation: ProbationPolicy | None = None,
-    approved: str = "not asked for",
+    approved: str = "not required",
     watch: WatchPolicy | None = None,
 ) -> str:
     """Make the challenger the champion and keep the decision; return what was decided.
@@ -160,12 +161,12 @@ def score_sentence(evidence: Evidence) -> str:
     """Say what a challenger was measured to be, beside what it was compared with."""
     if evidence.champion_version is None:
         return (
-            f"{evidence.metric} {figure(evidence.challenger)} against {figure(evidence.baseline)} of the trivial "
-            f"baseline on {evidence.rows} rows; there was no champion"
+            f"{evidence.metric} {figure(evidence.challenger)} against {figure(evidence.baseline)} for the trivial "
+            f"baseline (n = {evidence.rows:,}); no champion before"
         )
     return (
-        f"{evidence.metric} {figure(evidence.challenger_beside_champion)} against {figure(evidence.champion)} of "
-        f"version {evidence.champion_version} on {evidence.compared_rows} rows that neither has seen"
+        f"{evidence.metric} {figure(evidence.challenger_beside_champion)} against {figure(evidence.champion)} for "
+        f"champion version {evidence.champion_version} (n = {evidence.compared_rows:,} rows new to both)"
     )
 
 
@@ -183,7 +184,7 @@ def _refused(request: Request, trained: Trained, judged: tuple[Verdict, ...], re
 
 
 def _facts(request: Request, trained: Trained, judged: tuple[Verdict, ...]) -> dict[str, Any]:
-    """Return all that is known about a challenger, as JSON values."""
+    """Return the facts about a challenger that the ledger holds, as JSON values."""
     return _as_json(trained.evidence) | {
         "run_id": trained.run_id,
         "mlflow_run": trained.run_url,
@@ -221,13 +222,13 @@ def _as_json(result: Evidence | Verdict) -> dict[str, Any]:
 
 
 def alert(decision: Decision) -> None:
-    """Tell people of a promotion or a refusal that is kept; told again by whoever finishes it, it alerts once."""
+    """Send the event of a recorded promotion or refusal; sent again by whoever finishes it, it alerts once."""
     kind: events.Kind = "model.promoted" if decision.kind == "promoted" else "model.refused"
     events.tell(kind, decision.usecase, decision.id, decision.reason)
 
 
 def _shown(decision: Decision) -> str:
-    """Show a kept verdict where people look for it, MLflow's tag last; return what was decided."""
+    """Show a recorded verdict where people look for it, MLflow's tag last; return what was decided."""
     _show(decision)
     return f"{decision.kind}: {decision.reason}"
 
@@ -235,7 +236,7 @@ def _shown(decision: Decision) -> str:
 def _show(decision: Decision) -> None:
     alert(decision)
     facts, name = decision.facts, decision.usecase
-    page = f"# {decision.kind}\n\n{decision.reason}\n\nAsked for because: {facts['asked_because']}\n\n"
+    page = f"# {decision.kind}\n\n{decision.reason}\n\nReason for the retrain: {facts['asked_because']}\n\n"
     links = tracking.links(name, facts)
     page += f"{links}\n\n{card.gates_table(facts['gates'])}"
     artifacts.show_markdown(f"{name} verdict", page, f"{decision.kind}: {decision.reason}")

@@ -56,7 +56,7 @@ def gain_figure(evidence: Evidence, rate: float) -> "Figure":
     assert evidence.gain_over_champion is not None
     bars = [("all rows", evidence.gain_over_champion)]
     bars += [
-        (f"{slice_gain.name} ({slice_gain.rows})", slice_gain.gain)
+        (f"{slice_gain.name} (n = {slice_gain.rows:,})", slice_gain.gain)
         for slice_gain in evidence.slices
         if slice_gain.gain is not None
     ]

@@ -66,11 +66,11 @@ def refit_difference(
 def difference_refusal(difference: float | None, most: float, rows: int) -> str | None:
     """Say that a new fit predicts something else than the model, or None where it differs by `most` at most."""
     if difference is None:
-        return f"the predictions of {rows} rows cannot be compared: some are not finite, or there is none"
+        return f"the predictions of {rows:,} rows cannot be compared: some are not finite, or there is none"
     if difference <= most:
         return None
     share = f"{difference:.3g} of the largest prediction"
-    return f"a new fit on the same data differs by {share} on {rows} rows, {most:.3g} allowed"
+    return f"a second fit on the same data differs by {share} (limit {most:.3g}, n = {rows:,})"
 
 
 def reproduced(usecase: str, run_id: str, max_difference: float = 1e-6) -> Reproduction:

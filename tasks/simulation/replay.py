@@ -1,4 +1,4 @@
-"""Play a stretch of history as if it were live, and tell how it went."""
+"""Play a stretch of history as if it were live, and show how it went."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -292,18 +292,18 @@ def replay_rows(problem: UseCase, played: "pd.DataFrame", scores: list[dict[str,
 
 
 def replay_summary(problem: UseCase, scores: list[dict[str, Any]], played: "pd.DataFrame") -> str:
-    """Say in one sentence how the kept model did beside the first one left alone."""
+    """Say in one sentence how the live models did beside the first one without any retraining."""
     both_scored = [
         row_scores for row_scores in scores if row_scores["live"] is not None and row_scores["first"] is not None
     ]
     promoted = played["verdict"].str.startswith("promoted") & played["retrain"].str.startswith(AUTOMATION)
     if not both_scored:
-        return f"{problem.name}: no live model had labelled rows in {len(played)} steps"
+        return f"{problem.name}: no prediction has a label yet in {len(played)} steps"
     live, first = (sum(row_scores[who] for row_scores in both_scored) / len(both_scored) for who in ("live", "first"))
-    retrains = "1 retrain" if promoted.sum() == 1 else f"{promoted.sum()} retrains"
+    retrains = "1 automatic retrain" if promoted.sum() == 1 else f"{promoted.sum()} automatic retrains"
     return (
-        f"{problem.name}: mean {problem.metric} {figure(live)} live, {figure(first)} for the first model left alone, "
-        f"over {len(both_scored)} steps; promoted: {retrains} started by the automation"
+        f"{problem.name}: mean {problem.metric} {figure(live)} live, {figure(first)} without retraining, "
+        f"over {len(both_scored)} steps; {retrains} promoted"
     )
 
 

@@ -144,7 +144,7 @@ def test_links_lead_from_the_verdict_to_the_run_its_version_its_card_and_back(
     run: FlowRun, system: Settings, visitor: Visitor
 ) -> None:
     visitor.open_verdict(system)
-    assert visitor.shows("promoted", f"Asked for because: {REASON}")
+    assert visitor.shows("promoted", f"Reason for the retrain: {REASON}")
 
     visitor.follow("Run in MLflow")
     assert visitor.shows("2024-02-20 promoted v1: roc_auc 0.", "no champion before")

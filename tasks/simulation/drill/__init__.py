@@ -10,7 +10,7 @@ NOTHING = "nothing: it is promoted"
 
 
 class DrillPolicy(BaseModel):
-    """How often luck and real improvements are tried, and what counts as large enough to be accepted."""
+    """How often equal and better challengers are tried, and what counts as large enough to be accepted."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -100,7 +100,7 @@ class DrillReport(BaseModel):
 
 
 class DrillFailedError(RuntimeError):
-    """A sabotage slipped through, luck was promoted too often, or a real improvement was refused."""
+    """A sabotage slipped through, there were too many false promotions, or a real improvement was refused."""
 
 
 def failures(report: DrillReport, policy: DrillPolicy) -> list[str]:
@@ -112,10 +112,10 @@ def failures(report: DrillReport, policy: DrillPolicy) -> list[str]:
         if not attempt.caught
     ]
     if report.luck.interval[0] > report.error_rate:
-        sentences.append(f"luck: {report.luck}, where the policy allows {report.error_rate:.1%}")
+        sentences.append(f"false promotions: {report.luck}, limit {report.error_rate:.1%}")
     large = report.improvements[-1]
     if large.share < policy.min_accepted:
-        sentences.append(f"{large.tried}: {large}, where {policy.min_accepted:.0%} must be")
+        sentences.append(f"{large.tried}: {large}, at least {policy.min_accepted:.0%} required")
     return sentences
 
 
@@ -123,7 +123,8 @@ def summary(report: DrillReport, failed: Sequence[str]) -> str:
     """Say in one sentence how a drill ended."""
     caught = sum(attempt.caught for attempt in report.attempts)
     verdict = "passed" if not failed else f"failed: {'; '.join(failed)}"
-    return f"{report.usecase}: {caught} of {len(report.attempts)} as expected; luck: {report.luck}; drill {verdict}"
+    count = f"{caught} of {len(report.attempts)} as expected"
+    return f"{report.usecase}: {count}; false promotions: {report.luck}; drill {verdict}"
 
 
 def as_rows(report: DrillReport, policy: DrillPolicy) -> list[dict[str, object]]:

@@ -26,7 +26,7 @@ def show_drill(report: DrillReport, policy: DrillPolicy) -> str:
     """Show the drill's table and store it; return its summary.
 
     Raises:
-        DrillFailedError: a sabotage slipped through, luck was promoted too often, or a real improvement was refused.
+        DrillFailedError: a sabotage slipped through, false promotions were too many, or an improvement was refused.
     """
     failed = failures(report, policy)
     summary_text = summary(report, failed)

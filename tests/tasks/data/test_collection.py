@@ -7,7 +7,15 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from tasks.data.collection import as_known, collect_periods, list_windows, quarantine_records, windows_to_collect
+from tasks.data.collection import (
+    Collected,
+    as_known,
+    collect_periods,
+    list_windows,
+    quarantine_records,
+    show_collected,
+    windows_to_collect,
+)
 from tasks.data.tables import observations, quarantine
 from tasks.data.validation import BatchPolicy
 from tasks.errors import BatchRefusedError
@@ -301,3 +309,19 @@ def test_two_collections_at_once_store_each_row_once(stall, process):
 
     assert ends == [0, 0]
     assert_10_days_are_stored_once(stall)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "message"),
+    [
+        ([(51_955, 0, 3), (45, 1_200, 0)], "stall: 52,000 new rows, 1,200 updated, 3 quarantined"),
+        ([], "nothing to do: no time has passed since the last collection"),
+    ],
+)
+def test_a_collection_is_shown_by_its_counts(shown, pieces, message):
+    counts = ("inserted", "updated", "quarantined")
+    collected = [Collected(window=FIRST_DAY, version=1, **dict(zip(counts, piece, strict=True))) for piece in pieces]
+
+    show_collected.fn("stall", collected)
+
+    assert shown[0]["description"] == message

@@ -77,7 +77,7 @@ def test_what_was_asked_first_keeps_its_deadline(state, shown):
     first = asked(an_approval())
 
     assert asked(an_approval(deadline=CLOCK + HOUR)) == first
-    assert "approval is asked for until 2026-11-25T12:00:00+00:00: better" in shown[-1]["markdown"]
+    assert "waiting for approval until 2026-11-25T12:00:00+00:00: better" in shown[-1]["markdown"]
 
 
 def test_a_flow_run_that_was_suspended_goes_on_with_its_own_request(state, monkeypatch):

@@ -79,8 +79,8 @@ def test_a_promotion_moves_ledger_alias_tags_profile_and_run_together(challenger
 
     told = promote.fn(request, trained, PASSED)
 
-    assert told == "promoted: version 1: roc_auc 0.7500 against 0.5000 of the trivial baseline on 40 rows; " \
-                   "there was no champion"  # fmt: skip
+    assert told == "promoted: version 1: roc_auc 0.7500 against 0.5000 for the trivial baseline (n = 40); " \
+                   "no champion before"  # fmt: skip
     assert whole("1")
     assert [one["key"] for one in shown] == ["stall-verdict", "stall-model-card"]
     assert "| better_than_baseline | 0.2500 | 0.1250 | passed |" in shown[0]["markdown"]

@@ -43,4 +43,4 @@ def test_the_figure_has_a_bar_for_all_rows_and_for_each_slice_that_has_a_gain():
 
     (axes,) = gain_figure(found, 0.05).axes
 
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["shop=web (5)", "all rows"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["shop=web (n = 5)", "all rows"]

@@ -35,7 +35,7 @@ def test_a_difference_is_refused_above_what_is_allowed_and_where_it_is_unknown(f
 
 def test_a_refusal_tells_the_numbers():
     assert difference_refusal(0.5, 1e-6, 10) == (
-        "a new fit on the same data differs by 0.5 of the largest prediction on 10 rows, 1e-06 allowed"
+        "a second fit on the same data differs by 0.5 of the largest prediction (limit 1e-06, n = 10)"
     )
 
 
@@ -66,7 +66,7 @@ def test_a_model_that_was_made_otherwise_than_it_says_is_refused_with_the_number
     found = reproduced("stall", trained.run_id)
 
     assert found.largest_difference > 0.1
-    assert found.reason.startswith(f"a new fit on the same data differs by {found.largest_difference:.3g} of")
+    assert found.reason.startswith(f"a second fit on the same data differs by {found.largest_difference:.3g} of")
 
 
 @pytest.mark.slow

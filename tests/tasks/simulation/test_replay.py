@@ -176,8 +176,7 @@ def test_a_summary_tells_the_means_over_the_steps_in_which_both_models_have_a_sc
 
     # (0.5 + 1.0) / 2 and (0.25 + 0.5) / 2; of the promotions, one was the automation's
     assert replay_summary(stall, scores, played(*verdicts)) == (
-        "stall: mean roc_auc 0.7500 live, 0.3750 for the first model left alone, over 2 steps; "
-        "promoted: 1 retrain started by the automation"
+        "stall: mean roc_auc 0.7500 live, 0.3750 without retraining, over 2 steps; 1 automatic retrain promoted"
     )
 
 
@@ -185,7 +184,7 @@ def test_a_summary_without_scores_says_so(stall):
     scores = [{"live": None, "first": None}] * 2
 
     assert replay_summary(stall, scores, played(("", ""), ("", ""))) == (
-        "stall: no live model had labelled rows in 2 steps"
+        "stall: no prediction has a label yet in 2 steps"
     )
 
 
