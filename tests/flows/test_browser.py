@@ -116,7 +116,7 @@ def ended(reason: str) -> FlowRun:
     runs: list[FlowRun] = []
     with get_client(sync_client=True) as client:
         while time.monotonic() < end:
-            runs = [one for one in client.read_flow_runs() if one.parameters.get("reason") == reason]
+            runs = [run_row for run_row in client.read_flow_runs() if run_row.parameters.get("reason") == reason]
             if runs and runs[0].state is not None and runs[0].state.is_final():
                 return runs[0]
             time.sleep(1)

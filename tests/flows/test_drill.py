@@ -25,7 +25,7 @@ SHORT = {
 def report(system: Settings) -> DrillReport:
     """What a drill with four sabotages, and MLflow stopped halfway, found on made-up rows."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drilling, "sabotages", lambda: [one for one in sabotages() if one.tried in SHORT])
+        patch.setattr(drilling, "sabotages", lambda: [sabotage for sabotage in sabotages() if sabotage.tried in SHORT])
         drilling.drill(
             "synthetic",
             TrainPolicy(blocks=2, min_rows=200),
@@ -36,9 +36,9 @@ def report(system: Settings) -> DrillReport:
 
 
 def test_each_sabotage_is_refused_by_its_gate_and_the_honest_challenger_is_not(report: DrillReport) -> None:
-    found = {one.tried: (one.caught, one.expected in one.refused_by) for one in report.attempts}
+    result = {attempt.tried: (attempt.caught, attempt.expected in attempt.refused_by) for attempt in report.attempts}
 
-    assert found == {
+    assert result == {
         "nothing: an honest challenger": (True, False),
         "a column leaks the answer": (True, True),
         "NaN predictions": (True, True),

@@ -144,10 +144,10 @@ def test_a_late_feed_is_told_once_until_the_source_is_read_again(stall, state, e
     for hours in (8, 12, 13):
         show_late_feed.fn("stall", NOON + hours * HOUR)
 
-    told = ledger.decisions("stall")
+    decisions = ledger.decisions("stall")
 
     # At four hours one has passed since the newest collection, at six three; the second silence begins at eight.
-    assert [(one.kind, one.as_of) for one in told] == [
+    assert [(item.kind, item.as_of) for item in decisions] == [
         ("feed late", NOON + 6 * HOUR),
         ("feed late", NOON + 12 * HOUR),
     ]

@@ -32,7 +32,7 @@ def test_the_markdown_table_keeps_bars_inside_their_cells():
 
 def test_the_figure_has_a_bar_for_all_rows_and_for_each_slice_that_has_a_gain():
     gained = BootstrapEstimate(value=0.25, error=0.125, freedom=10)
-    found = Evidence(
+    evidence = Evidence(
         metric="mae",
         rows=9,
         challenger=1,
@@ -41,6 +41,6 @@ def test_the_figure_has_a_bar_for_all_rows_and_for_each_slice_that_has_a_gain():
         slices=(SliceGain(name="shop=web", rows=5, gain=gained), SliceGain(name="shop=fair", rows=1, gain=None)),
     )
 
-    (axes,) = gain_figure(found, 0.05).axes
+    (axes,) = gain_figure(evidence, 0.05).axes
 
     assert [label.get_text() for label in axes.get_yticklabels()] == ["shop=web (n = 5)", "all rows"]

@@ -56,8 +56,8 @@ def versions(state, mlflow_server):
 
 
 def alias():
-    found = models.champion("stall")
-    return None if found is None else found.version
+    result = models.champion("stall")
+    return None if result is None else result.version
 
 
 @pytest.mark.slow
@@ -68,10 +68,10 @@ def test_nothing_is_live_before_the_first_promotion(versions):
 
 @pytest.mark.slow
 def test_a_version_that_is_crowned_is_live_by_the_ledger_and_by_its_alias(versions):
-    kept = crown(promotion(1), "1", None)
+    stored = crown(promotion(1), "1", None)
 
     assert (ledger_version("stall"), alias(), live("stall").version) == ("1", "1", "1")
-    assert kept.facts == {"version": "1", "over": None, "turn": 1}
+    assert stored.facts == {"version": "1", "over": None, "turn": 1}
 
 
 @pytest.mark.slow
@@ -152,11 +152,11 @@ def test_of_two_processes_that_race_at_each_turn_one_wins_and_alias_and_ledger_a
 
     racing = [process(CROWN.format(who=who)) for who in ("one", "other")]
     (tmp_path / "go").touch()
-    [one.join() for one in racing]
+    [process_row.join() for process_row in racing]
 
     past = ledger.moves(ledger.decisions("stall"))
-    assert [one.exitcode for one in racing] == [0, 0]
-    assert [one.facts["version"] for one in past] == [str(turn) for turn in range(1, 10)]
+    assert [process_row.exitcode for process_row in racing] == [0, 0]
+    assert [process_row.facts["version"] for process_row in past] == [str(turn) for turn in range(1, 10)]
     assert (ledger_version("stall"), alias()) == ("9", "9")
 
 
