@@ -99,15 +99,15 @@ def installation(tmp_path: Path) -> Iterator[Settings]:
 def shop_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """100 days of 60 visits each; after 55 days what sold repels, and both numbers move. Four prices are bad."""
     chance, visits = np.random.default_rng(0), 6_000
-    seen = pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(np.sort(chance.uniform(0, 100, visits)), unit="D")
-    changed = seen >= pd.Timestamp("2024-02-25", tz="UTC")
+    result = pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(np.sort(chance.uniform(0, 100, visits)), unit="D")
+    changed = result >= pd.Timestamp("2024-02-25", tz="UTC")
     interest = chance.normal(0, 1, visits) + 2.0 * changed
     odds = np.where(changed, 4 - 2 * interest, 2 * interest)
     table = pd.DataFrame(
         {
             "visit": np.arange(visits),
-            "seen_at": seen.as_unit("us"),
-            "known_at": (seen + pd.Timedelta(hours=5)).as_unit("us"),
+            "seen_at": result.as_unit("us"),
+            "known_at": (result + pd.Timedelta(hours=5)).as_unit("us"),
             "interest": interest,
             "price": chance.normal(0, 1, visits) + 1.0 * changed,
             "channel": chance.choice(["ad", "mail", "search"], visits),
