@@ -72,15 +72,29 @@ def no_restart_reason(code: int, deaths: Sequence[float]) -> str | None:
 
 def ended(command: Sequence[str], meanwhile: Callable[[], None], every: float) -> int:
     """Run a command to its end and return its exit code; a request to stop is handed on, and then obeyed."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    child: subprocess.Popen[bytes] | None = None
+    asked = False
+
+    def stop(*_: object) -> None:
+        # It may come while the child is being started: raised from here, it would leave a child that nobody stops.
+        nonlocal asked
+        asked = True
+        if child is not None:
+            child.terminate()
+
+    signal.signal(signal.SIGTERM, stop)
     child = subprocess.Popen(command)
+    if asked:
+        child.terminate()
     try:
         while (code := _ended_within(child, every)) is None:
             meanwhile()
-        return code
     finally:
         child.terminate()
         child.wait()
+    if asked:
+        sys.exit(128 + signal.SIGTERM)
+    return code
 
 
 def _ended_within(child: "subprocess.Popen[bytes]", seconds: float) -> int | None:
