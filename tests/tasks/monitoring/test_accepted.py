@@ -6,9 +6,9 @@ import pytest
 
 from tasks.data import ledger
 from tasks.data.ledger import Decision
-from tasks.monitoring.accepted import CannotAcceptError, acceptance, accepted
+from tasks.monitoring.accepted import CannotAcceptError, acceptance, accepted_faults
 from tasks.monitoring.history import keep_looks
-from tasks.monitoring.look import Look, without
+from tasks.monitoring.look import Look, without_accepted
 from tasks.monitoring.signals.health import Fault
 from tasks.triggers.episodes import open_episode
 from tasks.triggers.operator import accept_faults, mute_episode
@@ -72,13 +72,13 @@ def test_what_is_accepted_already_is_not_accepted_again():
 def test_an_acceptance_stands_until_another_version_is_live(move):
     told = accepting(a_fault())
 
-    assert accepted([told]) == {("missing values", "price")}
-    assert accepted([told, decided("refused", 1)]) == {("missing values", "price")}
-    assert accepted([told, decided(move, 1)]) == set()
+    assert accepted_faults([told]) == {("missing values", "price")}
+    assert accepted_faults([told, decided("refused", 1)]) == {("missing values", "price")}
+    assert accepted_faults([told, decided(move, 1)]) == set()
 
 
 def test_looks_lose_what_is_accepted_and_keep_all_else():
-    [found] = without([a_look(a_fault(), a_fault("duplicates", "price"))], {("missing values", "price")})
+    [found] = without_accepted([a_look(a_fault(), a_fault("duplicates", "price"))], {("missing values", "price")})
 
     assert [one.kind for one in found.faults] == ["duplicates"]
 
@@ -90,7 +90,7 @@ def test_the_newest_window_s_faults_are_accepted_in_the_ledger(stall, state, sho
     told = accept_faults.fn("stall", "", "it is optional now", MONDAY)
 
     assert told == "stall: taken for how the world is now: missing values of price: it is optional now"
-    assert accepted(ledger.decisions("stall")) == {("missing values", "price")}
+    assert accepted_faults(ledger.decisions("stall")) == {("missing values", "price")}
     assert shown[0]["key"] == "stall-fault-accepted"
 
 

@@ -13,7 +13,7 @@ from evidently.ui.workspace import Workspace
 
 from tasks.monitoring.dashboard import complete, panels, publish, save_html
 from tasks.monitoring.drift_numbers import SHARE, Drawing
-from tasks.monitoring.drift_report import DriftPolicy, compared
+from tasks.monitoring.drift_report import DriftPolicy, drift_comparison
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +28,7 @@ TITLES = ["Share of drifting columns", "Distance of each column", "Performance",
 def a_snapshot(until=NOON, share=0.5, price=2.0):
     frame = pd.DataFrame({"price": [0.0, 2.0] * 20})
     ours = Drawing(headline=f"as of {until}", numbers={SHARE: share}, distances={"price": price}, tags=("version 3",))
-    return compared(frame, frame, {"price": "numeric"}, POLICY, until=until, name="test", drawing=ours)[1]
+    return drift_comparison(frame, frame, {"price": "numeric"}, POLICY, until=until, name="test", drawing=ours)[1]
 
 
 def a_workspace(state):

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from tasks.monitoring.drift_numbers import Drawing
-from tasks.monitoring.drift_report import DriftPolicy, column_drift, compared, plain, sampled
+from tasks.monitoring.drift_report import DriftPolicy, column_drift, drift_comparison, plain, sampled
 
 NOON = datetime(2024, 1, 8, 12, tzinfo=UTC)
 POLICY = DriftPolicy(
@@ -35,7 +35,7 @@ def judged(reference, current, distance, kind="numeric"):
 def seen_by_evidently(kind="numeric", policy=POLICY, **columns):
     """Compare columns, each given as reference and current, and return what was found by column."""
     frames = [pd.DataFrame({name: sides[n] for name, sides in columns.items()}) for n in (0, 1)]
-    found, _ = compared(*frames, dict.fromkeys(columns, kind), policy, until=NOON, name="test")
+    found, _ = drift_comparison(*frames, dict.fromkeys(columns, kind), policy, until=NOON, name="test")
     return {one.column: one for one in found}
 
 
@@ -185,7 +185,7 @@ def test_at_most_so_many_rows_are_compared():
     policy = POLICY.model_copy(update={"max_rows": 100})
     long = numbers(REFERENCE * 10)
 
-    _, snapshot = compared(
+    _, snapshot = drift_comparison(
         long.to_frame("price"), long.to_frame("price"), {"price": "numeric"}, policy, until=NOON, name="test"
     )
 
@@ -199,7 +199,7 @@ def test_a_column_is_drawn_as_drifted_where_our_limits_say_so_whatever_the_dista
     frames = [pd.DataFrame({"still": numbers(REFERENCE), "moved": side}) for side in (numbers(REFERENCE), moved)]
     ours = Drawing(headline="ours", numbers={"rows": 40.0}, distances={"still": 1.01, "moved": 1.0})
 
-    found, snapshot = compared(
+    found, snapshot = drift_comparison(
         *frames, dict.fromkeys(frames[0], "numeric"), POLICY, until=NOON, name="test", drawing=ours
     )
 

@@ -9,9 +9,9 @@ from tasks.data.ledger import Decision
 from tasks.monitoring.check import Check, Performance
 from tasks.monitoring.signals.health import Fault
 from tasks.monitoring.signals.models import Alarm, Signal
-from tasks.triggers.age_cost import Scouted, Scouts
+from tasks.triggers.age_cost import Scouts, ScoutScore
 from tasks.triggers.episodes import Episode
-from tasks.triggers.history import History, known_history, standing_refusal
+from tasks.triggers.history import History, retrain_history, standing_refusal
 from tasks.triggers.policy import RetrainPolicy, harmless_reason, holding_reason, retrain_reason
 from tasks.windows import Window
 
@@ -94,11 +94,11 @@ def aged(cost):
     """Return scouts of windows 1 to 3, on which that of the live model's age did worse by `cost` each."""
     pairs = [(one, scout, 0.8 - cost * (scout == 0)) for one in (2, 3) for scout in (0, one - 1)]
     found = [
-        Scouted(scout=scout, window=one, rows=100, value=value, parts=(value - 0.01, value + 0.01) * 2)
+        ScoutScore(scout=scout, window=one, rows=100, value=value, parts=(value - 0.01, value + 0.01) * 2)
         for one, scout, value in pairs
     ]
     start = MONDAY - 4 * 7 * DAY
-    return Scouts(origin=start, length=7 * DAY, now=3, first=0, champion=0, greater_is_better=True, found=tuple(found))
+    return Scouts(origin=start, length=7 * DAY, now=3, first=0, champion=0, greater_is_better=True, scores=tuple(found))
 
 
 def test_an_age_that_has_cost_enough_asks_where_the_alarm_is_silent():
@@ -249,7 +249,7 @@ def test_a_history_is_told_by_the_decisions_and_a_count_of_labels():
         Decision(usecase="stall", kind="refused", as_of=MONDAY - DAY, reason="worse"),
     ]
 
-    found = known_history(past, lambda since: (MONDAY - since).days, MONDAY - 40 * DAY, MONDAY)
+    found = retrain_history(past, lambda since: (MONDAY - since).days, MONDAY - 40 * DAY, MONDAY)
 
     assert (found.last_retrain, found.new_rows, found.rows_since_refusal) == (MONDAY - DAY, 40, 1)
     assert (found.answered_this_month, found.episode.opened) == (1, MONDAY - 9 * DAY)
