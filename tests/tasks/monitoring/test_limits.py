@@ -69,9 +69,9 @@ def test_a_fault_that_the_world_can_bring_about_lasts_from_its_second_whole_wind
 
 
 def test_a_fault_that_was_away_for_a_window_begins_anew():
-    seen = [a_look(1, faults=(NEW_LEVEL,)), a_look(2), a_look(3, faults=(NEW_LEVEL,))]
+    looks = [a_look(1, faults=(NEW_LEVEL,)), a_look(2), a_look(3, faults=(NEW_LEVEL,))]
 
-    assert lasting_faults(seen, POLICY.faults) == ()
+    assert lasting_faults(looks, POLICY.faults) == ()
 
 
 def test_more_rows_than_ever_are_a_warning_that_holds_nothing_back_and_never_lasts():
@@ -87,24 +87,24 @@ def test_more_rows_than_ever_are_a_warning_that_holds_nothing_back_and_never_las
 
 
 def test_the_burst_of_a_day_within_sight_of_many_looks_at_a_week_never_lasts():
-    seen = [a_look(day, faults=(NEW_LEVEL,), length=7 * DAY) for day in range(1, 8)]
+    looks = [a_look(day, faults=(NEW_LEVEL,), length=7 * DAY) for day in range(1, 8)]
 
-    assert lasting_faults(seen, POLICY.faults) == ()
-    assert lasting_faults([*seen, a_look(8, faults=(NEW_LEVEL,), length=7 * DAY)], POLICY.faults) == (NEW_LEVEL,)
+    assert lasting_faults(looks, POLICY.faults) == ()
+    assert lasting_faults([*looks, a_look(8, faults=(NEW_LEVEL,), length=7 * DAY)], POLICY.faults) == (NEW_LEVEL,)
 
 
 def test_what_only_a_broken_feed_does_never_lasts():
-    seen = [a_look(day, 1, faults=(FAULT, NEW_LEVEL)) for day in range(1, 9)]
+    looks = [a_look(day, 1, faults=(FAULT, NEW_LEVEL)) for day in range(1, 9)]
 
-    assert lasting_faults(seen, POLICY.faults) == (NEW_LEVEL,)
-    assert ringing_alarm(seen, POLICY) is None
+    assert lasting_faults(looks, POLICY.faults) == (NEW_LEVEL,)
+    assert ringing_alarm(looks, POLICY) is None
 
 
 def test_what_needs_labels_is_judged_at_the_newest_window_that_has_half_of_the_best_ones_share():
-    seen = [a_look(1, 1, 8, family="target"), a_look(2, 1, 4, family="target"), a_look(3, 0, 3, family="target")]
+    looks = [a_look(1, 1, 8, family="target"), a_look(2, 1, 4, family="target"), a_look(3, 0, 3, family="target")]
 
-    assert [one.labelled for one in ripe_looks(seen)] == [8, 4]
-    assert ringing_alarm(seen, POLICY).families == ("target",)
+    assert [look.labelled for look in ripe_looks(looks)] == [8, 4]
+    assert ringing_alarm(looks, POLICY).families == ("target",)
 
 
 def test_quiet_is_an_alarm_that_rang_at_none_of_the_newest_three():
@@ -117,27 +117,29 @@ def test_quiet_is_an_alarm_that_rang_at_none_of_the_newest_three():
 
 def test_only_predictions_of_unseen_rows_calibrate_the_performance(stall, sales):
     rows = sales(*[{}] * 8 * 40)
-    known = as_usable(rows, stall, JAN_1 + 40 * DAY)
-    said = known[["price"]].rename(columns={"price": "prediction"}) / 20
+    usable_rows = as_usable(rows, stall, JAN_1 + 40 * DAY)
+    predicted = usable_rows[["price"]].rename(columns={"price": "prediction"}) / 20
 
     bare = learned_watch(stall, rows, JAN_1 + 40 * DAY, None, WatchPolicy())
-    whole = learned_watch(stall, rows, JAN_1 + 40 * DAY, said, WatchPolicy())
+    whole = learned_watch(stall, rows, JAN_1 + 40 * DAY, predicted, WatchPolicy())
 
     assert "prediction and performance left out" in bare.note
-    assert {one.family for one in whole.limits.statistics} - {one.family for one in bare.limits.statistics} >= {
+    assert {statistic.family for statistic in whole.limits.statistics} - {
+        statistic.family for statistic in bare.limits.statistics
+    } >= {
         "prediction",
         "performance",
     }
     assert (bare.confidence, bare.id == whole.id) == (None, False)
 
 
-def test_the_metric_counts_rows_that_were_predicted_and_told(stall, sales):
+def test_the_metric_counts_rows_that_have_a_prediction_and_a_label(stall, sales):
     rows = sales({"returned": 1.0}, {"returned": 0.0}, {"returned": 0.0}, {"returned": None})
-    said = rows.assign(prediction=[0.5, 0.25, float("nan"), 0.75])[["prediction"]]
+    predicted = rows.assign(prediction=[0.5, 0.25, float("nan"), 0.75])[["prediction"]]
 
-    assert measured_score(stall, rows, said) == 1.0
+    assert measured_score(stall, rows, predicted) == 1.0
 
 
 @pytest.mark.parametrize("predicted", [True, False])
-def test_a_prediction_is_looked_at_where_there_is_one(stall, predicted):
+def test_a_prediction_is_looked_at_where_there_is_any(stall, predicted):
     assert ("prediction" in watched_kinds(stall, predicted=predicted)) is predicted
