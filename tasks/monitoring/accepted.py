@@ -5,7 +5,7 @@ from datetime import datetime
 
 from tasks.data.ledger import MOVES, Decision
 from tasks.monitoring.signals.faults import OF_THE_WORLD
-from tasks.monitoring.signals.health import Fault
+from tasks.monitoring.signals.health import Fault, fault_records
 
 
 class CannotAcceptError(ValueError):
@@ -28,12 +28,15 @@ def acceptance(
     taken = [fault for fault in meant if fault.kind in OF_THE_WORLD]
     if not taken:
         where = f" of {column!r}" if column else ""
-        fault_names = ", ".join(f"{fault.kind} of {fault.column or 'all rows'}" for fault in meant or faults) or "none"
+        fault_names = (
+            ", ".join(f"{fault.kind} of {fault.column or 'all rows'} [{fault.code}]" for fault in meant or faults)
+            or "none"
+        )
         raise CannotAcceptError(
             f"expected a fault{where} of {usecase} that the world can bring about ({', '.join(sorted(OF_THE_WORLD))}) "
             f"and that nobody has accepted yet, found {fault_names}"
         )
-    facts = {"faults": [fault.model_dump(mode="json") for fault in taken]}
+    facts = {"faults": fault_records(taken)}
     return Decision(usecase=usecase, kind="fault accepted", as_of=now, reason=reason, facts=facts)
 
 

@@ -19,7 +19,7 @@ NEVER = 1e12
 
 
 class DriftPolicy(BaseModel):
-    """When a column is said to have drifted."""
+    """From which distance on a column is drawn as drifted."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -53,9 +53,9 @@ def plain(values: "pd.Series", kind: Kind) -> "pd.Series":
 def not_comparable(reference: "pd.Series", current: "pd.Series") -> str | None:
     """Say why no distance between two plain columns can be computed, or None."""
     if current.isna().all():
-        return f"all {len(current)} values of the window are missing"
+        return f"all {len(current):,} values of the window are missing"
     if reference.isna().all():
-        return f"all {len(reference)} values of the reference are missing"
+        return f"all {len(reference):,} values of the reference are missing"
     return None
 
 
@@ -84,7 +84,7 @@ def column_drift(
         notes.append("no distance came back from Evidently")
     jump = abs(missing[1] - missing[0]) >= policy.missing_threshold
     if jump:
-        notes.append(f"share of missing values {missing[0]:.1%} before, {missing[1]:.1%} now")
+        notes.append(f"share of missing values {missing[0]:.1%} -> {missing[1]:.1%}")
     return ColumnDrift(
         column=name,
         method=METHODS[kind] if changed is None else "share changed",
@@ -136,7 +136,7 @@ def drift_comparison(
 
 
 def _declared(rows: "pd.DataFrame", kinds: Mapping[str, Kind]) -> Any:
-    """Return rows as Evidently's dataset, with every column's kind said rather than guessed."""
+    """Return rows as Evidently's dataset, with every column's kind stated, not guessed."""
     from evidently import DataDefinition, Dataset
 
     columns = DataDefinition(
@@ -172,7 +172,7 @@ def _ours(drawing: "Drawing | None") -> "dict[str, pd.DataFrame] | None":
     """Return the drawing as the additional data of a report."""
     import pandas as pd
 
-    from tasks.monitoring.drift_metric import HEADLINE, OURS
+    from tasks.monitoring.drift_metric import CODES, HEADLINE, OURS
 
     if drawing is None:
         return None
@@ -180,6 +180,7 @@ def _ours(drawing: "Drawing | None") -> "dict[str, pd.DataFrame] | None":
     rows = [(role, name, value) for role, numbers in parts for name, value in numbers.items()]
     return {
         OURS: pd.DataFrame(rows, columns=["role", "name", "value"]),
+        CODES: pd.DataFrame(list(drawing.codes.items()) or [("", "")], columns=["name", "code"]),
         HEADLINE: pd.DataFrame({HEADLINE: [drawing.headline]}),
     }
 

@@ -57,7 +57,7 @@ def worse_reason(gain: BootstrapEstimate, trial: Trial, metric: str, rows: int) 
         return None
     return (
         f"{metric} of version {trial.version} is worse than that of its predecessor {trial.predecessor} on the same "
-        f"{rows} labelled rows: gain {change(gain.value)}, at most {change(gain.high(rate))} "
+        f"{rows:,} labelled rows: gain {change(gain.value)}, at most {change(gain.high(rate))} "
         f"at an error rate of {rate:.2g}"
     )
 
@@ -66,9 +66,8 @@ def worse_reason(gain: BootstrapEstimate, trial: Trial, metric: str, rows: int) 
 def judge_probation(usecase: str, as_of: datetime, faults: FaultPolicy) -> str | None:
     """Look at a champion on probation once a window, and take it back where it is worse; return what was found.
 
-    What is not collected yet tells nothing, nor do windows whose data were broken, by `faults`.
-    A look that finds too few labels is put off, however long
-    they take.
+    Rows that are not collected yet do not count, nor do windows whose data were broken, by `faults`. A look that has
+    too few labels is put off, however long they take.
     """
     problem, past = use_case(usecase), ledger.decisions(usecase, as_of)
     trial = on_probation(past)

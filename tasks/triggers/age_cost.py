@@ -51,7 +51,7 @@ class ScoutScore(BaseModel):
 
 
 class Scouts(BaseModel):
-    """What scouts tell of the age of the live model."""
+    """What scouts show of the age of the live model."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -66,6 +66,8 @@ class Scouts(BaseModel):
     champion: int
     """The window in which the live model was trained."""
     greater_is_better: bool
+    metric: str = ""
+    """Its name, for the reason."""
     scores: tuple[ScoutScore, ...] = ()
 
     def number(self, moment: datetime) -> int:
@@ -79,7 +81,7 @@ def numbered(origin: datetime, length: timedelta, moment: datetime) -> int:
 
 
 def scouts_at(problem: UseCase, as_of: datetime, first_until: datetime, until: datetime) -> Scouts:
-    """Return whose age is to be told at `as_of`: of the live model, which learned up to `until`, and of the first."""
+    """Return whose age is to be measured at `as_of`: of the live model, which learned up to `until`, and of the first."""
     origin, length = problem.history_start, problem.window
     now = (as_of - origin) // length - 1
     return Scouts(
@@ -89,11 +91,12 @@ def scouts_at(problem: UseCase, as_of: datetime, first_until: datetime, until: d
         first=max(numbered(origin, length, first_until), now - MOST_WINDOWS),
         champion=numbered(origin, length, until),
         greater_is_better=metric(problem.metric).greater_is_better,
+        metric=problem.metric,
     )
 
 
 def wanted_pairs(scouts: Scouts) -> list[Pair]:
-    """Return the pairs that tell the age of the live model, and of the first; the window after a fit tells nothing."""
+    """Return the pairs that show the age of the live model, and of the first; the window after a fit shows nothing."""
     later = range(scouts.first + 2, scouts.now + 1)
     each = [
         (model, window) for window in later for model in (window - 1, scouts.first, scouts.champion) if model < window
@@ -207,6 +210,7 @@ def moment_of(scouts: Scouts, asked: Sequence[datetime]) -> DecisionMoment:
         asked=tuple(map(scouts.number, asked)),
         live=(),
         greater_is_better=scouts.greater_is_better,
+        metric=scouts.metric,
         scores=unknown,
         scouts=values,
         parts=np.full_like(parts, np.nan),
@@ -216,7 +220,7 @@ def moment_of(scouts: Scouts, asked: Sequence[datetime]) -> DecisionMoment:
 
 
 def current_scouts(problem: UseCase, live: Champion, as_of: datetime) -> Scouts:
-    """Return what the age of the live model costs as far as labels tell at `as_of`; what is new is kept."""
+    """Return what the age of the live model costs as far as labels show at `as_of`; what is new is stored."""
     table = scouts_of(problem).read()
     name = declaration_id(problem)
     stored = [ScoutScore.model_validate_json(body) for body in table[table["declared"] == name]["body"]]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from tasks import artifacts, events
 from tasks.data import ledger
@@ -10,13 +11,15 @@ from tasks.data.tables import rows_at
 from tasks.metrics import figure
 from tasks.monitoring.check import Check
 from tasks.monitoring.measure import column_records
+from tasks.monitoring.sentences import alarm_sentences, fault_sentences, listed, summary
 from tasks.monitoring.signals import models
+from tasks.monitoring.signals.health import fault_records
 from tasks.registry.models import Champion
 from tasks.steps import step
 from tasks.triggers import episodes
 from tasks.triggers.age_cost import current_scouts
 from tasks.triggers.history import History, retrain_history
-from tasks.triggers.policy import RetrainPolicy, harmless_reason, holding_reason, wanted_reason
+from tasks.triggers.policy import RetrainPolicy, asking_trigger, harmless_reason, holding_reason, wanted_reason
 from tasks.usecases import use_case
 from tasks.windows import Window
 
@@ -71,16 +74,15 @@ def findings(check: Check, past: History) -> list[Decision]:
     decisions = []
     facts = {"window": str(check.window), "report": check.report_url, "model_version": check.model_version}
     if check.new_faults:
-        reason = "; ".join(fault.sentence for fault in check.new_faults)
-        all_facts = facts | {"faults": [fault.model_dump(mode="json") for fault in check.new_faults]}
+        reason = summary(fault_sentences(check.new_faults), "in its facts")
+        all_facts = facts | {"faults": fault_records(check.new_faults)}
         decisions.append(
             Decision(usecase=check.usecase, kind="fault", as_of=check.as_of, reason=reason, facts=all_facts)
         )
     if check.new_lasting:
-        reason = "taken for how the world is now, since it lasts: " + "; ".join(
-            fault.sentence for fault in check.new_lasting
-        )
-        all_facts = facts | {"faults": [fault.model_dump(mode="json") for fault in check.new_lasting]}
+        lasting = summary(fault_sentences(check.new_lasting), "in its facts")
+        reason = f"taken for how the world is now, since it lasts: {lasting}"
+        all_facts = facts | {"faults": fault_records(check.new_lasting)}
         decisions.append(
             Decision(usecase=check.usecase, kind="fault lasts", as_of=check.as_of, reason=reason, facts=all_facts)
         )
@@ -94,26 +96,42 @@ def findings(check: Check, past: History) -> list[Decision]:
 
 @step()
 def show_check(check: Check, reason: str | None, past: History, policy: RetrainPolicy) -> None:
-    """Show the check's numbers as a table, and its links and outcome as a page."""
-    rows = [signal.model_dump() for signal in check.signals if signal.exceeded] or column_records(check)
-    artifacts.show_table(f"{check.usecase} drift", rows, f"{check.usecase} {check.window} {check.note}")
-    performance = check.performance
+    """Show the check's numbers as a table, its faults as another, and its links and outcome as a page."""
+    artifacts.show_table(f"{check.usecase} drift", drift_rows(check), f"{check.usecase} {check.window} {check.note}")
+    faults = fault_records([*check.faults, *check.lasting, *check.warnings])
+    if faults:
+        artifacts.show_table(f"{check.usecase} faults", faults, f"{check.usecase} {check.window}")
     outcome = f"retrain: {reason}" if reason else "no retrain"
-    facts = {
+    links = f"[Evidently report]({check.report_url}) · [in Evidently's UI]({check.evidently_url})"
+    facts = artifacts.as_markdown(check_facts(check, past, policy))
+    page = f"# {outcome}\n\n{links if check.report_url else ''}\n\n{facts}"
+    artifacts.show_markdown(f"{check.usecase} check", page, outcome)
+
+
+def drift_rows(check: Check) -> list[dict[str, Any]]:
+    """Return each signal beyond its limit with its code, the farthest first; without any, what was drawn of columns."""
+    beyond = sorted((signal for signal in check.signals if signal.exceeded), key=models.away, reverse=True)
+    return [{"code": signal.code, **signal.model_dump()} for signal in beyond] or column_records(check)
+
+
+def check_facts(check: Check, past: History, policy: RetrainPolicy) -> dict[str, Any]:
+    """Return the lines of a check's page: a summary of each kind of finding, whose rest stands in the tables."""
+    performance = check.performance
+    in_faults = f"in the artifact {artifacts.artifact_key(f'{check.usecase} faults')}"
+    in_drift = f"in the artifact {artifacts.artifact_key(f'{check.usecase} drift')}"
+    return {
         "window": check.window,
-        "rows": check.rows,
+        "rows": f"{check.rows:,}",
         "champion": f"version {check.model_version}",
-        "features beyond their limits": ", ".join(check.drifting) or "none",
+        "features beyond their limits": listed(check.drifting),
         "share of them": "unknown" if check.drifted_share is None else f"{check.drifted_share:.1%}",
-        f"{performance.metric} on {performance.labelled} labelled rows": "unknown"
-        if performance.value is None
-        else performance.value,
+        f"{performance.metric} on {performance.labelled:,} labelled rows": figure(performance.value),
         f"{performance.metric} at promotion": performance.expected,
-        "data faults": "; ".join(fault.sentence for fault in check.faults) or "none",
-        "faults that last, taken for how the world is now": "; ".join(fault.sentence for fault in check.lasting)
+        "data faults": summary(fault_sentences(check.faults), in_faults) or "none",
+        "faults that last, taken for how the world is now": summary(fault_sentences(check.lasting), in_faults)
         or "none",
-        "unusual, and nothing waits for it": "; ".join(fault.sentence for fault in check.warnings) or "none",
-        "alarm": "; ".join(check.alarm.reasons) if check.alarm else "silent",
+        "unusual, and nothing waits for it": summary(fault_sentences(check.warnings), in_faults) or "none",
+        "alarm": summary(alarm_sentences(check.alarm), in_drift) or "silent",
         "a retrain would be wanted because": wanted_reason(check, past, policy) or "",
         "held back because": holding_reason(check, past, policy) or "",
         "warning only": harmless_reason(check, policy) or "",
@@ -123,9 +141,6 @@ def show_check(check: Check, reason: str | None, past: History, policy: RetrainP
         "limits": check.limits,
         "note": check.note,
     }
-    links = f"[Evidently report]({check.report_url}) · [in Evidently's UI]({check.evidently_url})"
-    page = f"# {outcome}\n\n{links if check.report_url else ''}\n\n{artifacts.as_markdown(facts)}"
-    artifacts.show_markdown(f"{check.usecase} check", page, outcome)
 
 
 def estimate_text(check: Check) -> str:
@@ -144,19 +159,21 @@ def estimate_text(check: Check) -> str:
 
 
 @step()
-def ask_for_retrain(check: Check, reason: str, past: History) -> str:
-    """Keep the request in the ledger and tell the automations; one that is unanswered is told again.
+def ask_for_retrain(check: Check, reason: str, past: History, policy: RetrainPolicy) -> str:
+    """Record the request with its trigger's code and send it to the automations; one without an answer is sent again.
 
     The ledger comes first: an event that is lost is emitted again by the next check.
     """
-    performance = check.performance.model_dump()
+    asking = asking_trigger(check, past, policy)
     facts = {
+        "trigger": asking.code if asking else "",
+        "codes": episodes.alarm_codes(check.alarm) if check.alarm else [],
         "window": str(check.window),
         "drifted_share": check.drifted_share,
-        **performance,
+        **check.performance.model_dump(),
         "report": check.report_url,
+        "severity": models.severity(check.alarm),
     }
-    facts |= {"severity": models.severity(check.alarm)}
     asked = past.unanswered or Decision(
         usecase=check.usecase, kind="retrain asked", as_of=check.as_of, reason=reason, facts=facts
     )

@@ -42,7 +42,7 @@ class Nature:
     of_the_world: bool = False
     """The world can do it too: demand falls, a field becomes optional, a product is new, a sensor is taken away."""
     holds: bool = True
-    """No retrain before its end; False: it makes no row wrong, and is told."""
+    """No retrain before its end; False: it makes no row wrong, and is only reported."""
 
 
 FAULT_KINDS: Mapping[str, Nature] = {
@@ -103,7 +103,7 @@ def faults(
     """Return what is wrong with the window's rows, or nothing; an alert, and no reason to retrain on them.
 
     `rows` has the features of the reference, `event_times` their times in the same order. `last_good` is the newest
-    window in which nothing was found, for the record.
+    window without a fault, for the record.
     """
     times = seconds(event_times)
     order = np.argsort(times, kind="stable")
@@ -126,8 +126,8 @@ def _arrival(well: Healthy, rows: "pd.DataFrame", times: Array, window: Window) 
     silent = end - newest
     longest = max(2 * well.longest_gap_seconds, window.length.total_seconds() / 50)
     if silent > longest:
-        sentence = f"no row since {_moment(newest):%Y-%m-%d %H:%M}: {_spoken(silent)}, at most "
-        sentence += f"{_spoken(well.longest_gap_seconds)} passed between rows of the reference"
+        sentence = f"the feed stopped: no row since {_moment(newest):%Y-%m-%d %H:%M}, for {_spoken(silent)} "
+        sentence += f"(at most {_spoken(well.longest_gap_seconds)} in the reference)"
         yield _fault("stopped feed", "", silent, well.longest_gap_seconds, newest, sentence)
     else:
         yield from _volume(well, times, start, end)
@@ -136,7 +136,9 @@ def _arrival(well: Healthy, rows: "pd.DataFrame", times: Array, window: Window) 
     share = repeated(rows[[filling.column.name for filling in well.fillings if filling.column.name in rows]], times)
     usual = well.most_duplicates
     if _impossible(share.sum(), len(times), usual, well) and share.mean() >= usual + well.policy.min_duplicate_jump:
-        sentence = f"{share.mean():.1%} of {len(times)} rows repeat another one, at most {usual:.1%} in the reference"
+        sentence = (
+            f"{share.mean():.1%} of {len(times):,} rows repeat another row (at most {usual:.1%} in the reference)"
+        )
         yield _fault("duplicates", "", float(share.mean()), usual, float(times[share][0]), sentence)
 
 
@@ -159,8 +161,8 @@ def _volume(well: Healthy, times: Array, start: float, end: float) -> Iterable[F
     for kind, where, bound, word in judged:
         if where.any():
             size = int(np.flatnonzero(where)[-1])
-            sentence = f"{back[size]} rows in {_spoken((size + 1) * length)}, {usual[size]:.0f} are usual and never "
-            sentence += f"{word} than {bound[size]:.0f} came in the reference"
+            sentence = f"{back[size]:,.0f} rows came in {_spoken((size + 1) * length)}, {usual[size]:,.0f} are usual "
+            sentence += f"(never {word} than {bound[size]:,.0f} in the reference)"
             yield _fault(kind, "", float(back[size]), float(usual[size]), end - (size + 1) * length, sentence)
 
 
@@ -186,33 +188,33 @@ def _missing(
     codes, name = codes_of(values, filling.column), filling.column.name
     gone = _worst(codes < 0, codes < 2**62, pieces, filling.most_missing, well.policy.min_missing_jump, well)
     if gone:
-        share, since = gone
-        sentence = f"{name}: {share:.1%} missing from {_moment(since):%Y-%m-%d %H:%M} on, {filling.missing:.1%} in the "
-        sentence += f"reference, at most {filling.most_missing:.1%}"
+        share, rows, since = gone
+        sentence = f"{name} is missing in {_of_rows(share, rows)} from {_moment(since):%Y-%m-%d %H:%M} on "
+        sentence += f"({filling.missing:.1%} in the reference, at most {filling.most_missing:.1%})"
         yield _fault("missing values", name, share, filling.missing, since, sentence)
 
 
 def _unknown(
     well: Healthy, filling: Filling, values: "pd.Series", times: Array, pieces: list[_Piece]
 ) -> Iterable[Fault]:
-    """Yield a share of categories never seen before, unless the column brings new ones all the time."""
+    """Yield a share of categories that the reference did not have, unless the column brings new ones all the time."""
     if not filling.column.known or filling.most_unknown >= MOSTLY_NEW:
         return
     codes, name = codes_of(values, filling.column), filling.column.name
     strange = codes == len(filling.column.known)
     worst = _worst(strange, codes >= 0, pieces, filling.most_unknown, well.policy.min_unknown_share, well)
     if worst:
-        share, since = worst
+        share, rows, since = worst
         some = ", ".join(map(repr, values[strange].astype(str).value_counts().index[:3]))
-        sentence = f"{name}: {share:.1%} of the values from {_moment(since):%Y-%m-%d %H:%M} on were never seen before, "
-        sentence += f"such as {some}; {filling.unknown:.2%} usual"
+        sentence = f"{name} has new categories in {_of_rows(share, rows)} from {_moment(since):%Y-%m-%d %H:%M} on, "
+        sentence += f"such as {some} ({filling.unknown:.2%} are usual)"
         yield _fault("unknown categories", name, share, filling.unknown, since, sentence)
 
 
 def _worst(
     bad: Array, of: Array, pieces: list[_Piece], usual: float, jump: float, well: Healthy
-) -> tuple[float, float] | None:
-    """Return the impossible share of the largest piece that has one, and the start of the first, or None.
+) -> tuple[float, int, float] | None:
+    """Return the impossible share of the largest piece that has any, its rows, and the start of the first, or None.
 
     The jump is the whole window's; a share jumps further in a piece, by the root of how many there are.
     """
@@ -221,11 +223,11 @@ def _worst(
         (bad[piece.chosen].sum(), of[piece.chosen].sum(), jump * widest[piece.cut], piece.start) for piece in pieces
     ]
     over = [
-        (float(count / size), start)
+        (float(count / size), int(size), start)
         for count, size, needed, start in counts
         if size >= well.policy.min_rows and count / size >= usual + needed and _impossible(count, size, usual, well)
     ]
-    return (over[0][0], min(start for _, start in over)) if over else None
+    return (*over[0][:2], min(start for *_, start in over)) if over else None
 
 
 def _impossible(count: float, size: float, usual: float, well: Healthy) -> bool:
@@ -239,7 +241,7 @@ def _impossible(count: float, size: float, usual: float, well: Healthy) -> bool:
 def _frozen(
     well: Healthy, filling: Filling, values: "pd.Series", times: Array, pieces: list[_Piece]
 ) -> Iterable[Fault]:
-    """Yield a value that stood impossibly often and long: more rows an hour repeat what tells the hour more often."""
+    """Yield a value that stood impossibly often and long: more rows an hour repeat more often what changes by the hour."""
     stretches, usual = stands(identities(values), times), filling.longest_stand_seconds
     chance = np.log(max(min(filling.commonest, 1 - 0.5 / well.rows), 1e-12))
     often = stretches.rows >= max(well.policy.min_run, MUCH_MORE_OFTEN * filling.longest_run)
@@ -249,8 +251,8 @@ def _frozen(
         return
     worst = frozen[stretches.rows[frozen].argmax()]
     first, rows = stretches.first[worst], int(stretches.rows[worst])
-    sentence = f"{filling.column.name}: the value {values.iloc[first]} stands {rows} times in a row, for "
-    sentence += f"{_spoken(stretches.seconds[worst])}; at most {filling.longest_run} times"
+    sentence = f"{filling.column.name} is stuck at {values.iloc[first]}: {rows:,} rows in a row, for "
+    sentence += f"{_spoken(stretches.seconds[worst])} (at most {filling.longest_run:,} rows"
     sentence += "" if usual is None else f" and {_spoken(usual)}"
     yield _fault(
         "constant column",
@@ -258,7 +260,7 @@ def _frozen(
         rows,
         filling.longest_run,
         float(times[first]),
-        f"{sentence} in the reference",
+        f"{sentence} in the reference)",
     )
 
 
@@ -279,10 +281,8 @@ def _units(well: Healthy, filling: Filling, values: "pd.Series", times: Array, p
     if over:
         far, name, usual, _ = over[0]
         since = min(start for *_, start in over)
-        sentence = (
-            f"{filling.column.name}: like the reference if taken as {name}, at distance {far:.2f} from it as it is, "
-        )
-        sentence += f"at most {usual:.2f} in the reference"
+        sentence = f"{filling.column.name} is in another unit: like the reference if taken as {name}, "
+        sentence += f"at distance {far:.2f} as it is (at most {usual:.2f} in the reference)"
         yield _fault("changed units", filling.column.name, far, usual, since, sentence)
 
 
@@ -322,10 +322,8 @@ def _clock(well: Healthy, rows: "pd.DataFrame", times: Array) -> Iterable[Fault]
     unusual = costs[0] > max(2 * well.most_hours_moved, 4.0)
     if abs(hours) < 2 or not unusual or costs[shift] * CLEARLY_BETTER > costs[0]:
         return
-    sentence = f"the hours of the day fit the reference if the clock is off by {hours:+d} hours: mean squared distance "
-    sentence += (
-        f"{costs[0]:.1f} as it is, {costs[shift]:.1f} then, at most {well.most_hours_moved:.1f} in the reference"
-    )
+    sentence = f"the clock is off by {hours:+d} hours: then the hours of the day fit the reference, at distance "
+    sentence += f"{costs[shift]:.1f} instead of {costs[0]:.1f} (at most {well.most_hours_moved:.1f} in the reference)"
     yield _fault("shifted clock", "", float(hours), 0.0, float(times[0]), sentence)
 
 
@@ -340,6 +338,11 @@ def _fault(kind: str, column: str, number: float, expected: float, since: float,
         last_good=None,
         sentence=sentence,
     )
+
+
+def _of_rows(share: float, rows: int) -> str:
+    """Return a share of rows in words: "all 1,200 rows", "14.3% of 1,200 rows"."""
+    return f"all {rows:,} rows" if share == 1.0 else f"{share:.1%} of {rows:,} rows"
 
 
 def _spoken(seconds_long: float) -> str:

@@ -1,6 +1,6 @@
 """What a fault is measured by: how rows arrived and columns were filled while the feed was well."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from tasks.codes import FAULTS
 from tasks.monitoring.signals.clock import HOURS, Day, by_hour, clock_distances, hour_of
 from tasks.monitoring.signals.coding import codes_of, numeric_values
 from tasks.monitoring.signals.models import Kind, ReferenceColumn
@@ -33,7 +34,10 @@ class FaultPolicy(BaseModel):
         default=0.05, gt=0, le=1, description="Rise of a column's share of missing values from which it is a fault"
     )
     min_unknown_share: float = Field(
-        default=0.05, gt=0, le=1, description="Share of categories never seen before from which it is a fault"
+        default=0.05,
+        gt=0,
+        le=1,
+        description="Share of categories that the reference did not have, from which it is a fault",
     )
     min_duplicate_jump: float = Field(
         default=0.05, gt=0, le=1, description="Rise of the share of repeated rows from which it is a fault"
@@ -44,7 +48,7 @@ class FaultPolicy(BaseModel):
     min_growth: float = Field(
         default=2.0,
         gt=1,
-        description="Multiple of the usual number of rows from which growth is told; it holds nothing",
+        description="Multiple of the usual number of rows from which growth is reported; it holds nothing",
     )
     min_run: int = Field(default=30, ge=5, description="Fewest equal values in a row that make a column frozen")
     chance: float = Field(
@@ -55,7 +59,7 @@ class FaultPolicy(BaseModel):
         default=2,
         ge=2,
         description="Windows in a row, none overlapping another, after which missing values, unknown categories, a "
-        "constant column or low volume are how the world is now: still told, no longer in the way of a retrain",
+        "constant column or low volume are how the world is now: still reported, no longer in the way of a retrain",
     )
 
 
@@ -73,8 +77,18 @@ class Fault(BaseModel):
     since: datetime
     """Start of the first piece of the window in which it shows."""
     last_good: Window | None
-    """The newest window before that was found well."""
+    """The newest window before without a fault."""
     sentence: str
+
+    @property
+    def code(self) -> str:
+        """Its name in messages and tables; `docs/codes.md` explains it."""
+        return FAULTS[self.kind].code
+
+
+def fault_records(faults: Iterable[Fault]) -> list[dict[str, Any]]:
+    """Return faults as JSON values, each with its code first."""
+    return [{"code": fault.code, **fault.model_dump(mode="json")} for fault in faults]
 
 
 class Filling(BaseModel):
@@ -95,7 +109,7 @@ class Filling(BaseModel):
     longest_run: int
     """Equal values in a row, in order of time; missing ones left out."""
     longest_stand_seconds: float | None = None
-    """How long the long ones of those lasted, at most: by the hour changes what tells the hour, however many rows come.
+    """How long the long ones of those lasted, at most: what changes by the hour stands an hour, however many rows come.
     None: not measured when the version was promoted."""
     spreads: tuple[float, ...]
     """Largest distance from the reference's distribution (Kolmogorov-Smirnov) of a window, a half, a piece."""

@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tasks.codes import SIGNALS
+
 Kind = Literal["numeric", "categorical"]
 Family = Literal["features", "missing", "joint", "prediction", "target", "performance", "concept"]
 TargetKind = Literal["number", "binary", "other"]
@@ -152,6 +154,11 @@ class Signal(BaseModel):
     at_once: bool = False
     """Whether the wider limit was crossed, which rings without waiting for a second check."""
     note: str = ""
+
+    @property
+    def code(self) -> str:
+        """Its name in messages and tables; `docs/codes.md` explains it."""
+        return SIGNALS[self.family].code
 
 
 class Alarm(BaseModel):
