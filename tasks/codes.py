@@ -1,4 +1,4 @@
-"""The codes by which messages, tables and the ledger name a signal, a fault or a trigger; `docs/codes.md` explains each.
+"""The codes by which messages, tables and the ledger name a signal, fault or trigger; `docs/codes.md` explains each.
 
 A code never changes its meaning. One that is added here needs its section in the page; a test demands it.
 """

@@ -85,7 +85,8 @@ def headline(check: Check) -> str:
     alarm = summary(alarm_sentences(check.alarm), "in the table below") or "silent"
     return "\n\n".join(
         [
-            f"**Version {check.model_version}, {check.window}, {check.rows:,} rows: {share_text}** ({listed(check.drifting)}).",
+            f"**Version {check.model_version}, {check.window}, {check.rows:,} rows: {share_text}** "
+            f"({listed(check.drifting)}).",
             f"Alarm: {alarm}.",
             f"{performance.metric} on {performance.labelled:,} labelled rows: {measured}, "
             f"{figure(performance.expected)} at promotion. Data faults: {faults}.",

@@ -40,7 +40,7 @@ def signal_sentences(signals: Sequence[Signal], reasons: Sequence[str]) -> list[
 
 
 def grouped(sentences: Iterable[Sentence]) -> list[list[Sentence]]:
-    """Return the sentences with those of columns that share kind and numbers together, in order of the first of each."""
+    """Return the sentences, those of columns that share kind and numbers together, in order of the first of each."""
     groups: dict[tuple[str, str, str], list[Sentence]] = {}
     for sentence in sentences:
         key = (sentence.code, sentence.rest, "" if sentence.rest else sentence.text)
@@ -49,7 +49,7 @@ def grouped(sentences: Iterable[Sentence]) -> list[list[Sentence]]:
 
 
 def line(group: Sequence[Sentence]) -> str:
-    """Return one line for sentences of one kind: "8 columns are missing in all 1,200 rows: a, b, ... [missing-values]"."""
+    """Return one line for sentences of one kind: "8 columns are missing in all 1,200 rows: a, b [missing-values]"."""
     first = group[0]
     names = list(dict.fromkeys(sentence.column for sentence in group))
     if len(names) == 1:

@@ -81,7 +81,7 @@ def numbered(origin: datetime, length: timedelta, moment: datetime) -> int:
 
 
 def scouts_at(problem: UseCase, as_of: datetime, first_until: datetime, until: datetime) -> Scouts:
-    """Return whose age is to be measured at `as_of`: of the live model, which learned up to `until`, and of the first."""
+    """Return whose age is measured at `as_of`: the live model's, which learned up to `until`, and the first one's."""
     origin, length = problem.history_start, problem.window
     now = (as_of - origin) // length - 1
     return Scouts(

@@ -134,7 +134,8 @@ def holding_reason(check: Check, history: History, policy: RetrainPolicy) -> str
     if history.answered_this_month >= policy.max_per_month:
         return f"{counted(history.answered_this_month, 'retrain')} in the last 30 days (limit {policy.max_per_month})"
     if history.new_rows < policy.min_new_rows:
-        return f"too few new labels: {history.new_rows:,} labelled rows are new to the champion (minimum {policy.min_new_rows:,})"
+        rows = f"{history.new_rows:,} labelled rows are new to the champion"
+        return f"too few new labels: {rows} (minimum {policy.min_new_rows:,})"
     return refused_reason(check, history, policy)
 
 
@@ -205,7 +206,7 @@ def harmless_reason(check: Check, policy: RetrainPolicy) -> str | None:
         return None
     loss = losses[0]
     return (
-        f"harmless: the model's loss is {number(loss.value)}, {number(loss.expected)} expected "
+        f"harmless: the model's loss is {number(loss.value or 0.0)}, {number(loss.expected)} expected "
         f"(limit {number(loss.limit)} more, n = {loss.rows:,})"
     )
 
@@ -221,8 +222,8 @@ def loss_reason(check: Check, policy: RetrainPolicy) -> str | None:
     if lost < policy.max_loss:
         return None
     return (
-        f"{performance.metric} got worse: {figure(performance.expected)} at promotion -> {figure(performance.value)} in "
-        f"{check.window} (lost {figure(lost)}, limit {policy.max_loss}, n = {performance.labelled:,})"
+        f"{performance.metric} got worse: {figure(performance.expected)} at promotion -> {figure(performance.value)} "
+        f"in {check.window} (lost {figure(lost)}, limit {policy.max_loss}, n = {performance.labelled:,})"
     )
 
 

@@ -9,8 +9,8 @@ Regret is summed since the live model's training, and a retrain is due when the 
 until the rent paid equals the price pays at most twice what one would who knew the future (Karlin, Manasse,
 Rudolph and Sleator, Competitive snoopy caching, Algorithmica 3, 1988). A price may be given; it must be exceeded by a
 margin, since the sum is taken where it looks surest. Where none is, a retrain is taken to cost what never retraining
-would have lost in a window, so far as labels show: regret stays a small share of what retraining gains, in whatever unit
-the metric is. And the sum must be more than noise.
+would have lost in a window, as far as labels show: regret stays a small share of what retraining gains, in whatever
+unit the metric is. And the sum must be more than noise.
 """
 
 from typing import TYPE_CHECKING, ClassVar, NamedTuple

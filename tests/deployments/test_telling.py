@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from deployments.telling import StepLines, step_line
+from deployments.telling import StepLines, short_table, step_line
 
 MARCH = {
     "as_of": datetime(2013, 3, 1, 5, tzinfo=UTC),
@@ -53,3 +53,11 @@ def test_each_step_is_said_once_as_soon_as_it_was_played() -> None:
         "1 of 11  2013-03-01  51,955 new rows, 0 predicted; retrain (no champion yet): promoted",
         "2 of 11  2013-04-01  0 new rows, 28,000 predicted",
     ]
+
+
+def test_a_step_before_the_first_champion_says_so_in_the_short_table() -> None:
+    table = short_table(
+        "flights", [{"as of": "2013-03-01", "retrain": "no champion yet", "verdict": "promoted: better"}]
+    )
+
+    assert [list(column.cells) for column in table.columns] == [["2013-03-01"], ["no champion yet"], ["promoted"]]

@@ -241,7 +241,7 @@ def _impossible(count: float, size: float, usual: float, well: Healthy) -> bool:
 def _frozen(
     well: Healthy, filling: Filling, values: "pd.Series", times: Array, pieces: list[_Piece]
 ) -> Iterable[Fault]:
-    """Yield a value that stood impossibly often and long: more rows an hour repeat more often what changes by the hour."""
+    """Yield a value that stood impossibly often and long: where more rows come, what changes by the hour repeats more."""
     stretches, usual = stands(identities(values), times), filling.longest_stand_seconds
     chance = np.log(max(min(filling.commonest, 1 - 0.5 / well.rows), 1e-12))
     often = stretches.rows >= max(well.policy.min_run, MUCH_MORE_OFTEN * filling.longest_run)

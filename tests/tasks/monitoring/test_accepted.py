@@ -58,7 +58,7 @@ def test_only_the_column_that_is_named_is_accepted():
     ("faults", "column", "finding"),
     [
         ([], "", "of stall .* found none"),
-        ([a_fault("duplicates", "")], "", "found duplicates of all rows"),
+        ([a_fault("duplicates", "")], "", r"found duplicates of all rows \[duplicates\]"),
         ([a_fault()], "weight", "a fault of 'weight' of stall .* found missing values of price"),
     ],
 )
@@ -93,7 +93,10 @@ def test_the_newest_window_s_faults_are_accepted_in_the_ledger(stall, state, sho
 
     sentence = accept_faults.fn("stall", "", "it is optional now", MONDAY)
 
-    assert sentence == "stall: taken for how the world is now: missing values of price: it is optional now"
+    assert (
+        sentence
+        == "stall: taken for how the world is now: missing values of price [missing-values]: it is optional now"
+    )
     assert accepted_faults(ledger.decisions("stall")) == {("missing values", "price")}
     assert shown[0]["key"] == "stall-fault-accepted"
 

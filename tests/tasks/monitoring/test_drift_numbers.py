@@ -80,4 +80,4 @@ def test_the_page_begins_with_the_verdict():
     assert headline(check).startswith(
         f"**Version 3, {window}, 56 rows: 50% of the features lie beyond their limits** (price)"
     )
-    assert "no feature could be told** (none)" in headline(a_check())
+    assert "no feature could be measured** (none)" in headline(a_check())

@@ -71,7 +71,7 @@ def test_values_that_are_no_longer_missing_are_a_jump_too():
     drift = judged([None, 0.0, 2.0, None], [0.0, 2.0, 0.0, 2.0], 0.0)
 
     assert drift.drifted is True
-    assert drift.note == "share of missing values 50.0% before, 0.0% now"
+    assert drift.note == "share of missing values 50.0% -> 0.0%"
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_each_column_comes_back_in_order_computed_or_named_whatever_is_wrong_wit
     assert (drifts["constant"].value, drifts["constant"].method) == (10 / 40, "share changed")
     assert drifts["endless"].current_missing == 2 / 40
     assert drifts["good"].value == pytest.approx(0.25)
-    assert drifts["holes"].note == "share of missing values 0.0% before, 50.0% now"
+    assert drifts["holes"].note == "share of missing values 0.0% -> 50.0%"
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from tasks.monitoring.signals.models import Alarm, Signal
 from tasks.triggers.age_cost import Scouts, ScoutScore
 from tasks.triggers.episodes import Episode
 from tasks.triggers.history import History, retrain_history, standing_refusal
-from tasks.triggers.policy import RetrainPolicy, harmless_reason, holding_reason, retrain_reason
+from tasks.triggers.policy import RetrainPolicy, asking_trigger, harmless_reason, holding_reason, retrain_reason
 from tasks.windows import Window
 
 MONDAY = datetime(2024, 1, 8, tzinfo=UTC)
@@ -108,7 +108,7 @@ def aged(cost):
 def test_an_age_that_has_cost_enough_asks_where_the_alarm_is_silent():
     asked = retrain_reason(a_check(), a_history(scouts=aged(0.1)), policy())
 
-    assert asked.startswith("the live model's age has cost 0.2 in the newest 2 known windows")
+    assert asked.startswith("retraining is worth it: the model's age cost 0.20 over 2 windows (")
     assert retrain_reason(a_check(), a_history(scouts=aged(0.0)), policy()) is None
     assert retrain_reason(a_check(), a_history(scouts=aged(0.1)), policy(regret=None)) is None
 
@@ -134,7 +134,7 @@ def test_a_reason_names_the_models_own_signals_first_and_counts_those_that_it_le
 
     reason = retrain_reason(a_check(tuple(moved), an_alarm(*moved)), a_history(), policy())
 
-    assert reason == "prediction moved; a moved; b moved; and 1 more signal"
+    assert reason == ("prediction moved [performance-drift]; 3 columns moved: a, b, c [feature-drift] [drift-alarm]")
 
 
 def test_the_share_counts_features_beyond_a_limit_among_those_that_were_measured():
@@ -149,7 +149,7 @@ def test_inputs_that_moved_while_the_loss_is_ordinary_by_prompt_labels_warn_and_
     check = a_check((a_signal(), loss), an_alarm(a_signal()), labels_prompt=True)
 
     assert harmless_reason(check, policy()) == (
-        "harmless: the loss is 0.125 on 10 labelled rows, 0.1 expected and 0.1 more still ordinary"
+        "harmless: the model's loss is 0.12, 0.10 expected (limit 0.10 more, n = 10)"
     )
     assert retrain_reason(check, a_history(), policy()) is None
 
@@ -162,7 +162,8 @@ def test_inputs_that_moved_without_harm_ask_once_as_many_rows_are_new_as_the_cha
     reason = retrain_reason(check, a_history(new_rows=new), policy(growth_asks=1.0))
 
     assert reason == (
-        f"price moved; nothing was lost yet, but {new} labelled rows are new to a model that learned from 500"
+        f"price moved [feature-drift]; performance holds so far, but {new} labelled rows have arrived since it was trained "
+        "on 500 [drift-alarm]"
         if asks
         else None
     )
@@ -175,7 +176,7 @@ def test_inputs_that_moved_ask_where_the_labels_do_not_say_that_it_is_harmless(p
     loss = a_signal("prediction", "performance", side=side, rows=rows, statistic="loss")
     check = a_check((a_signal(), loss), an_alarm(a_signal()), labels_prompt=prompt)
 
-    assert retrain_reason(check, a_history(), policy()) == "price moved"
+    assert retrain_reason(check, a_history(), policy()) == "price moved [feature-drift] [drift-alarm]"
 
 
 def test_broken_data_ask_for_nothing_and_the_fault_is_the_reason():
@@ -185,7 +186,7 @@ def test_broken_data_ask_for_nothing_and_the_fault_is_the_reason():
     check = a_bad_check(faults=(fault,))
 
     assert retrain_reason(check, a_history(), policy()) is None
-    assert holding_reason(check, a_history(), policy()) == "the data are broken: half twice"
+    assert holding_reason(check, a_history(), policy()) == "the data are broken: half twice [duplicates]"
 
 
 @pytest.mark.parametrize("mode", ["suggest", "off"])
@@ -263,7 +264,9 @@ def test_a_loss_counts_only_where_no_limit_of_the_performance_could_be_calibrate
     loss = a_signal("prediction", "performance", side=0, statistic="loss")
 
     assert retrain_reason(a_check((loss,), value=0.25), a_history(), policy()) is None
-    assert retrain_reason(a_check((a_signal(side=0),), value=0.25), a_history(), policy()).startswith("roc_auc 0.2500")
+    assert retrain_reason(a_check((a_signal(side=0),), value=0.25), a_history(), policy()).startswith(
+        "roc_auc got worse: 0.7500 at promotion -> 0.2500"
+    )
 
 
 @pytest.mark.parametrize(("value", "asks"), [(0.51, False), (0.5, True), (0.49, True)], ids=["below", "at", "above"])
@@ -303,9 +306,45 @@ def test_a_lost_performance_is_given_with_its_numbers():
     reason = retrain_reason(a_check(value=0.5, labelled=40), a_history(), policy())
 
     assert reason == (
-        "roc_auc 0.5000 on 40 labelled rows of [2024-01-01 00:00, 2024-01-08 00:00), 0.7500 at promotion: "
-        "0.2500 lost, 0.25 allowed"
+        "roc_auc got worse: 0.7500 at promotion -> 0.5000 in [2024-01-01 00:00, 2024-01-08 00:00) "
+        "(lost 0.2500, limit 0.25, n = 40) [performance-loss]"
     )
+
+
+def test_columns_that_moved_alike_are_one_finding_and_the_others_are_counted():
+    moved = [a_signal(name) for name in "abcdef"]
+    numbers = ["by 1", "by 2", "by 1", "by 3", "by 4", "by 5"]
+    alarm = Alarm(
+        signals=tuple(moved), reasons=tuple(f"{s.column} moved {by}" for s, by in zip(moved, numbers, strict=True))
+    )
+
+    reason = retrain_reason(a_check(tuple(moved), alarm), a_history(), policy())
+
+    assert reason == (
+        "2 columns moved by 1: a, c [feature-drift]; b moved by 2 [feature-drift]; d moved by 3 [feature-drift]; "
+        "and 2 more signals [drift-alarm]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("check", "changes", "code"),
+    [
+        (a_bad_check(), {}, "drift-alarm"),
+        (a_check(), {"scouts": aged(0.1)}, "age-cost"),
+        (a_check(value=0.25), {}, "performance-loss"),
+        (a_check(), {"trained_until": MONDAY - 60 * DAY}, "max-age"),
+    ],
+    ids=["alarm", "age", "loss", "old"],
+)
+def test_each_trigger_has_its_code_at_the_end_of_its_reason(check, changes, code):
+    rules = policy(max_age_days=30)
+
+    assert asking_trigger(check, a_history(**changes), rules).code == code
+    assert retrain_reason(check, a_history(**changes), rules).endswith(f" [{code}]")
+
+
+def test_nothing_asks_where_no_trigger_has_a_reason():
+    assert asking_trigger(a_check(), a_history(), policy()) is None
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,15 @@ from tasks.monitoring.signals.models import Alarm, Signal
 from tasks.triggers.episodes import open_episode
 from tasks.triggers.history import History
 from tasks.triggers.policy import RetrainPolicy
-from tasks.triggers.request import ask_for_retrain, findings, history, keep_findings
+from tasks.triggers.request import (
+    ask_for_retrain,
+    check_facts,
+    drift_rows,
+    findings,
+    history,
+    keep_findings,
+    show_check,
+)
 from tasks.windows import Window
 
 JAN_1 = datetime(2024, 1, 1, tzinfo=UTC)
@@ -69,7 +77,8 @@ def test_a_fault_is_a_decision_of_its_own_while_it_is_new(stall):
 
     [decision] = findings(a_check(faults=(a_fault(),), new_faults=(a_fault(),)), past)
 
-    assert (decision.kind, decision.reason) == ("fault", "half of the rows are there twice")
+    assert (decision.kind, decision.reason) == ("fault", "half of the rows are there twice [duplicates]")
+    assert decision.facts["faults"][0]["code"] == "duplicates"
     assert decision.facts["faults"][0]["last_good"]["start"] == "2024-01-01T00:00:00Z"
     assert findings(a_check(faults=(a_fault(),)), past) == []
 
@@ -115,7 +124,7 @@ def test_a_fault_that_comes_to_last_is_recorded_once(stall):
     [decision] = findings(a_check(lasting=(a_fault(),), new_lasting=(a_fault(),)), past)
 
     assert decision.kind == "fault lasts"
-    assert decision.reason.endswith("since it lasts: half of the rows are there twice")
+    assert decision.reason.endswith("since it lasts: half of the rows are there twice [duplicates]")
     assert findings(a_check(lasting=(a_fault(),)), past) == []
 
 
@@ -126,7 +135,12 @@ def test_an_alarm_opens_one_episode_and_quiet_checks_close_it(stall):
     [opened] = findings(a_check(alarm=alarm), past)
     within = past.model_copy(update={"episode": open_episode([opened])})
 
-    assert (opened.kind, opened.reason, opened.facts["severity"]) == ("drift found", "price moved", 0.5 / 0.25)
+    assert (opened.kind, opened.reason, opened.facts["severity"]) == (
+        "drift found",
+        "price moved [feature-drift]",
+        0.5 / 0.25,
+    )
+    assert opened.facts["codes"] == ["feature-drift"]
     assert findings(a_check(alarm=alarm), within) == []
     assert [decision.kind for decision in findings(a_check(quiet=True), within)] == ["episode closed"]
 
@@ -180,7 +194,7 @@ def test_without_a_policy_for_the_cost_of_age_no_scout_is_fitted(stall, observed
 
 
 def test_a_request_is_recorded_before_the_automations_get_its_id(stall, state, sent):
-    name = ask_for_retrain.fn(a_check(), "3 of 4 features drifted", History(last_retrain=None, new_rows=0))
+    name = ask_for_retrain.fn(a_check(), "3 of 4 features drifted", History(last_retrain=None, new_rows=0), RETRAINING)
 
     assert ledger.decision(name).reason == "3 of 4 features drifted"
     assert sent == [
@@ -200,8 +214,56 @@ def test_a_request_that_nobody_answered_is_sent_again_and_no_other_is_made(stall
     asked = Decision(usecase="stall", kind="retrain asked", as_of=on_day(9), reason="drift")
     ledger.record(asked)
 
-    name = ask_for_retrain.fn(a_check(), "drift", History(last_retrain=None, new_rows=0, unanswered=asked))
+    name = ask_for_retrain.fn(a_check(), "drift", History(last_retrain=None, new_rows=0, unanswered=asked), RETRAINING)
 
     assert name == asked.id
     assert ledger.decisions("stall") == [asked]
     assert [event["payload"]["decision"] for event in sent] == [asked.id]
+
+
+def gone(column):
+    return Fault(kind="missing values", column=column, number=1.0, expected=0.0, since=on_day(7), last_good=None,
+                 sentence=f"{column} is missing in all 56 rows")  # fmt: skip
+
+
+def test_a_request_has_the_codes_of_its_trigger_and_its_signals(stall, state, sent):
+    check = a_check(alarm=Alarm(signals=(a_signal(),), reasons=("price moved",)))
+
+    name = ask_for_retrain.fn(check, "price moved", History(last_retrain=None, new_rows=0), RETRAINING)
+
+    facts = ledger.decision(name).facts
+    assert (facts["trigger"], facts["codes"]) == ("drift-alarm", ["feature-drift"])
+
+
+def test_a_table_of_drift_names_the_code_and_begins_with_the_farthest_signal():
+    signals = (a_signal("near"), a_signal("far").model_copy(update={"value": 5.0}), a_signal("ordinary", side=0))
+
+    rows = drift_rows(a_check(signals=signals))
+
+    assert [(row["code"], row["column"]) for row in rows] == [("feature-drift", "far"), ("feature-drift", "near")]
+
+
+def test_forty_findings_are_a_summary_of_five_on_the_page_and_all_in_the_table(stall, shown):
+    signals = tuple(a_signal(f"c{place:02}") for place in range(40))
+    reasons = tuple(f"c{place:02} drifted by {place}" for place in range(40))
+    check = a_check(signals=signals, alarm=Alarm(signals=signals, reasons=reasons))
+
+    show_check.fn(check, None, History(last_retrain=None, new_rows=0), RETRAINING)
+
+    table, page = (artifact["data"] for artifact in shown)
+    assert table.count("feature-drift") == 40
+    assert "c04 drifted by 4 [feature-drift]; and 35 more in the artifact stall-drift |" in page
+    assert "| features beyond their limits | c00, c01, c02, c03, c04 and 35 more |" in page
+
+
+def test_columns_that_went_missing_together_are_one_line_on_the_page_and_a_row_each_in_the_table(stall, shown):
+    check = a_check(faults=tuple(map(gone, "abcdefgh")))
+
+    show_check.fn(check, None, History(last_retrain=None, new_rows=0), RETRAINING)
+    facts = check_facts(check, History(last_retrain=None, new_rows=0), RETRAINING)
+
+    line = "8 columns are missing in all 56 rows: a, b, c, d, e and 3 more [missing-values]"
+    assert facts["data faults"] == line
+    assert facts["held back because"] == f"the data are broken: {line}"
+    assert [artifact["key"] for artifact in shown] == ["stall-drift", "stall-faults", "stall-check"]
+    assert shown[1]["data"].count('"code": "missing-values"') == 8

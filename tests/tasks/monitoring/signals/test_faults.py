@@ -75,7 +75,9 @@ def test_values_missing_for_a_day_are_a_fault_with_share_start_and_the_last_good
     assert (finding.kind, finding.column, finding.number) == ("missing values", "celsius", pytest.approx(1 / 7))
     assert finding.last_good == before
     assert finding.since == THIS_WEEK.start
-    assert finding.sentence == "celsius: 14.3% missing from 2013-03-18 00:00 on, 0.0% in the reference, at most 0.0%"
+    assert finding.sentence == (
+        "celsius is missing in 14.3% of 1,680 rows from 2013-03-18 00:00 on (0.0% in the reference, at most 0.0%)"
+    )
 
 
 @pytest.mark.parametrize(("share", "fault"), [(0.04, False), (0.06, True)])
@@ -98,9 +100,7 @@ def test_new_categories_are_a_fault_and_named():
         "shop",
         pytest.approx(0.4, abs=0.05),
     )
-    assert finding.sentence.endswith(
-        "of the values from 2013-03-18 00:00 on were never seen before, such as 'N/A'; 0.00% usual"
-    )
+    assert finding.sentence.endswith("of 1,680 rows from 2013-03-18 00:00 on, such as 'N/A' (0.00% are usual)")
 
 
 def test_a_handful_of_new_categories_is_no_fault():
@@ -132,7 +132,9 @@ def test_units_that_changed_are_a_fault_that_says_how(column, change, name):
     [finding] = faults(well(), rows.assign(**{column: change(rows[column])}), times, THIS_WEEK)
 
     assert (finding.kind, finding.column) == ("changed units", column)
-    assert finding.sentence.startswith(f"{column}: like the reference if taken as {name}, at distance ")
+    assert finding.sentence.startswith(
+        f"{column} is in another unit: like the reference if taken as {name}, at distance "
+    )
 
 
 @pytest.mark.parametrize("by", [2.0, 5.0, 15.0])
@@ -200,7 +202,7 @@ def test_a_feed_that_stopped_is_a_fault_since_its_newest_row():
     [finding] = faults(well(), rows[rest], times[rest], THIS_WEEK)
 
     assert finding.kind == "stopped feed"
-    assert finding.sentence.startswith("no row since 2013-03-19 23:54: 5 days, at most 6 minutes passed between")
+    assert finding.sentence.startswith("the feed stopped: no row since 2013-03-19 23:54, for 5 days (at most 6 minutes")
 
 
 def test_a_window_without_rows_is_a_stopped_feed():
@@ -340,7 +342,7 @@ def test_high_volume_says_how_many_rows_were_usual():
     [finding] = [finding for finding in faults(hourly(), rows, times, THIS_WEEK) if finding.kind == "high volume"]
 
     assert (finding.column, finding.number, finding.expected) == ("", 4 * 7 * 24 * AN_HOUR, 7 * 24 * AN_HOUR)
-    assert finding.sentence == "6720 rows in 7 days, 1680 are usual and never more than 1680 came in the reference"
+    assert finding.sentence == "6,720 rows came in 7 days, 1,680 are usual (never more than 1,680 in the reference)"
 
 
 def test_a_reference_shorter_than_a_window_tells_nothing_of_growth():
