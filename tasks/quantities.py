@@ -1,6 +1,8 @@
 """Write numbers as people read them in a sentence: rounded, with thousands apart, two of them told apart."""
 
 MOST_DIGITS = 6
+ROUNDING = 1e-6
+"""Share of the larger of two numbers below which the other one is rounding error."""
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -8,21 +10,18 @@ def number(value: float, digits: int = 3) -> str:
     size = abs(value)
     if size >= 10**digits:
         return f"{value:,.0f}"
-    return f"{value:#.{digits if size >= 1 else max(digits - 1, 1)}g}".rstrip(".") if value else "0"
+    return f"{value:#.{digits if size >= 1 else digits - 1}g}".rstrip(".") if value else "0"
 
 
 def numbers_apart(before: float, after: float) -> tuple[str, str]:
-    """Return two numbers with as many digits as it takes to see that they differ."""
+    """Return two numbers with as many digits as it takes to see that they differ; one that is rounding error is 0."""
+    least = ROUNDING * max(abs(before), abs(after))
+    pair = [0.0 if abs(value) < least else value for value in (before, after)]
     for digits in range(3, MOST_DIGITS + 1):
-        shown = number(before, digits), number(after, digits)
+        shown = number(pair[0], digits), number(pair[1], digits)
         if shown[0] != shown[1]:
             break
     return shown
-
-
-def percent(share: float) -> str:
-    """Return a share as a percentage with one digit after the point; "all" and "none" are 100.0% and 0.0%."""
-    return f"{share:.1%}"
 
 
 def percents_apart(before: float, after: float) -> tuple[str, str]:

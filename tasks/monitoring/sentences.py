@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from tasks import codes
+from tasks.codes import with_code
 from tasks.monitoring.signals.health import Fault
 from tasks.monitoring.signals.models import Alarm, Signal
 
@@ -53,8 +53,8 @@ def line(group: Sequence[Sentence]) -> str:
     first = group[0]
     names = list(dict.fromkeys(sentence.column for sentence in group))
     if len(names) == 1:
-        return codes.with_code(first.text, first.code)
-    return codes.with_code(f"{len(names):,} columns{_plural(first.rest)}: {listed(names)}", first.code)
+        return with_code(first.text, first.code)
+    return with_code(f"{len(names):,} columns{_plural(first.rest)}: {listed(names)}", first.code)
 
 
 def lines(sentences: Iterable[Sentence]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tasks.codes import Trigger, with_code
+from tasks.codes import with_code
 from tasks.durations import in_words
 from tasks.metrics import figure, gain
 from tasks.monitoring.check import Check
@@ -29,6 +29,15 @@ OF_THE_MODEL: tuple[Family, ...] = ("performance", "concept")
 
 MOST_NAMED = 3
 """How many findings a reason names: a column by its farthest signal, columns alike together."""
+
+
+class Trigger(NamedTuple):
+    """What can ask for a retrain; its section in `docs/codes.md` explains it."""
+
+    code: str
+    title: str
+    reason: "Callable[[Check, History, RetrainPolicy], str | None]"
+    """Says why, with the numbers, or None; it looks at nothing that holds a retrain back."""
 
 
 class RetrainPolicy(BaseModel):
@@ -77,13 +86,6 @@ class RetrainPolicy(BaseModel):
     )
 
 
-class Asking(NamedTuple):
-    """A trigger that asks for a retrain, and why."""
-
-    code: Trigger
-    reason: str
-
-
 def retrain_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
     """Say why the champion must be retrained, with the numbers, or None while it may stay or is held back.
 
@@ -100,20 +102,13 @@ def retrain_reason(check: Check, history: History, policy: RetrainPolicy) -> str
 
 def wanted_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
     """Say why a retrain would be wanted, whatever holds it back, or None; the reason ends with its trigger's code."""
-    asking = asking_trigger(check, history, policy)
-    return None if asking is None else with_code(asking.reason, asking.code)
+    asking = ((trigger.code, trigger.reason(check, history, policy)) for trigger in TRIGGERS)
+    return next((with_code(reason, code) for code, reason in asking if reason is not None), None)
 
 
-def asking_trigger(check: Check, history: History, policy: RetrainPolicy) -> Asking | None:
+def asking_trigger(check: Check, history: History, policy: RetrainPolicy) -> Trigger | None:
     """Return the first trigger that asks for a retrain, whatever holds it back, or None."""
-    reasons: dict[Trigger, Callable[[], str | None]] = {
-        "drift-alarm": lambda: alarm_reason(check, history, policy),
-        "age-cost": lambda: cost_reason(check, history, policy),
-        "performance-loss": lambda: loss_reason(check, policy),
-        "max-age": lambda: age_reason(check, history, policy),
-    }
-    asking = (Asking(code, reason) for code, rule in reasons.items() if (reason := rule()) is not None)
-    return next(asking, None)
+    return next((trigger for trigger in TRIGGERS if trigger.reason(check, history, policy) is not None), None)
 
 
 def holding_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
@@ -211,7 +206,7 @@ def harmless_reason(check: Check, policy: RetrainPolicy) -> str | None:
     )
 
 
-def loss_reason(check: Check, policy: RetrainPolicy) -> str | None:
+def loss_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
     """Say by how much the live predictions are worse than at promotion, where no limit could be calibrated, or None."""
     performance = check.performance
     if any(signal.family == "performance" for signal in check.signals):
@@ -240,3 +235,12 @@ def age_reason(check: Check, history: History, policy: RetrainPolicy) -> str | N
         return None
     age, most = check.as_of - history.trained_until, timedelta(days=policy.max_age_days)
     return f"the model is {in_words(age)} old (limit {in_words(most)})" if age >= most else None
+
+
+TRIGGERS = (
+    Trigger("drift-alarm", "Signals lie beyond their limits", alarm_reason),
+    Trigger("age-cost", "The live model's age costs more than a retrain", cost_reason),
+    Trigger("performance-loss", "The metric fell below its value at promotion", loss_reason),
+    Trigger("max-age", "The live model is older than allowed", age_reason),
+)
+"""The first that asks gives the reason of the request."""

@@ -6,12 +6,18 @@ from typing import get_args
 
 import pytest
 
-from tasks.codes import FAULTS, PAGE, SIGNALS, TRIGGERS, Trigger
+from tasks.codes import PAGE
 from tasks.monitoring.signals.faults import FAULT_KINDS
-from tasks.monitoring.signals.models import Family
+from tasks.monitoring.signals.health import Fault
+from tasks.monitoring.signals.models import SIGNALS, Family
+from tasks.triggers.policy import TRIGGERS
 
 ROOT = Path(__file__).parents[2]
-CHAPTERS = {"Signals": SIGNALS, "Faults": FAULTS, "Triggers": TRIGGERS}
+CHAPTERS = {
+    "Signals": [entry.code for entry in SIGNALS.values()],
+    "Faults": [Fault.model_construct(kind=kind).code for kind in FAULT_KINDS],
+    "Triggers": [trigger.code for trigger in TRIGGERS],
+}
 
 
 def chapter(title: str) -> str:
@@ -28,7 +34,7 @@ def sections(title: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("title", CHAPTERS)
 def test_every_code_has_its_section_and_no_section_lacks_a_code(title: str) -> None:
-    assert list(sections(title)) == [entry.code for entry in CHAPTERS[title].values()]
+    assert list(sections(title)) == CHAPTERS[title]
 
 
 @pytest.mark.parametrize("title", CHAPTERS)
@@ -36,15 +42,12 @@ def test_every_section_says_something(title: str) -> None:
     assert [code for code, text in sections(title).items() if len(text.split()) < 10] == []
 
 
-def test_every_family_kind_and_trigger_has_a_code() -> None:
+def test_every_family_of_signals_has_a_code() -> None:
     assert set(SIGNALS) == set(get_args(Family))
-    assert set(FAULTS) == set(FAULT_KINDS)
-    assert set(TRIGGERS) == set(get_args(Trigger))
-    assert [code for code, entry in TRIGGERS.items() if entry.code != code] == []
 
 
 def test_a_code_stands_for_one_thing_and_is_an_anchor() -> None:
-    codes = [entry.code for registry in CHAPTERS.values() for entry in registry.values()]
+    codes = [code for registry in CHAPTERS.values() for code in registry]
 
     assert len(set(codes)) == len(codes)
     assert [code for code in codes if not re.fullmatch(r"[a-z]+(-[a-z]+)*", code)] == []

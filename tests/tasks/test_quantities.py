@@ -30,8 +30,9 @@ def test_a_number_has_three_digits_or_two_below_1_and_thousands_apart(value, sho
         (35.96, 53.6, ("36.0", "53.6")),
         (0.9361, 0.9412, ("0.936", "0.941")),
         (2.0, 2.0, ("2.00000", "2.00000")),
+        (-5.7e-17, 0.85, ("0", "0.85")),
     ],
-    ids=["apart", "close", "the same"],
+    ids=["apart", "close", "the same", "rounding"],
 )
 def test_two_numbers_have_as_many_digits_as_show_that_they_differ(before, after, shown):
     assert numbers_apart(before, after) == shown

@@ -37,8 +37,9 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Nature:
-    """What a kind of fault means for a retrain."""
+    """What a kind of fault is called, and what it means for a retrain."""
 
+    title: str
     of_the_world: bool = False
     """The world can do it too: demand falls, a field becomes optional, a product is new, a sensor is taken away."""
     holds: bool = True
@@ -46,16 +47,17 @@ class Nature:
 
 
 FAULT_KINDS: Mapping[str, Nature] = {
-    "stopped feed": Nature(),
-    "low volume": Nature(of_the_world=True),
-    "high volume": Nature(holds=False),
-    "duplicates": Nature(),
-    "missing values": Nature(of_the_world=True),
-    "unknown categories": Nature(of_the_world=True),
-    "constant column": Nature(of_the_world=True),
-    "changed units": Nature(),
-    "shifted clock": Nature(),
+    "stopped feed": Nature("No rows come any more"),
+    "low volume": Nature("Far fewer rows come than ever", of_the_world=True),
+    "high volume": Nature("Far more rows come than ever", holds=False),
+    "duplicates": Nature("Rows repeat other rows"),
+    "missing values": Nature("A column is missing far more often than ever", of_the_world=True),
+    "unknown categories": Nature("A column has categories that the reference did not have", of_the_world=True),
+    "constant column": Nature("A column is stuck at one value", of_the_world=True),
+    "changed units": Nature("A column is in another unit"),
+    "shifted clock": Nature("The hours of the day are shifted"),
 }
+"""A kind's code is its name with dashes (`Fault.code`); `docs/codes.md` has a section for each."""
 OF_THE_WORLD = frozenset(kind for kind, nature in FAULT_KINDS.items() if nature.of_the_world)
 HOLDING_NOTHING = frozenset(kind for kind, nature in FAULT_KINDS.items() if not nature.holds)
 MULTIPLES: Mapping[str, Callable[[Array], Array]] = {
@@ -241,7 +243,7 @@ def _impossible(count: float, size: float, usual: float, well: Healthy) -> bool:
 def _frozen(
     well: Healthy, filling: Filling, values: "pd.Series", times: Array, pieces: list[_Piece]
 ) -> Iterable[Fault]:
-    """Yield a value that stood impossibly often and long: where more rows come, what changes by the hour repeats more."""
+    """Yield a value that stood impossibly often and long: where more rows come, an hourly value repeats more."""
     stretches, usual = stands(identities(values), times), filling.longest_stand_seconds
     chance = np.log(max(min(filling.commonest, 1 - 0.5 / well.rows), 1e-12))
     often = stretches.rows >= max(well.policy.min_run, MUCH_MORE_OFTEN * filling.longest_run)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from tasks.codes import FAULTS
 from tasks.monitoring.signals.clock import HOURS, Day, by_hour, clock_distances, hour_of
 from tasks.monitoring.signals.coding import codes_of, numeric_values
 from tasks.monitoring.signals.models import Kind, ReferenceColumn
@@ -83,7 +82,7 @@ class Fault(BaseModel):
     @property
     def code(self) -> str:
         """Its name in messages and tables; `docs/codes.md` explains it."""
-        return FAULTS[self.kind].code
+        return self.kind.replace(" ", "-")
 
 
 def fault_records(faults: Iterable[Fault]) -> list[dict[str, Any]]:

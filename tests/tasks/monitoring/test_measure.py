@@ -120,9 +120,9 @@ def test_too_few_rows_are_a_check_that_says_so_and_knows_no_drift(stall, observe
     check = checked(a_champion(dataset_version=observed), on_day(14), policy)
 
     # the champion's window of seven days has 56 sales, of which 16 were told after it had ended
-    assert check.note == "56 rows in the window and 41 in the reference, 57 of each needed to draw drift"
+    assert check.note == "56 rows in the window and 41 in the reference: 57 of each are needed to draw drift"
     assert (check.features, check.rows, check.window) == ((), 56, days(7, 14))
-    assert checks(stall).read()["note"].str.contains("57 of each needed").any()
+    assert checks(stall).read()["note"].str.contains("57 of each are needed").any()
 
 
 def test_the_reference_is_what_the_champion_was_trained_on_at_its_version(

@@ -62,4 +62,8 @@ def test_severity_is_how_many_times_its_limit_the_worst_signal_lies_away():
     alarm = Alarm(signals=(near, far), reasons=("a", "b"))
 
     assert severity(alarm) == (0.5 + 0.5) / 0.25
-    assert opening("stall", MONDAY, alarm, {}).facts == {"severity": 4.0, "families": ["features"]}
+    assert opening("stall", MONDAY, alarm, {}).facts == {
+        "severity": 4.0,
+        "families": ["features"],
+        "codes": ["feature-drift"],
+    }

@@ -162,8 +162,8 @@ def test_inputs_that_moved_without_harm_ask_once_as_many_rows_are_new_as_the_cha
     reason = retrain_reason(check, a_history(new_rows=new), policy(growth_asks=1.0))
 
     assert reason == (
-        f"price moved [feature-drift]; performance holds so far, but {new} labelled rows have arrived since it was trained "
-        "on 500 [drift-alarm]"
+        f"price moved [feature-drift]; performance holds so far, but {new} labelled rows have arrived since it was "
+        "trained on 500 [drift-alarm]"
         if asks
         else None
     )

@@ -162,7 +162,7 @@ def test_a_price_that_rose_exceeds_its_location_limit_and_is_explained_by_its_me
 
     assert (signal.exceeded, signal.at_once) == (1, True)
     assert signal.value - signal.expected > signal.limit
-    assert re.fullmatch(r"median 0\.0\d+ -> (0\.9|1\.0)\d*", signal.note)
+    assert re.fullmatch(r"median -?0\.0\d+ -> (0\.9|1\.0)\d*", signal.note)
 
 
 def test_a_label_rule_that_turned_shows_in_performance_and_not_in_the_features():

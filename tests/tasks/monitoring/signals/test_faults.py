@@ -291,8 +291,7 @@ def test_a_frozen_column_says_how_often_and_how_long_the_value_stood():
 
     # Ten rows an hour, six minutes apart: ten of an hour last 54 minutes, sixty of six hours 354.
     assert [finding.sentence for finding in findings if finding.kind == "constant column"] == [
-        "amount: the value 0.0 stands 60 times in a row, for 5.9 hours; at most 10 times and 54 minutes in the "
-        "reference"
+        "amount is stuck at 0.0: 60 rows in a row, for 5.9 hours (at most 10 rows and 54 minutes in the reference)"
     ]
 
 
