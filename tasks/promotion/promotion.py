@@ -134,11 +134,11 @@ def _registered(request: Request, trained: Trained, decision_facts: dict[str, An
     problem = use_case(request.usecase)
     rows = observations(problem).read(trained.window, version=trained.dataset_version)
     labelled = folds.labelled(rows, problem, trained.window.end)
-    ordinary = monitoring_profile.learned(problem, rows, trained.window.end, trained.run_id, watch)
+    ordinary = monitoring_profile.watch_of_run(problem, rows, trained.window.end, trained.run_id, watch)
     profile = tracking.log_profile(
-        trained.run_id, monitoring_profile.profile(labelled, problem) | monitoring_profile.watch_told(ordinary)
+        trained.run_id, monitoring_profile.profile(labelled, problem) | monitoring_profile.watch_entry(ordinary)
     )
-    tracking.log_limits(trained.run_id, monitoring_profile.limits_told(ordinary), ordinary.note)
+    tracking.log_limits(trained.run_id, monitoring_profile.limit_numbers(ordinary), ordinary.note)
     score = trained.evidence.challenger
     assert score is not None
     facts = ModelFacts(

@@ -25,7 +25,7 @@ from tasks.steps import step
 from tasks.training import estimators
 from tasks.training.folds import TrainPolicy, labelled, training_window
 from tasks.triggers.policy import RetrainPolicy
-from tasks.triggers.request import tell_automations
+from tasks.triggers.request import notify_automations
 from tasks.usecases import UseCase, use_case
 from tasks.windows import Window
 
@@ -192,7 +192,7 @@ def answer(usecase: str, decision: str, patience: timedelta) -> tuple[str, str]:
                 f"Its runs: {', '.join(runs).lower() or 'none'}. Is a worker running, and the automation deployed?"
             )
         if not runs and now - sent > _EVENT_SENT_AGAIN.total_seconds():
-            tell_automations(usecase, decision)
+            notify_automations(usecase, decision)
             sent = now
         time.sleep(1)
     return ledger_answer(decision)

@@ -71,7 +71,9 @@ def test_drift_asks_for_a_retrain_and_says_what_lies_how_far_away(history: list[
         if decision.as_of == START + timedelta(days=40) and decision.kind == "retrain asked"
     )
 
-    assert re.match(r"\w+: .+ \(.+ away, .+ is ordinary, \d+ rows\); ", asked.reason)
+    assert re.match(r"\w+ drifted: .+ -> .+ \(limit .+, n = [\d,]+.*?\) \[feature-drift\]; ", asked.reason)
+    assert asked.reason.endswith(" [drift-alarm]")
+    assert asked.facts["trigger"] == "drift-alarm"
 
 
 def test_the_retrain_that_drift_started_is_promoted_and_answers_the_request(history: list[ledger.Decision]) -> None:
