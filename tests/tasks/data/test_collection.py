@@ -325,3 +325,26 @@ def test_a_collection_is_shown_by_its_counts(shown, pieces, message):
     show_collected.fn("stall", collected)
 
     assert shown[0]["description"] == message
+
+
+@pytest.mark.parametrize(("hour", "price"), [(-1, 99.0), (0, 10.0), (1, 10.0)], ids=["before", "at", "after"])
+def test_a_row_that_is_stored_of_the_moment_or_later_keeps_a_collection_from_restating_any(
+    stall, state, sales, hour, price
+):
+    unlabelled = {"told_at": None, "returned": None}
+    observations(stall).upsert(sales(unlabelled, unlabelled | {"sold_at": on_day(1, hour)}))
+    stall.source.stock = sales({"price": 99.0})
+
+    collect(as_of=on_day(1))
+
+    assert observations(stall).read().set_index("sale")["price"]["S0"] == price
+
+
+@pytest.mark.parametrize(("hour", "price"), [(-1, 99.0), (0, 99.0), (1, 10.0)], ids=["before", "at", "after"])
+def test_so_does_a_label_that_is_known_only_after_the_moment(stall, state, sales, hour, price):
+    observations(stall).upsert(sales({"told_at": on_day(1, hour)}))
+    stall.source.stock = sales({"price": 99.0, "told_at": on_day(1, hour)})
+
+    collect(as_of=on_day(1))
+
+    assert observations(stall).read()["price"].tolist() == [price]

@@ -2,9 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from tasks.data.tables import observations, predicted
 from tasks.monitoring.check import Performance, performance
 from tasks.monitoring.drift_report import DriftPolicy
+from tasks.monitoring.history import brought_up_to_date
+from tasks.monitoring.limits import WatchPolicy, learned_watch
+from tasks.monitoring.look import Look
 from tasks.scoring.scoring import live_predictions, scored_rows
 from tasks.triggers.policy import RetrainPolicy
 from tasks.windows import Window
@@ -53,3 +58,24 @@ def test_live_predictions_are_the_windows_rows_beside_what_was_predicted(stall, 
     assert live["prediction"].tolist() == [0.2, 0.3]
     assert live["returned"].notna().tolist() == [True, False]  # told on day 9 and on day 10
     assert live["model_version"].tolist() == ["3", "3"]
+
+
+@pytest.mark.parametrize(("start", "rows"), [(9, 1), (10, 56), (11, 56)], ids=["too old", "the oldest", "newer"])
+def test_an_earlier_window_is_looked_at_again_only_while_its_rows_may_change(stall, sales, start, rows):
+    sold = sales(*[{}] * 8 * 20)
+    watch = learned_watch(stall, sold, on_day(20), None, WatchPolicy())
+    window = days(start, start + 7)
+    before = Look(window=window, as_of=window.end, watch=watch.id, rows=1, labelled=0, signals=())
+
+    # at day 20 rows may change for three days, and so may windows of seven days that begin since day 10
+    [after] = brought_up_to_date(stall, watch, [before], sold, sold.assign(prediction=0.5)[["prediction"]], on_day(20))
+
+    assert after.rows == rows
+
+
+def test_a_window_whose_rows_and_labels_are_the_same_keeps_its_look(stall, sales):
+    sold = sales(*[{}] * 8 * 20)
+    watch = learned_watch(stall, sold, on_day(20), None, WatchPolicy())
+    before = Look(window=days(12, 19), as_of=on_day(19), watch=watch.id, rows=56, labelled=56, signals=())
+
+    assert brought_up_to_date(stall, watch, [before], sold, sold[[]].assign(prediction=0.5), on_day(20)) == [before]

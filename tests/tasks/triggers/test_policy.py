@@ -362,3 +362,38 @@ def test_nothing_asks_where_no_trigger_has_a_reason():
 def test_an_impossible_number_is_refused_by_name(wrong):
     with pytest.raises(ValidationError, match=f"{next(iter(wrong))}\n.*should be"):
         policy(**wrong)
+
+
+def test_of_the_inputs_that_moved_the_farthest_is_named_first():
+    moved = [a_signal("near", value=0.3), a_signal("far", value=0.9), a_signal("farther below", value=-0.9)]
+
+    # 0.1 is expected and 0.1 ordinary: 2, 8 and 10 times the limit away
+    reason = retrain_reason(a_check(tuple(moved), an_alarm(*moved)), a_history(), policy())
+
+    assert reason == "farther below moved; far moved; near moved"
+
+
+def test_what_rings_is_the_reason_before_the_cost_of_age_and_that_before_the_age_itself():
+    old = a_history(scouts=aged(0.1), trained_until=MONDAY - 40 * DAY)
+
+    reasons = [retrain_reason(check, old, policy(max_age_days=30)) for check in (a_bad_check(), a_check())]
+
+    assert reasons[0] == "price moved"
+    assert reasons[1].startswith("the live model's age has cost")
+
+
+def test_a_refused_drift_that_has_grown_just_as_much_as_asked_for_asks_again():
+    # 0.5 from 0.0 at a limit of 0.25 is twice the limit; refused at once the limit, twice that would count as grown
+    signal = a_signal().model_copy(update={"expected": 0.0, "limit": 0.25})
+    check = a_check((signal,), an_alarm(signal))
+
+    reason = retrain_reason(check, refused_drift(severity=1.0), policy(rows_after_refusal=100, growth_after_refusal=2))
+
+    assert reason == "price moved"
+
+
+@pytest.mark.parametrize(("hours", "counted"), [(1, 0), (0, 0), (-1, 1)], ids=["older", "30 days", "younger"])
+def test_an_answer_of_thirty_days_ago_is_of_this_month_no_more(hours, counted):
+    answer = Decision(usecase="stall", kind="refused", as_of=MONDAY - 30 * DAY - timedelta(hours=hours), reason="worse")
+
+    assert known_history([answer], lambda _since: 0, MONDAY, MONDAY).answered_this_month == counted

@@ -7,7 +7,7 @@ import pytest
 from tasks.data import ledger
 from tasks.data.ledger import Decision
 from tasks.data.tables import scouts_of
-from tasks.monitoring.check import Check, Performance
+from tasks.monitoring.check import Check, ColumnDrift, Performance
 from tasks.monitoring.drift_report import DriftPolicy
 from tasks.monitoring.signals.health import Fault
 from tasks.monitoring.signals.models import Alarm, Signal
@@ -267,3 +267,50 @@ def test_columns_that_went_missing_together_are_one_line_on_the_page_and_a_row_e
     assert facts["held back because"] == f"the data are broken: {line}"
     assert [artifact["key"] for artifact in shown] == ["stall-drift", "stall-faults", "stall-check"]
     assert [row["code"] for row in shown[1]["table"]] == ["missing-values"] * 8
+
+
+def test_an_episode_stays_open_while_a_request_is_unanswered_however_quiet_the_checks(stall):
+    opened = Decision(usecase="stall", kind="drift found", as_of=on_day(5), reason="price moved")
+    asked = Decision(usecase="stall", kind="retrain asked", as_of=on_day(6), reason="price moved")
+    past = History(last_retrain=None, new_rows=0, episode=open_episode([opened]), unanswered=asked)
+
+    assert findings(a_check(quiet=True), past) == []
+
+
+def test_a_check_is_shown_with_what_lies_beyond_its_limit_what_was_decided_and_the_report(stall, shown):
+    beyond, within = a_signal("price"), a_signal("weight", side=0)
+    check = a_check(
+        signals=(beyond, within),
+        alarm=Alarm(signals=(beyond,), reasons=("price moved",)),
+        faults=(a_fault(),),
+        report_url="http://reports/a",
+        evidently_url="http://evidently/b",
+    )
+
+    show_check.fn(check, "price moved", History(last_retrain=None, new_rows=0), RETRAINING)
+
+    table, page = shown
+    assert (table["key"], [row["column"] for row in table["table"]]) == ("stall-drift", ["price"])
+    assert (page["key"], page["description"]) == ("stall-check", "retrain: price moved")
+    assert page["markdown"].startswith("# retrain: price moved\n")
+    assert "(http://reports/a)" in page["markdown"]
+    assert "(http://evidently/b)" in page["markdown"]
+    assert "| champion | version 3 |" in page["markdown"]
+    assert "| features beyond their limits | price |" in page["markdown"]
+    assert "| share of them | 50.0% |" in page["markdown"]
+    assert "| roc_auc on 40 labelled rows | 0.5000 |" in page["markdown"]
+    assert "| roc_auc at promotion | 0.7500 |" in page["markdown"]
+    assert "| data faults | half of the rows are there twice |" in page["markdown"]
+
+
+def test_a_check_that_asks_for_nothing_is_shown_with_all_columns_that_were_drawn_and_no_link(stall, shown):
+    column = ColumnDrift(column="price", method="wasserstein", threshold=0.5, value=0.25, drifted=False,
+                         reference_missing=0.0, current_missing=0.0)  # fmt: skip
+
+    show_check.fn(a_check(features=(column,)), None, History(last_retrain=None, new_rows=0), RETRAINING)
+
+    table, page = shown
+    assert [(row["column"], row["value"]) for row in table["table"]] == [("price", 0.25)]
+    assert page["description"] == "no retrain"
+    assert "| alarm | silent |" in page["markdown"]
+    assert "](" not in page["markdown"]
