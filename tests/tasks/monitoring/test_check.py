@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tasks.monitoring.check import Performance, judged_check
+from tasks.monitoring.check import Performance, window_check
 from tasks.monitoring.limits import Watch, WatchPolicy, learned_watch
 from tasks.monitoring.look import Look
 from tasks.monitoring.signals.estimation import EstimationPolicy, PerformanceEstimate
@@ -36,7 +36,7 @@ def watch(stall, sales) -> Watch:
 
 
 def judged(problem, watch, *looks):
-    return judged_check(problem, watch, looks, "3", PERFORMANCE)
+    return window_check(problem, watch, looks, "3", PERFORMANCE)
 
 
 @pytest.mark.parametrize(("labelled", "prompt"), [(3, False), (4, True), (5, True)], ids=["below", "at", "above"])

@@ -7,7 +7,7 @@ import pytest
 from tasks.data.tables import observations, predicted
 from tasks.monitoring.check import Performance, performance
 from tasks.monitoring.drift_report import DriftPolicy
-from tasks.monitoring.history import brought_up_to_date
+from tasks.monitoring.history import updated_looks
 from tasks.monitoring.limits import WatchPolicy, learned_watch
 from tasks.monitoring.look import Look
 from tasks.scoring.scoring import live_predictions, scored_rows
@@ -68,7 +68,7 @@ def test_an_earlier_window_is_looked_at_again_only_while_its_rows_may_change(sta
     before = Look(window=window, as_of=window.end, watch=watch.id, rows=1, labelled=0, signals=())
 
     # at day 20 rows may change for three days, and so may windows of seven days that begin since day 10
-    [after] = brought_up_to_date(stall, watch, [before], sold, sold.assign(prediction=0.5)[["prediction"]], on_day(20))
+    [after] = updated_looks(stall, watch, [before], sold, sold.assign(prediction=0.5)[["prediction"]], on_day(20))
 
     assert after.rows == rows
 
@@ -78,4 +78,4 @@ def test_a_window_whose_rows_and_labels_are_the_same_keeps_its_look(stall, sales
     watch = learned_watch(stall, sold, on_day(20), None, WatchPolicy())
     before = Look(window=days(12, 19), as_of=on_day(19), watch=watch.id, rows=56, labelled=56, signals=())
 
-    assert brought_up_to_date(stall, watch, [before], sold, sold[[]].assign(prediction=0.5), on_day(20)) == [before]
+    assert updated_looks(stall, watch, [before], sold, sold[[]].assign(prediction=0.5), on_day(20)) == [before]
