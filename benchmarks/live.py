@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console
 
@@ -23,12 +23,12 @@ from deployments.deploy import deploy_all
 from deployments.environment import join
 from deployments.rehearse import played_in_memory
 from deployments.startup import CannotStart, ready_system
-from tasks.data import ledger
 from tasks.metrics import figure
 from tasks.settings import Settings
-from tasks.simulation import replay
 from tasks.usecases import use_case
-from tasks.windows import Window
+
+if TYPE_CHECKING:
+    from tasks.data.ledger import Decision
 
 RESULTS = Path(__file__).parent / "results" / "live.md"
 
@@ -115,12 +115,16 @@ def flow_rows(name: str, console: Console) -> list[Cells]:
 
 def rows_of(name: str, numbers: dict[str, Any]) -> list[Cells]:
     """Return what was played of a use case, a row for each moment."""
+    from tasks.data import ledger
+    from tasks.simulation import replay
+    from tasks.windows import Window
+
     played, scores = replay.scored_steps(name, Window(**numbers["over"]).end)
     past = ledger.decisions(name)
     return [cells(step, score, past) for step, score in zip(played.to_dict("records"), scores, strict=True)]
 
 
-def cells(step: Mapping[Any, Any], score: Mapping[str, Any], past: Sequence[ledger.Decision]) -> Cells:
+def cells(step: Mapping[Any, Any], score: Mapping[str, Any], past: "Sequence[Decision]") -> Cells:
     """Return what a moment is compared by; a share that is not a number is None, so that it equals itself."""
     share = step["drifted_share"]
     decisions = [decision for decision in past if decision.as_of == step["as_of"]]

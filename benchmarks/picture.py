@@ -32,12 +32,12 @@ def main() -> None:
     words = parser.parse_args()
     if not words.drawn_only:
         rows, summary, _ = played(use_case(words.name), parameters_of("replay", words.name), Console())
-        NUMBERS.write_text(json.dumps(kept_numbers(words.name, rows, summary), indent=1) + "\n", encoding="utf-8")
+        NUMBERS.write_text(json.dumps(picture_numbers(words.name, rows, summary), indent=1) + "\n", encoding="utf-8")
     draw(json.loads(NUMBERS.read_text(encoding="utf-8")), PICTURE)
     print(f"{PICTURE.relative_to(ROOT)}: {PICTURE.stat().st_size / 1000:.0f} kB")
 
 
-def kept_numbers(name: str, rows: list[dict[str, Any]], summary: str) -> dict[str, Any]:
+def picture_numbers(name: str, rows: list[dict[str, Any]], summary: str) -> dict[str, Any]:
     """Return what is drawn: for each step its moment, both metrics, and what became of a retrain."""
     metric = use_case(name).metric
     steps = [

@@ -77,7 +77,7 @@ def alerts(client: "SyncPrefectClient", block: str) -> "list[AutomationCore]":
     if not block:
         return []
     document = block_document(client, block)
-    return [automation(one, block, document) for one in (OURS, RUNS, ACTIONS)]
+    return [automation(alert, block, document) for alert in (OURS, RUNS, ACTIONS)]
 
 
 def automation(alert: Alert, block: str, document: "UUID") -> "AutomationCore":

@@ -24,12 +24,12 @@ def main() -> None:
 
     with get_client(sync_client=True) as client:
         try:
-            told = alerts(client, Settings().alert_block)
+            declared = alerts(client, Settings().alert_block)
         except NoSuchBlock as refusal:
             sys.exit(f"NoSuchBlockError: {refusal}")
-        for one in told:
-            ensure(client, one)
-        for name in {ALERTS + title for title in known_alerts(client)} - {one.name for one in told}:
+        for automation in declared:
+            ensure(client, automation)
+        for name in {ALERTS + title for title in alert_titles(client)} - {automation.name for automation in declared}:
             remove(client, name)
         for name in SUPERSEDED:
             remove(client, name)
@@ -39,32 +39,34 @@ def ensure(client: "SyncPrefectClient", wanted: "AutomationCore") -> None:
     """Leave exactly one automation of that name, as it is wanted; one that a person has switched off stays off."""
     from prefect.events.schemas.automations import AutomationCore
 
-    found = named(client, wanted.name)
-    for extra in found[1:]:
+    existing = named(client, wanted.name)
+    for extra in existing[1:]:
         client.request("DELETE", "/automations/{id}", path_params={"id": extra.id})
-    if not found:
+    if not existing:
         client.create_automation(wanted)
         return
-    kept = wanted.model_copy(update={"enabled": found[0].enabled})
-    if without_ids(AutomationCore.model_validate(found[0].model_dump())) != without_ids(kept):
-        content = kept.model_dump(mode="json", exclude_unset=True) | {"enabled": kept.enabled}
-        client.request("PUT", "/automations/{id}", path_params={"id": found[0].id}, json=content)
+    replacement = wanted.model_copy(update={"enabled": existing[0].enabled})
+    if without_ids(AutomationCore.model_validate(existing[0].model_dump())) != without_ids(replacement):
+        content = replacement.model_dump(mode="json", exclude_unset=True) | {"enabled": replacement.enabled}
+        client.request("PUT", "/automations/{id}", path_params={"id": existing[0].id}, json=content)
 
 
 def remove(client: "SyncPrefectClient", name: str) -> None:
     """Leave no automation of that name."""
-    for one in named(client, name):
-        client.request("DELETE", "/automations/{id}", path_params={"id": one.id})
+    for automation in named(client, name):
+        client.request("DELETE", "/automations/{id}", path_params={"id": automation.id})
 
 
-def known_alerts(client: "SyncPrefectClient") -> list[str]:
+def alert_titles(client: "SyncPrefectClient") -> list[str]:
     """Return the titles of the alerts that the server has."""
-    return [one.name.removeprefix(ALERTS) for one in everything(client) if one.name.startswith(ALERTS)]
+    return [
+        automation.name.removeprefix(ALERTS) for automation in everything(client) if automation.name.startswith(ALERTS)
+    ]
 
 
 def named(client: "SyncPrefectClient", name: str) -> "list[Automation]":
     """Return the automations that bear a name."""
-    return [one for one in everything(client) if one.name == name]
+    return [automation for automation in everything(client) if automation.name == name]
 
 
 def everything(client: "SyncPrefectClient") -> "list[Automation]":
@@ -74,17 +76,17 @@ def everything(client: "SyncPrefectClient") -> "list[Automation]":
     pages: list[Automation] = []
     while True:
         content = {"limit": 200, "offset": len(pages)}
-        found = client.request("POST", "/automations/filter", json=content).json()
-        pages += [Automation.model_validate(one) for one in found]
-        if len(found) < 200:
+        page = client.request("POST", "/automations/filter", json=content).json()
+        pages += [Automation.model_validate(document) for document in page]
+        if len(page) < 200:
             return pages
 
 
 def without_ids(automation: "AutomationCore") -> dict:
     """Return what an automation does, without what the server numbers anew each time."""
-    told = automation.model_dump(mode="json")
-    told["trigger"].pop("id", None)
-    return told
+    content = automation.model_dump(mode="json")
+    content["trigger"].pop("id", None)
+    return content
 
 
 if __name__ == "__main__":

@@ -35,13 +35,13 @@ def parameters(words: list[str]) -> dict[str, Any]:
     Raises:
         ValueError: NAME is missing, a word is unknown, or no file in deployments/ declares the deployment.
     """
-    said = dict(word.partition("=")[::2] for word in words)
-    if unknown := sorted(set(said) - set(WORDS)):
+    given = dict(word.partition("=")[::2] for word in words)
+    if unknown := sorted(set(given) - set(WORDS)):
         raise ValueError(f"expected {', '.join(WORDS)}, found {', '.join(unknown)}")
-    if not said.get("NAME"):
+    if not given.get("NAME"):
         raise ValueError("expected NAME=, one of the files in usecases/, found none")
-    asked = {word.lower(): text for word, text in said.items() if word != "NAME" and text}
-    return parameters_of("backtest", said["NAME"]) | asked | {"usecase": said["NAME"]}
+    asked = {word.lower(): text for word, text in given.items() if word != "NAME" and text}
+    return parameters_of("backtest", given["NAME"]) | asked | {"usecase": given["NAME"]}
 
 
 def collect_if_empty(given: dict[str, Any], console: Console) -> None:

@@ -11,7 +11,9 @@ from deployments.startup import prefect_files
 
 def declared(files: Iterable[Path]) -> list[dict[str, Any]]:
     """Return the deployments that the files declare."""
-    return [one for file in files for one in yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]]
+    return [
+        deployment for file in files for deployment in yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]
+    ]
 
 
 class NotDeclaredError(ValueError):

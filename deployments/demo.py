@@ -13,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from deployments.declared import NotDeclaredError, deployment_of, parameters_of
 from deployments.environment import join
+from deployments.replay_lines import StepLines, show_replay
 from deployments.startup import CannotStart, ready_system
-from deployments.telling import StepLines, show_replay
 from deployments.up import addresses
 from tasks.settings import Settings
 
@@ -49,7 +49,7 @@ def main() -> None:
         sys.exit(130)
     if not ended.is_completed():
         sys.exit(f"The replay ended as {ended.name}: {ended.message}\nMore at {settings.prefect_url}/runs")
-    show_replay(usecase, *told(usecase), console)
+    show_replay(usecase, *replay_artifact(usecase), console)
     console.print(addresses(settings))
     console.print("\nAll of it stays up. Stop it with `make down`.")
 
@@ -128,7 +128,7 @@ def played_steps(usecase: str) -> list[dict[Any, Any]]:
     return steps(use_case(usecase)).read().sort_values("as_of").to_dict("records")
 
 
-def told(usecase: str) -> tuple[list[dict[str, Any]], str]:
+def replay_artifact(usecase: str) -> tuple[list[dict[str, Any]], str]:
     """Return the replay's table and its summary, as its artifact holds them."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import ArtifactCollectionFilter

@@ -44,7 +44,7 @@ def drilled(usecase: str) -> int:
     """Run the drill and print its table; return the exit code."""
     from flows.drill import drill
     from tasks.gates import GatePolicy
-    from tasks.simulation.drill import DrillFailedError, DrillPolicy, Report, as_rows
+    from tasks.simulation.drill import DrillFailedError, DrillPolicy, DrillReport, as_rows
     from tasks.simulation.drill.report import report_file
     from tasks.training.folds import TrainPolicy
 
@@ -52,14 +52,14 @@ def drilled(usecase: str) -> int:
     policy = DrillPolicy()
     console = Console(width=None if sys.stdout.isatty() else 140)
     try:
-        told = drill(usecase, TrainPolicy(**training), GatePolicy(**gates), policy)
+        message = drill(usecase, TrainPolicy(**training), GatePolicy(**gates), policy)
     except DrillFailedError as failure:
-        told, code = str(failure), 1
+        message, code = str(failure), 1
     else:
         code = 0
-    report = Report.model_validate_json(report_file(usecase).read_text())
+    report = DrillReport.model_validate_json(report_file(usecase).read_text())
     console.print(table(as_rows(report, policy)))
-    console.print(told, highlight=False)
+    console.print(message, highlight=False)
     return code
 
 
@@ -67,11 +67,13 @@ def numbers(usecase: str) -> tuple[dict, dict]:
     """Return the numbers for training and gates: those of the use case's own deployment, or of the made-up one."""
     import yaml
 
-    found = []
+    retrains = []
     for path in sorted((Path(__file__).parent).glob("*.yaml")):
         declared = yaml.safe_load(path.read_text()).get("deployments", [])
-        found += [one["parameters"] for one in declared if one["entrypoint"].endswith(":retrain")]
-    (own,) = [one for one in found if one["usecase"] == usecase] or [{"training": TRAINING, "gates": GATES}]
+        retrains += [retrain["parameters"] for retrain in declared if retrain["entrypoint"].endswith(":retrain")]
+    (own,) = [retrain for retrain in retrains if retrain["usecase"] == usecase] or [
+        {"training": TRAINING, "gates": GATES}
+    ]
     return own["training"], own["gates"]
 
 

@@ -35,7 +35,7 @@ WHAT_IT_IS = {
 
 
 @dataclass(frozen=True)
-class Report:
+class ReportPage:
     """A kept report: its problem, its name, its address below the home page, and when it was written."""
 
     problem: str
@@ -86,14 +86,14 @@ def home_page(settings: Settings) -> str:
     return templates.get_template("home.html").render(servers=others, problems=reports_by_problem(settings.reports))
 
 
-def reports_by_problem(folder: Path) -> dict[str, list[Report]]:
+def reports_by_problem(folder: Path) -> dict[str, list[ReportPage]]:
     """Return the reports below a folder by problem, in alphabetical order, the newest report of each first."""
     reports = sorted(map(_report, folder.glob("*/*.html")), key=lambda report: report.written, reverse=True)
     problems = sorted({report.problem for report in reports})
     return {problem: [report for report in reports if report.problem == problem] for problem in problems}
 
 
-def _report(path: Path) -> Report:
+def _report(path: Path) -> ReportPage:
     problem, name = path.parent.name, path.name
     written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    return Report(problem, path.stem, f"/{quote(problem)}/{quote(name)}", written)
+    return ReportPage(problem, path.stem, f"/{quote(problem)}/{quote(name)}", written)

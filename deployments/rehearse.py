@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deployments.declared import NotDeclaredError, parameters_of
-from deployments.telling import show_replay
+from deployments.replay_lines import show_replay
 from tasks.metrics import figure
 from tasks.usecases import UseCase, use_case, use_case_names
 
@@ -41,8 +41,8 @@ def tried(name: str, console: Console) -> str:
     from tasks.errors import BatchRefusedError, SourceError
 
     if name not in use_case_names():
-        known = ", ".join(use_case_names())
-        raise CannotTry(f"Unknown use case {name!r}; expected one of: {known}. Describe a new one with `make new`.")
+        names = ", ".join(use_case_names())
+        raise CannotTry(f"Unknown use case {name!r}; expected one of: {names}. Describe a new one with `make new`.")
     try:
         rows, summary, left_out = played(use_case(name), parameters_of("replay", name), console)
     except (NotDeclaredError, SourceError, BatchRefusedError, ValidationError) as refusal:

@@ -37,8 +37,10 @@ def main() -> None:
 
 def successions(client: "SyncPrefectClient", wanted: Sequence[dict[str, Any]]) -> Iterator[tuple[str, list[str]]]:
     """Replace each deployment of the server that bears the old name of a declared one; return new names and notes."""
-    names = {(_flow(one), one["name"]) for one in wanted}
-    for flow, name, usecase in [(_flow(one), one["name"], one["parameters"]["usecase"]) for one in wanted]:
+    names = {(_flow(deployment), deployment["name"]) for deployment in wanted}
+    for flow, name, usecase in [
+        (_flow(deployment), deployment["name"], deployment["parameters"]["usecase"]) for deployment in wanted
+    ]:
         old = None if (flow, usecase) in names else deployment(client, flow, usecase)
         if old is not None and old.parameters.get("usecase") == usecase:
             yield name, succession(client, flow, old, client.read_deployment_by_name(f"{flow}/{name}"))
@@ -62,7 +64,7 @@ def succession(
     While runs of the old one have not ended it stays, without schedules and automations: a run that waits for an
     approval needs it.
     """
-    notes = [*_schedules_kept(client, old, new), *_switches_kept(client, old, new)]
+    notes = [*_schedules_handed_on(client, old, new), *_switches_handed_on(client, old, new)]
     client.delete_resource_owned_automations(f"prefect.deployment.{old.id}")
     waiting = unfinished_runs(client, old.id)
     if waiting:
@@ -92,11 +94,13 @@ def _is_planned_by_schedule(run: "FlowRun") -> bool:
     return run.auto_scheduled and run.run_count == 0 and run.state_type == StateType.SCHEDULED
 
 
-def _schedules_kept(client: "SyncPrefectClient", old: "DeploymentResponse", new: "DeploymentResponse") -> Iterator[str]:
+def _schedules_handed_on(
+    client: "SyncPrefectClient", old: "DeploymentResponse", new: "DeploymentResponse"
+) -> Iterator[str]:
     """Give the new deployment the old one's schedules, active or paused as they are; say where that was no matter."""
     for schedule in old.schedules:
         state = "active" if schedule.active else "paused"
-        twin = next((one for one in new.schedules if _same(one, schedule)), None)
+        twin = next((candidate for candidate in new.schedules if _same(candidate, schedule)), None)
         if twin is None:
             client.create_deployment_schedules(new.id, [(schedule.schedule, bool(schedule.active))])
             yield f"a schedule of its own went along, {state}"
@@ -105,11 +109,13 @@ def _schedules_kept(client: "SyncPrefectClient", old: "DeploymentResponse", new:
             yield f"its schedule {schedule.slug or ''} stays {state}".replace("  ", " ")
 
 
-def _same(one: "DeploymentSchedule", other: "DeploymentSchedule") -> bool:
-    return one.slug == other.slug if other.slug else one.schedule == other.schedule
+def _same(first: "DeploymentSchedule", other: "DeploymentSchedule") -> bool:
+    return first.slug == other.slug if other.slug else first.schedule == other.schedule
 
 
-def _switches_kept(client: "SyncPrefectClient", old: "DeploymentResponse", new: "DeploymentResponse") -> Iterator[str]:
+def _switches_handed_on(
+    client: "SyncPrefectClient", old: "DeploymentResponse", new: "DeploymentResponse"
+) -> Iterator[str]:
     """Leave paused what a person has paused: the deployment as a whole, and the automations that start it."""
     if old.paused and not new.paused:
         client.pause_deployment(new.id)
@@ -117,8 +123,8 @@ def _switches_kept(client: "SyncPrefectClient", old: "DeploymentResponse", new: 
     owned = client.request(
         "GET", "/automations/related-to/{resource_id}", path_params={"resource_id": f"prefect.deployment.{old.id}"}
     )
-    for off in [one for one in owned.json() if not one["enabled"]]:
-        for automation in [one for one in named(client, off["name"]) if str(one.id) != off["id"]]:
+    for off in [item for item in owned.json() if not item["enabled"]]:
+        for automation in [item for item in named(client, off["name"]) if str(item.id) != off["id"]]:
             client.pause_automation(automation.id)
         yield f"the automation {off['name']!r} stays off"
 

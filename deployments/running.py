@@ -46,14 +46,14 @@ def stop(settings: Settings) -> int:
 
     The supervisor is asked first and given time to end the others in order. Who is left is asked, then killed.
     """
-    found = len(supervised(settings))
+    count = len(supervised(settings))
     supervisor = supervisor_pid(settings)
     if supervisor is not None:
         _signal({supervisor}, signal.SIGTERM)
         _wait_for_the_end(settings, seconds=12)
     stop_stragglers(settings)
     supervisor_file(settings).unlink(missing_ok=True)
-    return found
+    return count
 
 
 def stop_stragglers(settings: Settings) -> None:

@@ -23,7 +23,7 @@ def main() -> None:
         names = chosen(sys.argv[1:])
     except ValueError as refusal:
         sys.exit(str(refusal))
-    console.print(servers_told(settings), highlight=False)
+    console.print(servers_text(settings), highlight=False)
     for name in names:
         show_status(name, console)
 
@@ -34,16 +34,18 @@ def chosen(words: list[str]) -> list[str]:
     Raises:
         ValueError: there is no such use case, or a word is unknown.
     """
-    said = dict(word.partition("=")[::2] for word in words)
-    if unknown := sorted(set(said) - {"NAME"}):
+    given = dict(word.partition("=")[::2] for word in words)
+    if unknown := sorted(set(given) - {"NAME"}):
         raise ValueError(f"expected NAME=, found {', '.join(unknown)}")
-    return [use_case(said["NAME"]).name] if said.get("NAME") else use_case_names()
+    return [use_case(given["NAME"]).name] if given.get("NAME") else use_case_names()
 
 
-def servers_told(settings: Settings) -> str:
+def servers_text(settings: Settings) -> str:
     """Say which servers answer."""
-    told = [f"{one.title} {'answers' if answers(one.health_url) else 'is down'}" for one in servers(settings)]
-    return f"On {settings.state.absolute()}: {', '.join(told)}."
+    states = [
+        f"{server.title} {'answers' if answers(server.health_url) else 'is down'}" for server in servers(settings)
+    ]
+    return f"On {settings.state.absolute()}: {', '.join(states)}."
 
 
 def show_status(name: str, console: Console) -> None:
@@ -51,11 +53,11 @@ def show_status(name: str, console: Console) -> None:
     from tasks.status import current_status
     from tasks.status_page import empty_text, facts, sections
 
-    found = current_status(name, moment(None))
+    status = current_status(name, moment(None))
     console.rule(f"[bold]{name}")
-    console.print(_table([{"": key, " ": text} for key, text in facts(found).items()]))
-    for title, rows in sections(found).items():
-        shown = _table(rows, title) if rows else f"{title}: {empty_text(title, found)}"
+    console.print(_table([{"": key, " ": text} for key, text in facts(status).items()]))
+    for title, rows in sections(status).items():
+        shown = _table(rows, title) if rows else f"{title}: {empty_text(title, status)}"
         console.print(shown, highlight=False)
 
 

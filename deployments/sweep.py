@@ -44,11 +44,11 @@ def sweep(settings: Settings) -> list[UUID]:
 
     with get_client(sync_client=True) as client:
         left = abandoned([run.id for run in _at_work(client)], executed(settings))
-        return [one for run in left for one in _crashed_with_its_own(client, run, LEFT, force=True)]
+        return [crashed for run in left for crashed in _crashed_with_its_own(client, run, LEFT, force=True)]
 
 
 @dataclass
-class Watch:
+class DeadRunWatch:
     """Looks again and again, while a worker is at work, for runs whose process died; it acts where two looks agree.
 
     A run whose process ends between the server's answer and the look at the processes has told its end by the next.
@@ -67,7 +67,7 @@ class Watch:
             left = abandoned(begun, executed(self.settings))
             dead = [run for run in left if run in self.suspects]
             self.suspects = frozenset(left) - frozenset(dead)
-            return [one for run in dead for one in _crashed_with_its_own(client, run, DIED, force=False)]
+            return [crashed for run in dead for crashed in _crashed_with_its_own(client, run, DIED, force=False)]
 
 
 def _crashed_with_its_own(client: "SyncPrefectClient", run: UUID, message: str, *, force: bool) -> list[UUID]:
@@ -79,7 +79,10 @@ def _crashed_with_its_own(client: "SyncPrefectClient", run: UUID, message: str, 
 
     client.set_flow_run_state(run, Crashed(message=message), force=force)
     children = [child.id for child in _children(client, run)]
-    return [run, *(one for child in children for one in _crashed_with_its_own(client, child, message, force=force))]
+    return [
+        run,
+        *(crashed for child in children for crashed in _crashed_with_its_own(client, child, message, force=force)),
+    ]
 
 
 def _at_work(client: "SyncPrefectClient") -> "list[FlowRun]":
@@ -110,5 +113,5 @@ def _variable(environ: Path) -> str:
         variables = environ.read_bytes().split(b"\0")
     except OSError:  # it ended meanwhile
         return ""
-    found = [one.removeprefix(RUN_VARIABLE).decode() for one in variables if one.startswith(RUN_VARIABLE)]
-    return found[0] if found else ""
+    runs = [variable.removeprefix(RUN_VARIABLE).decode() for variable in variables if variable.startswith(RUN_VARIABLE)]
+    return runs[0] if runs else ""

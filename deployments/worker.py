@@ -17,7 +17,7 @@ from functools import partial
 from deployments.answers import answers
 from deployments.password import password
 from deployments.processes import work_pool_url, worker_command
-from deployments.sweep import Watch, sweep
+from deployments.sweep import DeadRunWatch, sweep
 from tasks.settings import Settings
 
 MOST_DEATHS = 5
@@ -33,11 +33,11 @@ def main() -> None:
     settings = Settings()
     while not answers(work_pool_url(settings), password(settings)):
         time.sleep(0.5)
-    look = partial(told_look, Watch(settings))
-    sys.exit(kept_alive(worker_command(), lambda: told_sweep(settings), time.monotonic, look))
+    look = partial(report_dead_runs, DeadRunWatch(settings))
+    sys.exit(supervise(worker_command(), lambda: report_swept_runs(settings), time.monotonic, look))
 
 
-def kept_alive(
+def supervise(
     command: Sequence[str],
     before: Callable[[], None],
     clock: Callable[[], float],
@@ -64,7 +64,7 @@ def no_restart_reason(code: int, deaths: Sequence[float]) -> str | None:
     """Say why a worker that ended is not started again, or None; `deaths` are the times, in seconds, oldest first."""
     if code == 0:
         return "it was asked to end"
-    recent = [one for one in deaths if one > deaths[-1] - WITHIN]
+    recent = [death for death in deaths if death > deaths[-1] - WITHIN]
     if len(recent) >= MOST_DEATHS:
         return f"{len(recent)} deaths in {WITHIN / 60:.0f} minutes"
     return None
@@ -72,15 +72,29 @@ def no_restart_reason(code: int, deaths: Sequence[float]) -> str | None:
 
 def ended(command: Sequence[str], meanwhile: Callable[[], None], every: float) -> int:
     """Run a command to its end and return its exit code; a request to stop is handed on, and then obeyed."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    child: subprocess.Popen[bytes] | None = None
+    asked = False
+
+    def stop(*_: object) -> None:
+        # It may come while the child is being started: raised from here, it would leave a child that nobody stops.
+        nonlocal asked
+        asked = True
+        if child is not None:
+            child.terminate()
+
+    signal.signal(signal.SIGTERM, stop)
     child = subprocess.Popen(command)
+    if asked:
+        child.terminate()
     try:
         while (code := _ended_within(child, every)) is None:
             meanwhile()
-        return code
     finally:
         child.terminate()
         child.wait()
+    if asked:
+        sys.exit(128 + signal.SIGTERM)
+    return code
 
 
 def _ended_within(child: "subprocess.Popen[bytes]", seconds: float) -> int | None:
@@ -90,7 +104,7 @@ def _ended_within(child: "subprocess.Popen[bytes]", seconds: float) -> int | Non
         return None
 
 
-def told_look(watch: Watch) -> None:
+def report_dead_runs(watch: DeadRunWatch) -> None:
     """Mark runs whose process died as crashed, and say so in the log; a server that is down is asked again later."""
     from httpx import HTTPError
     from prefect.exceptions import PrefectHTTPStatusError
@@ -104,7 +118,7 @@ def told_look(watch: Watch) -> None:
         print(f"flow run {run} lost its process: crashed", flush=True)
 
 
-def told_sweep(settings: Settings) -> None:
+def report_swept_runs(settings: Settings) -> None:
     """Mark what a dead worker has left as crashed, and say so in the log."""
     for run in sweep(settings):
         print(f"flow run {run} was left by a worker that is gone: crashed", flush=True)

@@ -3,7 +3,7 @@
 from prefect import flow
 
 from tasks.artifacts import run_name
-from tasks.data.collection import Collected, collect_periods, list_windows, tell_collected
+from tasks.data.collection import Collected, collect_periods, list_windows, show_collected
 from tasks.data.validation import BatchPolicy
 from tasks.data.watermarks import mark_collected
 from tasks.runs import newest_only
@@ -24,5 +24,5 @@ def collect(usecase: UseCaseName, as_of: AsOf = None, *, batch: BatchPolicy) -> 
     now = moment(as_of)
     collected = collect_periods(usecase, list_windows(usecase, now), now, batch)
     mark_collected(usecase, now)
-    tell_collected(usecase, collected)
+    show_collected(usecase, collected)
     return collected

@@ -8,7 +8,7 @@ from flows.retrain import retrain
 from tasks.gates import GatePolicy
 from tasks.promotion.promotion import PromotionPolicy
 from tasks.scoring.shadow import ProbationPolicy
-from tasks.simulation.drill import DrillPolicy, Report
+from tasks.simulation.drill import DrillPolicy, DrillReport
 from tasks.simulation.drill.attempts import halfway, honest_champion, sabotaged_attempt
 from tasks.simulation.drill.chances import improvements, luck
 from tasks.simulation.drill.report import drill_name, show_drill
@@ -26,13 +26,13 @@ UNATTENDED = PromotionPolicy(
 def drill(usecase: str, training: TrainPolicy, gates: GatePolicy, drill: DrillPolicy) -> str:
     """Run the true retrain under one sabotage after the other, in a namespace of its own; fail if one slips through.
 
-    The real champion, tables and ledger are not touched. Luck and real improvements are tried on made-up histories.
+    The real champion, tables and ledger are not touched. Equal and better challengers are tried on made-up histories.
 
     Args:
         usecase: The ML problem whose collected rows are drilled with; "synthetic" for made-up ones.
         training: How much evidence each retrain gathers.
         gates: The gates that are put to the test.
-        drill: How often luck and real improvements are tried, and what must be accepted.
+        drill: How often equal and better challengers are tried, and what must be accepted.
     """
     with drill_stage(usecase) as stage:
 
@@ -40,10 +40,10 @@ def drill(usecase: str, training: TrainPolicy, gates: GatePolicy, drill: DrillPo
             return retrain(stage.problem.name, "drill", as_of, training=training, gates=given, promotion=UNATTENDED)
 
         honest_champion(stage, run, gates)
-        tries = [one for one in sabotages() if one.fits(stage.problem)]
-        attempts = [sabotaged_attempt(stage, one, number, run, gates) for number, one in enumerate(tries)]
+        tries = [sabotage for sabotage in sabotages() if sabotage.fits(stage.problem)]
+        attempts = [sabotaged_attempt(stage, sabotage, number, run, gates) for number, sabotage in enumerate(tries)]
         attempts.append(halfway(stage, len(tries), run, gates))
-    report = Report(
+    report = DrillReport(
         usecase=usecase,
         error_rate=gates.error_rate,
         attempts=tuple(attempts),

@@ -6,7 +6,7 @@ from prefect import flow
 from pydantic import Field
 
 from tasks.artifacts import run_name
-from tasks.scoring.explanation import row_story, tell_row, with_attribution
+from tasks.scoring.explanation import row_story, show_row, with_attribution
 from tasks.usecases import UseCaseName
 from tasks.windows import AsOf, moment
 
@@ -24,4 +24,4 @@ def explain(usecase: UseCaseName, key: Key, as_of: AsOf = None) -> str:
     """
     story = row_story(usecase, key, moment(as_of))
     whole = with_attribution(story)
-    return tell_row(whole)
+    return show_row(whole)

@@ -7,7 +7,7 @@ from tasks.registry.maintenance import (
     MaintenancePolicy,
     cited_versions,
     compacted_tables,
-    tell_maintenance,
+    show_maintenance,
     vacuumed_tables,
 )
 from tasks.usecases import UseCaseName
@@ -24,4 +24,4 @@ def maintain(usecase: UseCaseName, maintenance: MaintenancePolicy) -> str:
     compacted = compacted_tables(usecase)
     cited = cited_versions(usecase)
     vacuumed = vacuumed_tables(usecase, compacted, cited, maintenance)
-    return tell_maintenance(usecase, vacuumed, cited, maintenance)
+    return show_maintenance(usecase, vacuumed, cited, maintenance)

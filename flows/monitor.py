@@ -3,13 +3,13 @@
 from prefect import flow
 
 from tasks.artifacts import run_name
-from tasks.data.watermarks import tell_late_feed
+from tasks.data.watermarks import show_late_feed
 from tasks.monitoring.drift_report import DriftPolicy
 from tasks.monitoring.measure import keep_check, log_numbers, measure
 from tasks.monitoring.probation import judge_probation
 from tasks.promotion.promotion import settle
 from tasks.runs import newest_only
-from tasks.scoring.scoring import live_model, tell_no_champion
+from tasks.scoring.scoring import live_model, show_no_champion
 from tasks.triggers.policy import RetrainPolicy, retrain_reason
 from tasks.triggers.request import ask_for_retrain, history, keep_findings, show_check
 from tasks.usecases import UseCaseName
@@ -33,10 +33,10 @@ def monitor(usecase: UseCaseName, as_of: AsOf = None, *, drift: DriftPolicy, pol
     """
     now = moment(as_of)
     settle(usecase, moment(None))
-    tell_late_feed(usecase, now)
+    show_late_feed(usecase, now)
     champion = live_model(usecase)
     if champion is None:
-        return tell_no_champion(usecase)
+        return show_no_champion(usecase)
 
     check = keep_check(measure(usecase, champion, now, policy.watch), champion, drift)
     log_numbers(check, champion)
@@ -50,4 +50,4 @@ def monitor(usecase: UseCaseName, as_of: AsOf = None, *, drift: DriftPolicy, pol
     show_check(check, reason, past, policy)
     if reason is None:
         return None
-    return ask_for_retrain(check, reason, past)
+    return ask_for_retrain(check, reason, past, policy)

@@ -3,7 +3,7 @@
 from prefect import flow
 
 from tasks.artifacts import run_name
-from tasks.data.quarantine import readmit_rows, tell_readmission
+from tasks.data.quarantine import readmit_rows, show_readmission
 from tasks.usecases import UseCaseName
 from tasks.windows import AsOf, Window, moment
 
@@ -18,4 +18,4 @@ def readmit(usecase: UseCaseName, over: Window | None = None, because: str = "",
         because: Text that the reasons of the rows contain, such as a column's name. Empty: any.
         as_of: The moment taken as now, with its zone. Empty: the clock.
     """
-    return tell_readmission(usecase, readmit_rows(usecase, over, because.strip(), moment(as_of)))
+    return show_readmission(usecase, readmit_rows(usecase, over, because.strip(), moment(as_of)))

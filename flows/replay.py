@@ -20,10 +20,10 @@ from tasks.simulation.replay import (
     Policies,
     answer,
     keep_step,
-    kept_answer,
+    ledger_answer,
     moments_to_play,
     replay_name,
-    tell_replay,
+    show_replay,
 )
 from tasks.usecases import UseCaseName
 from tasks.windows import Window
@@ -52,7 +52,7 @@ def replay(usecase: UseCaseName, over: Window, pace: Pace, policies: Policies) -
         for number, now in enumerate(left, start=1):
             play(usecase, now, policies, as_flow_run, partial(answer, usecase, patience=patience))
             move_progress(bar, number / len(left), f"{usecase} {now:%Y-%m-%d} played, {len(left) - number} to go")
-    return tell_replay(usecase, over.end)
+    return show_replay(usecase, over.end)
 
 
 def play(usecase: str, now: datetime, policies: Policies, run: Run, answered: Callable[[str], tuple[str, str]]) -> None:
@@ -78,7 +78,7 @@ def play_in_memory(usecase: str, now: datetime, policies: Policies) -> None:
 
     def answered(request: str) -> tuple[str, str]:
         retrain.fn(usecase, decision=request, **retraining(policies))
-        return kept_answer(request)
+        return ledger_answer(request)
 
     play(usecase, now, policies, as_function, answered)
 

@@ -6,7 +6,7 @@ from prefect import flow
 from pydantic import Field
 
 from tasks.artifacts import run_name
-from tasks.registry.reproduction import cited_model, refitted, tell_reproduction
+from tasks.registry.reproduction import cited_model, refitted, show_reproduction
 from tasks.usecases import UseCaseName
 
 Share = Annotated[float, Field(ge=0)]
@@ -22,5 +22,5 @@ def reproduce(usecase: UseCaseName, version: str = "", *, max_difference: Share)
         max_difference: Largest difference between two predictions of a row, as a share of the largest prediction.
     """
     model = cited_model(usecase, version.strip())
-    found = refitted(model, max_difference)
-    return tell_reproduction(model, found, max_difference)
+    reproduction = refitted(model, max_difference)
+    return show_reproduction(model, reproduction, max_difference)

@@ -64,9 +64,9 @@ def decided_by_a_person(
 ) -> str:
     """Suspend the run until a person has answered, and do what was said; the champion is looked at again then."""
     asked = ask_for_approval(request, trained, judged, promotion.approval_hours, moment(None))
-    said = answer_of_a_person(asked, promotion.approval_hours)
+    answer = answer_of_a_person(asked, promotion.approval_hours)
 
-    refusal = approval_refusal(said, asked, moment(None))
+    refusal = approval_refusal(answer, asked, moment(None))
     if refusal is not None:
         return refuse(request, trained, judged, refusal)
-    return promote(request, trained, judged, promotion.probation, f"approved: {comment(said)}", promotion.watch)
+    return promote(request, trained, judged, promotion.probation, f"approved: {comment(answer)}", promotion.watch)

@@ -4,7 +4,7 @@ from prefect import flow
 
 from tasks.artifacts import run_name
 from tasks.runs import newest_only
-from tasks.scoring.scoring import Scored, live_model, score_new_rows, tell_no_champion
+from tasks.scoring.scoring import Scored, live_model, score_new_rows, show_no_champion
 from tasks.scoring.shadow import score_in_shadow
 from tasks.usecases import UseCaseName
 from tasks.windows import AsOf, moment
@@ -24,7 +24,7 @@ def score(usecase: UseCaseName, as_of: AsOf = None) -> Scored | None:
     now = moment(as_of)
     champion = live_model(usecase)
     if champion is None:
-        return tell_no_champion(usecase)
+        return show_no_champion(usecase)
     scored = score_new_rows(usecase, champion, now)
     score_in_shadow(usecase, now)
     return scored

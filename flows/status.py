@@ -3,7 +3,7 @@
 from prefect import flow
 
 from tasks.artifacts import run_name
-from tasks.status import tell_status
+from tasks.status import show_status
 from tasks.usecases import UseCaseName
 from tasks.windows import AsOf, moment
 
@@ -16,4 +16,4 @@ def status(usecase: UseCaseName, as_of: AsOf = None) -> str:
         usecase: The ML problem, one of the files in usecases/.
         as_of: The moment taken as now, with its zone. Empty: the clock.
     """
-    return tell_status(usecase, moment(as_of))
+    return show_status(usecase, moment(as_of))

@@ -50,7 +50,7 @@ def superseded_reason(run: Due, others: Sequence[Due], now: datetime) -> str | N
     """
     if not run.by_schedule or run.at is None:
         return None
-    later = [one.at for one in others if one.by_schedule and one.at is not None and run.at < one.at <= now]
+    later = [other.at for other in others if other.by_schedule and other.at is not None and run.at < other.at <= now]
     if not later:
         return None
     return f"scheduled for {run.at:%Y-%m-%d %H:%M}, superseded by the run scheduled for {max(later):%Y-%m-%d %H:%M}"
@@ -99,14 +99,14 @@ def _next_runs(usecase: str) -> tuple[NextRun, ...]:
 
     waiting = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED]))
     with get_client(sync_client=True) as client:
-        found = client.read_flow_runs(
+        waiting_runs = client.read_flow_runs(
             deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=[usecase])),
             flow_run_filter=FlowRunFilter(state=waiting),
             sort=FlowRunSort.EXPECTED_START_TIME_ASC,
             limit=MOST,
         )
         flows: dict[UUID, datetime] = {}
-        for run in found:
+        for run in waiting_runs:
             if run.expected_start_time is not None:
                 flows.setdefault(run.flow_id, run.expected_start_time)
         return tuple(NextRun(flow=client.read_flow(flow).name, at=at) for flow, at in flows.items())
@@ -136,7 +136,7 @@ def _superseded() -> str | None:
     run = context.flow_run if context else None
     if run is None or run.deployment_id is None or not run.auto_scheduled or run.run_count > 1:
         return None
-    return superseded_reason(_due(run), [_due(one) for one in _siblings(run)], moment(None))
+    return superseded_reason(_due(run), [_due(sibling) for sibling in _siblings(run)], moment(None))
 
 
 def _siblings(run: "FlowRun") -> list["FlowRun"]:
@@ -152,12 +152,12 @@ def _siblings(run: "FlowRun") -> list["FlowRun"]:
     assert run.deployment_id is not None
     since = FlowRunFilter(expected_start_time=FlowRunFilterExpectedStartTime(after_=run.expected_start_time))
     with get_client(sync_client=True) as client:
-        found = client.read_flow_runs(
+        later_runs = client.read_flow_runs(
             deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[run.deployment_id])),
             flow_run_filter=since,
             limit=MOST,
         )
-    return [one for one in found if not _is_lost(one)]
+    return [run_of_deployment for run_of_deployment in later_runs if not _is_lost(run_of_deployment)]
 
 
 def _is_lost(run: Any) -> bool:

@@ -79,7 +79,7 @@ def stored_counts(problem: UseCase, as_of: datetime) -> Stored:
 
 
 @step()
-def tell_status(usecase: str, as_of: datetime) -> str:
+def show_status(usecase: str, as_of: datetime) -> str:
     """Show how a use case stands as a page; return it in a line."""
     status = current_status(usecase, as_of)
     artifacts.show_markdown(f"{usecase} status", page(status), summary(status))

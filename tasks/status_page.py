@@ -130,9 +130,9 @@ def facts(status: Status) -> dict[str, str]:
         "champion": champion_text(status),
         "open drift": drift_text(status),
         "feed": status.feed,
-        "rows": f"{stored.rows}, the newest {age(stored.newest_row, now)}",
-        "labels": f"{stored.labelled}, the newest {age(stored.newest_label, now)}",
-        "quarantine": f"{stored.in_quarantine} rows",
+        "rows": f"{stored.rows:,}, the newest {age(stored.newest_row, now)}",
+        "labels": f"{stored.labelled:,}, the newest {age(stored.newest_label, now)}",
+        "quarantine": f"{stored.in_quarantine:,} rows",
     }
 
 
@@ -142,7 +142,7 @@ def sections(status: Status) -> dict[str, list[dict[str, str]]]:
         "Open": [_decision_row(decision) for decision in open_matters(status.decisions)],
         "Last checks": [_check_row(check) for check in status.checks[:NEWEST]],
         "Next runs": [{"flow": run.flow, "at": f"{run.at:%Y-%m-%d %H:%M}"} for run in status.next_runs or ()],
-        "Quarantine": [{"reason": reason, "rows": str(rows)} for reason, rows in status.stored.quarantined.items()],
+        "Quarantine": [{"reason": reason, "rows": f"{rows:,}"} for reason, rows in status.stored.quarantined.items()],
         "Last decisions": [_decision_row(decision) for decision in reversed(status.decisions[-NEWEST:])],
     }
 
@@ -177,7 +177,7 @@ def _check_row(check: CheckSummary) -> dict[str, str]:
     return {
         "as of": f"{check.as_of:%Y-%m-%d %H:%M}",
         "model": f"version {check.model_version}",
-        "rows": str(check.rows),
+        "rows": f"{check.rows:,}",
         "drifting": f"{check.drifting} of {check.compared}",
         "performance": f"{check.metric} {figure(check.value)}, {figure(check.expected)} at promotion"
         if has_values

@@ -22,6 +22,13 @@ HOST = "127.0.0.1"
 SHOP = Path(__file__).parent / "shop"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let tests of one system, or else of one file, run in one process, where they share what they start."""
+    for item in items:
+        shares = "system" if "system" in getattr(item, "fixturenames", ()) else item.path.name
+        item.add_marker(pytest.mark.xdist_group(shares))
+
+
 def free_ports(count: int) -> list[int]:
     """Return different ports on which nothing listens now."""
     with ExitStack() as held:
@@ -92,15 +99,15 @@ def installation(tmp_path: Path) -> Iterator[Settings]:
 def shop_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """100 days of 60 visits each; after 55 days what sold repels, and both numbers move. Four prices are bad."""
     chance, visits = np.random.default_rng(0), 6_000
-    seen = pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(np.sort(chance.uniform(0, 100, visits)), unit="D")
-    changed = seen >= pd.Timestamp("2024-02-25", tz="UTC")
+    result = pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(np.sort(chance.uniform(0, 100, visits)), unit="D")
+    changed = result >= pd.Timestamp("2024-02-25", tz="UTC")
     interest = chance.normal(0, 1, visits) + 2.0 * changed
     odds = np.where(changed, 4 - 2 * interest, 2 * interest)
     table = pd.DataFrame(
         {
             "visit": np.arange(visits),
-            "seen_at": seen.as_unit("us"),
-            "known_at": (seen + pd.Timedelta(hours=5)).as_unit("us"),
+            "seen_at": result.as_unit("us"),
+            "known_at": (result + pd.Timedelta(hours=5)).as_unit("us"),
             "interest": interest,
             "price": chance.normal(0, 1, visits) + 1.0 * changed,
             "channel": chance.choice(["ad", "mail", "search"], visits),

@@ -129,7 +129,7 @@ def _collected(
         if len(piece) == 1:
             raise
     parts = [_stored_piece(problem, [window], as_of, policy) for window in piece]
-    return [one for done, _ in parts for one in done], sum(rows for _, rows in parts)
+    return [period for done, _ in parts for period in done], sum(rows for _, rows in parts)
 
 
 def _stored_piece(
@@ -208,10 +208,18 @@ def _stored(good: "pd.DataFrame", problem: UseCase, as_of: datetime) -> Written:
 
 
 @step()
-def tell_collected(usecase: str, collected: list[Collected]) -> None:
+def show_collected(usecase: str, collected: list[Collected]) -> None:
     """Show what became of the rows of each piece of history."""
-    totals = {name: sum(getattr(one, name) for one in collected) for name in ("inserted", "updated", "quarantined")}
-    rows = [{"window": str(one.window), **one.model_dump(exclude={"window"})} for one in collected]
+    rows = [{"window": str(piece.window), **piece.model_dump(exclude={"window"})} for piece in collected]
     artifacts.show_table(
-        f"{usecase} collected", rows, f"{usecase}: {totals}" if rows else "nothing to do: no time passed"
+        f"{usecase} collected",
+        rows,
+        f"{usecase}: {_totals(collected)}" if rows else "nothing to do: no time has passed since the last collection",
     )
+
+
+def _totals(collected: list[Collected]) -> str:
+    inserted, updated, quarantined = (
+        sum(getattr(piece, name) for piece in collected) for name in ("inserted", "updated", "quarantined")
+    )
+    return f"{inserted:,} new rows, {updated:,} updated, {quarantined:,} quarantined"

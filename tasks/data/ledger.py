@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -84,9 +85,9 @@ def answered(decision: Decision) -> Decision:
     standing = [decision]
 
     def refusal(past: list[Decision]) -> str | None:
-        known = [one for one in past if one.answers == decision.answers and one.kind in ANSWERS]
-        standing[:] = known or [decision]
-        return "answered before" if known else None
+        answers = [entry for entry in past if entry.answers == decision.answers and entry.kind in ANSWERS]
+        standing[:] = answers or [decision]
+        return "answered before" if answers else None
 
     record_unless(decision, refusal)
     return standing[0]
@@ -95,7 +96,7 @@ def answered(decision: Decision) -> Decision:
 def decisions(usecase: str, until: datetime | None = None) -> list[Decision]:
     """Return the decisions about a use case up to and including `until`, oldest first, a request before its answer."""
     past = _past(_ledger().read(), usecase)
-    return past if until is None else [one for one in past if one.as_of <= until]
+    return past if until is None else [entry for entry in past if entry.as_of <= until]
 
 
 def decision(decision_id: str) -> Decision:
@@ -105,17 +106,17 @@ def decision(decision_id: str) -> Decision:
         ValueError: the ledger has none.
     """
     rows = _ledger().read()
-    found = rows[rows["id"] == decision_id]
-    if found.empty:
+    matches = rows[rows["id"] == decision_id]
+    if matches.empty:
         raise ValueError(f"the ledger has no decision {decision_id!r}")
-    return _decision(found.iloc[0].to_dict())
+    return _decision(matches.iloc[0].to_dict())
 
 
 def answer_to(decision_id: str) -> Decision | None:
     """Return the promotion or refusal that answered a request to retrain, or None while it is open."""
     rows = _ledger().read()
-    found = rows[(rows["answers"] == decision_id) & rows["kind"].isin(ANSWERS)]
-    return None if found.empty else _decision(found.iloc[0].to_dict())
+    matches = rows[(rows["answers"] == decision_id) & rows["kind"].isin(ANSWERS)]
+    return None if matches.empty else _decision(matches.iloc[0].to_dict())
 
 
 def open_request(history: list[Decision]) -> Decision | None:
@@ -151,8 +152,12 @@ def _rows(decision: Decision) -> "pd.DataFrame":
 
 
 def _decision(row: dict[str, Any]) -> Decision:
-    facts = json.loads(row["facts"])
-    return Decision(**{name: row[name] for name in ("usecase", "kind", "as_of", "reason", "answers")}, facts=facts)
+    return _parsed(*(row[name] for name in ("usecase", "kind", "as_of", "reason", "answers", "facts")))
+
+
+@lru_cache(maxsize=10_000)
+def _parsed(usecase: str, kind: Kind, as_of: datetime, reason: str, answers: str, facts: str) -> Decision:
+    return Decision(usecase=usecase, kind=kind, as_of=as_of, reason=reason, answers=answers, facts=json.loads(facts))
 
 
 def _ledger() -> Dataset:

@@ -52,8 +52,8 @@ def chosen(records: "pd.DataFrame", over: Window | None, because: str) -> "pd.Da
 
     A row that gave way to a later one of its key is not among them: it was not bad.
     """
-    told = records["reasons"]
-    wanted = told.str.contains(because, regex=False) & ~told.str.contains(validation.REPEATED, regex=False)
+    reasons = records["reasons"]
+    wanted = reasons.str.contains(because, regex=False) & ~reasons.str.contains(validation.REPEATED, regex=False)
     if over is not None:
         wanted &= (records["event_time"] >= over.start) & (records["event_time"] < over.end)
     return records[wanted]
@@ -113,29 +113,31 @@ def readmit_rows(usecase: str, over: Window | None, because: str, as_of: datetim
     new, completing = merged(table.read(), good, problem)
     inserted, completed = table.append_new(new).inserted, table.upsert(completing).updated
     refused = _refused(table.read(), good, problem)
-    told = _by_key(rows, faults.mask(faults.index.isin(refused), STORED_BETTER), problem)
-    back = records[told == ""]
-    kept = back[["id", "reasons"]].assign(readmitted_at=as_of)
-    readmissions(problem).append_new(readmissions(problem).rows(kept.to_dict("records")))
+    reasons = _by_key(rows, faults.mask(faults.index.isin(refused), STORED_BETTER), problem)
+    back = records[reasons == ""]
+    readmitted = back[["id", "reasons"]].assign(readmitted_at=as_of)
+    readmissions(problem).append_new(readmissions(problem).rows(readmitted.to_dict("records")))
     return Readmission(
         looked_at=len(records),
         readmitted=len(back),
         inserted=inserted,
         completed=completed,
-        remaining=told[told != ""].str.split("; ").explode().value_counts().to_dict(),
+        remaining=reasons[reasons != ""].str.split("; ").explode().value_counts().to_dict(),
     )
 
 
 @step()
-def tell_readmission(usecase: str, found: Readmission) -> str:
+def show_readmission(usecase: str, readmission: Readmission) -> str:
     """Show what was readmitted and why the rest stays; return it in a sentence."""
-    told = f"{usecase}: {found.readmitted} of {found.looked_at} quarantined rows readmitted, {found.inserted} of them "
-    told += f"new and {found.completed} completed by their label"
-    if not found.looked_at:
-        told = f"{usecase}: nothing to readmit: no quarantined row is of this time and these reasons"
-    rows = [{"reason now": reason, "rows": count} for reason, count in found.remaining.items()]
-    artifacts.show_table(f"{usecase} readmitted", rows, told)
-    return told
+    sentence = (
+        f"{usecase}: {readmission.readmitted:,} of {readmission.looked_at:,} quarantined rows readmitted "
+        f"({readmission.inserted:,} new, {readmission.completed:,} completed by their label)"
+    )
+    if not readmission.looked_at:
+        sentence = f"{usecase}: nothing to readmit: no quarantined row has this event time and these reasons"
+    rows = [{"reason now": reason, "rows": count} for reason, count in readmission.remaining.items()]
+    artifacts.show_table(f"{usecase} readmitted", rows, sentence)
+    return sentence
 
 
 def _refused(stored: "pd.DataFrame", good: "pd.DataFrame", problem: UseCase) -> "pd.Index":
@@ -144,11 +146,11 @@ def _refused(stored: "pd.DataFrame", good: "pd.DataFrame", problem: UseCase) -> 
     return new.index.append(other.index)
 
 
-def _by_key(rows: "pd.DataFrame", told: "pd.Series", problem: UseCase) -> "pd.Series":
-    """Return for each row what is told of the newest row of its key."""
+def _by_key(rows: "pd.DataFrame", reasons: "pd.Series", problem: UseCase) -> "pd.Series":
+    """Return for each row the reasons of the newest row of its key."""
     names = list(problem.key)
-    newest = rows.loc[told.index, names].assign(told=told)
-    return rows[names].merge(newest, on=names, how="left", validate="m:1").set_index(rows.index)["told"]
+    newest = rows.loc[reasons.index, names].assign(_reasons=reasons)
+    return rows[names].merge(newest, on=names, how="left", validate="m:1").set_index(rows.index)["_reasons"]
 
 
 def _text(value: object) -> str | None:

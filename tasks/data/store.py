@@ -226,11 +226,11 @@ class Dataset:
         between = (ds.field(self.time) >= bounds["min"]) & (ds.field(self.time) <= bounds["max"])
         return self._alike(stored.to_table(self.schema.names, filter=between), sought)
 
-    def _alike(self, found: "pa.Table", sought: "pa.Table") -> "pa.Table":
-        """Return the rows of `found` whose every key column has a value that some row of `sought` has in it."""
+    def _alike(self, candidates: "pa.Table", sought: "pa.Table") -> "pa.Table":
+        """Return the rows of `candidates` whose every key column has a value that some row of `sought` has in it."""
         import pyarrow.compute as pc
 
-        typed = found.cast(self._selected(found.column_names))
+        typed = candidates.cast(self._selected(candidates.column_names))
         for column in self.key:
             typed = typed.filter(pc.is_in(typed[column], value_set=sought[column].unique()))
         return typed
@@ -294,15 +294,15 @@ def differences(
     import pandas as pd
 
     names = list(key)
-    known = pd.MultiIndex.from_frame(stored[names])
-    position = known.get_indexer(pd.MultiIndex.from_frame(rows[names]))
-    new, kept = rows[position < 0], rows[position >= 0]
+    stored_keys = pd.MultiIndex.from_frame(stored[names])
+    position = stored_keys.get_indexer(pd.MultiIndex.from_frame(rows[names]))
+    new, common = rows[position < 0], rows[position >= 0]
     before = stored.iloc[position[position >= 0]]
-    same = pd.Series(True, index=kept.index)
+    same = pd.Series(True, index=common.index)
     for column in rows.columns.difference(names):
-        now, then = kept[column].to_numpy(), before[column].to_numpy()
+        now, then = common[column].to_numpy(), before[column].to_numpy()
         same &= (now == then) | (pd.isna(now) & pd.isna(then))
-    return new, kept[~same]
+    return new, common[~same]
 
 
 def arrow_schema(columns: dict[str, str]) -> "pa.Schema":

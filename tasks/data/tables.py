@@ -91,8 +91,8 @@ def checks(problem: UseCase) -> Dataset:
 
 def shadows(problem: UseCase) -> Dataset:
     """Return the table of what predecessors predicted beside champions on probation: one row a key, as `predicted`."""
-    seen = predicted(problem)
-    return Dataset(seen.path.with_name("shadow"), seen.schema, seen.key, seen.time)
+    predictions = predicted(problem)
+    return Dataset(predictions.path.with_name("shadow"), predictions.schema, predictions.key, predictions.time)
 
 
 def readmissions(problem: UseCase) -> Dataset:

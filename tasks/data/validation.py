@@ -83,13 +83,15 @@ def batch_fault(rows: int, bad: "pd.Series", usual: list[int], policy: BatchPoli
     """
     if rows and len(bad) / rows > policy.max_bad_share:
         worst = bad.str.split("; ").explode().value_counts().head(3)
-        reasons = ", ".join(f"{reason} ({count} rows)" for reason, count in worst.items())
-        return f"expected at most {policy.max_bad_share:.1%} bad rows, found {len(bad) / rows:.1%} of {rows}: {reasons}"
+        reasons = ", ".join(f"{reason} ({count:,} rows)" for reason, count in worst.items())
+        return (
+            f"expected at most {policy.max_bad_share:.1%} bad rows, found {len(bad) / rows:.1%} of {rows:,}: {reasons}"
+        )
     if not complete or len(usual) < FEWEST_PERIODS:
         return None
     normal = statistics.median_low(usual[-USUAL_PERIODS:])
     if rows < policy.min_volume_share * normal:
-        return f"expected at least {policy.min_volume_share:.0%} of the usual {normal} rows, found {rows}"
+        return f"expected at least {policy.min_volume_share:.0%} of the usual {normal:,} rows, found {rows:,}"
     return None
 
 

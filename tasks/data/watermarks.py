@@ -26,7 +26,7 @@ UNMARKED = "no collection has recorded yet up to when it read the source: checks
 def marks_at(problem: UseCase, as_of: datetime) -> list[datetime]:
     """Return the watermarks up to `as_of`, oldest first: what later runs have read is not known then."""
     stored = watermarks(problem).read()[COLLECTED_UNTIL]
-    return [one.to_pydatetime() for one in stored[stored <= as_of].sort_values()]
+    return [mark.to_pydatetime() for mark in stored[stored <= as_of].sort_values()]
 
 
 def checked_until(problem: UseCase, as_of: datetime) -> datetime:
@@ -79,7 +79,7 @@ def mark_collected(usecase: str, as_of: datetime) -> None:
 
 
 @step()
-def tell_late_feed(usecase: str, as_of: datetime) -> str | None:
+def show_late_feed(usecase: str, as_of: datetime) -> str | None:
     """Keep in the ledger, and tell the automations, that the source is read too seldom, once until it is read again.
 
     The rows that came are as good as before, so nothing is held back by it. Returns the reason, or None.
@@ -101,5 +101,9 @@ def tell_late_feed(usecase: str, as_of: datetime) -> str | None:
 
 def _recorded_before(late: Decision, past: Sequence[Decision]) -> str | None:
     """Say that the same silence is in the ledger, or None."""
-    same = [one for one in past if one.kind == late.kind and one.facts[COLLECTED_UNTIL] == late.facts[COLLECTED_UNTIL]]
+    same = [
+        entry
+        for entry in past
+        if entry.kind == late.kind and entry.facts[COLLECTED_UNTIL] == late.facts[COLLECTED_UNTIL]
+    ]
     return f"in the ledger since {same[0].as_of}" if same else None

@@ -6,11 +6,14 @@ Plain functions of evidence and policy. May import `training`, and shared words 
 from tasks.gates import performance, serving, validity
 from tasks.gates.performance import beats_champion, error_allowed
 from tasks.gates.policy import GatePolicy
-from tasks.gates.verdict import Verdict
+from tasks.gates.verdict import Gate, Verdict
 from tasks.training.evidence import Evidence, GroupGap, Serving, SliceGain
 
 __all__ = [
+    "GATES",
+    "TITLES",
     "Evidence",
+    "Gate",
     "GatePolicy",
     "GroupGap",
     "Serving",
@@ -23,18 +26,25 @@ __all__ = [
 ]
 
 GATES = (*performance.GATES, *validity.GATES, *serving.GATES)
+CONFIGURED = "configured"
+"""Code of the only verdict where thresholds are missing."""
+TITLES = {CONFIGURED: "The thresholds are set"} | {gate.code: gate.title for gate in GATES}
+"""What each gate asks, by its code; `docs/gates.md` has a section for each."""
 
 
 def verdicts(evidence: Evidence, policy: GatePolicy) -> tuple[Verdict, ...]:
     """Return the verdict of each gate, in the order in which people read them; without thresholds, a single refusal."""
     if missing := policy.missing:
-        reason = f"no threshold is configured for {', '.join(missing)}: set each in the gates of the deployment"
-        return (Verdict(gate="configured", number=None, limit=None, reason=reason),)
-    return tuple(gate(evidence, policy) for gate in GATES)
+        reason = f"no threshold is set for {', '.join(missing)}: set each under `gates` of the deployment"
+        return (Verdict(gate=CONFIGURED, number=None, limit=None, reason=reason),)
+    return tuple(gate.rule(evidence, policy) for gate in GATES)
 
 
 def refusal_reason(judged: tuple[Verdict, ...]) -> str | None:
-    """Say why the challenger must not go live, or None if it may; without any verdict it must not."""
+    """Say why the challenger must not go live, each reason after its gate's code, or None if it may.
+
+    Without any verdict it must not.
+    """
     if not judged:
         return "no gate has judged the challenger"
-    return "; ".join(verdict.reason for verdict in judged if verdict.reason is not None) or None
+    return "; ".join(f"{verdict.gate}: {verdict.reason}" for verdict in judged if verdict.reason is not None) or None

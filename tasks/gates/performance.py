@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from tasks.gates.policy import GatePolicy
-from tasks.gates.verdict import Verdict, at_most, finite_or_none, not_applicable, not_computable
+from tasks.gates.verdict import Gate, Verdict, at_most, finite_or_none, not_applicable, not_computable
 from tasks.metrics import change, figure, gain
 from tasks.training.evidence import Evidence, SliceGain
 
@@ -18,14 +18,14 @@ def beats_baseline(evidence: Evidence, policy: GatePolicy) -> Verdict:
     assert policy.min_gain_over_baseline is not None
     gate, limit, gain_over_baseline = "beats_baseline", policy.min_gain_over_baseline, evidence.gain_over_baseline
     if evidence.challenger is None or evidence.baseline is None or gain_over_baseline is None:
-        rows = f"{evidence.metric} beside the trivial baseline on the {evidence.rows} rows of the evaluation blocks"
-        return not_computable(gate, limit, rows)
+        description = f"{evidence.metric} beside the trivial baseline (n = {evidence.rows:,})"
+        return not_computable(gate, limit, description)
     low = gain_over_baseline.low(policy.error_rate)
     comparison = (
-        f"{evidence.metric} {figure(evidence.challenger)} against {figure(evidence.baseline)} of the trivial baseline: "
-        f"gain {change(gain_over_baseline.value)}, with {1 - policy.error_rate:.2%} confidence at least {change(low)}"
+        f"{evidence.metric} {figure(evidence.challenger)} against {figure(evidence.baseline)} for the trivial "
+        f"baseline: gain {change(gain_over_baseline.value)}, {_lower_bound(low, policy.error_rate)}"
     )
-    reason = None if low >= limit else f"{comparison}, {limit} needed"
+    reason = None if low >= limit else f"{comparison} (at least {limit:g} required, n = {evidence.rows:,})"
     return Verdict(gate=gate, number=finite_or_none(low), limit=limit, reason=reason, note=comparison)
 
 
@@ -36,13 +36,14 @@ def beats_simple_model(evidence: Evidence, policy: GatePolicy) -> Verdict:
     if champion is not None and simple is not None and (own := gain(evidence.metric, champion, simple)) < limit:
         limit, note = own, f"the champion's own, which is below {limit:.4g}"
     if evidence.challenger is None or evidence.simple_model is None:
-        rows = f"{evidence.metric} beside a linear model on the {evidence.rows} rows of the evaluation blocks"
-        return not_computable("beats_simple_model", limit, rows)
+        description = f"{evidence.metric} beside a linear model (n = {evidence.rows:,})"
+        return not_computable("beats_simple_model", limit, description)
     gained = gain(evidence.metric, evidence.challenger, evidence.simple_model)
     comparison = (
-        f"{evidence.metric} {figure(evidence.challenger)} against {figure(evidence.simple_model)} of a linear model"
+        f"{evidence.metric} {figure(evidence.challenger)} against {figure(evidence.simple_model)} for a linear model: "
+        f"gain {change(gained)}"
     )
-    reason = None if gained >= limit else f"{comparison}: gain {change(gained)}, {limit:.4g} needed"
+    reason = None if gained >= limit else f"{comparison} (at least {limit:.4g} required, n = {evidence.rows:,})"
     return Verdict(
         gate="beats_simple_model", number=finite_or_none(gained), limit=finite_or_none(limit), reason=reason, note=note
     )
@@ -65,23 +66,23 @@ def enough_unseen_rows(evidence: Evidence, policy: GatePolicy) -> Verdict:
     if compared_rows >= policy.min_rows:
         return Verdict(gate=gate, number=compared_rows, limit=limit, reason=None, note=_left_out(evidence))
     reason = (
-        f"{compared_rows} rows that champion version {evidence.champion_version} has not seen, {policy.min_rows} "
-        f"needed to compare{_left_out(evidence, ' (', ')')}{_when(evidence, policy.min_rows - compared_rows)}"
+        f"{compared_rows:,} evaluated rows that neither model was trained on (at least {policy.min_rows:,} required"
+        f"{_left_out(evidence, '; ')}){_when(evidence, policy.min_rows - compared_rows)}"
     )
     return Verdict(gate=gate, number=compared_rows, limit=limit, reason=reason)
 
 
-def _left_out(evidence: Evidence, before: str = "", after: str = "") -> str:
+def _left_out(evidence: Evidence, before: str = "") -> str:
     if not evidence.overlap_rows:
         return ""
-    return f"{before}{evidence.overlap_rows} left out that it was trained on{after}"
+    return f"{before}champion version {evidence.champion_version} was trained on {evidence.overlap_rows:,} others"
 
 
 def _when(evidence: Evidence, lacking: int) -> str:
     if evidence.as_of is None or not evidence.rows_per_day:
         return ""
     then = evidence.as_of + timedelta(days=lacking / evidence.rows_per_day)
-    return f"; at {evidence.rows_per_day:.0f} labelled rows a day there will be enough by {then:%Y-%m-%d %H:%M}"
+    return f"; at {evidence.rows_per_day:,.0f} labelled rows a day there will be enough by {then:%Y-%m-%d %H:%M}"
 
 
 def error_allowed(evidence: Evidence, policy: GatePolicy) -> float:
@@ -103,24 +104,25 @@ def beats_champion(evidence: Evidence, policy: GatePolicy) -> Verdict:
         return not_computable(gate, limit, f"champion version {evidence.champion_version} ({evidence.champion_fault})")
     gain_over_champion, rate = evidence.gain_over_champion, error_allowed(evidence, policy)
     if evidence.error_share <= 0:
-        spent = (
-            "challengers before it have spent the whole chance of error that these rows allow; newer rows bring more"
-        )
+        spent = "earlier challengers have used up the error rate on these rows; retrain when newer labelled rows came"
         return Verdict(gate=gate, number=None, limit=limit, reason=spent)
     if gain_over_champion is None or evidence.challenger_beside_champion is None or evidence.champion is None:
-        return not_computable(
-            gate, limit, f"{evidence.metric} on the {evidence.compared_rows} rows that neither has seen"
-        )
+        description = f"{evidence.metric} on rows that neither model was trained on (n = {evidence.compared_rows:,})"
+        return not_computable(gate, limit, description)
     low = gain_over_champion.low(rate)
     comparison = (
-        f"{evidence.metric} {figure(evidence.challenger_beside_champion)} against {figure(evidence.champion)} of "
-        f"champion version {evidence.champion_version} on {evidence.compared_rows} rows: "
-        f"gain {change(gain_over_champion.value)}, with {1 - rate:.2%} confidence at least {change(low)}"
+        f"{evidence.metric} {figure(evidence.challenger_beside_champion)} against {figure(evidence.champion)} for "
+        f"champion version {evidence.champion_version}: gain {change(gain_over_champion.value)}, "
+        f"{_lower_bound(low, rate)}"
     )
     beaten = low > limit if policy.must_beat_champion else low >= limit
-    needed = f"more than {limit}" if policy.must_beat_champion else f"at least {limit}"
-    reason = None if beaten else f"{comparison}, {needed} needed"
+    required = f"more than {limit:g}" if policy.must_beat_champion else f"at least {limit:g}"
+    reason = None if beaten else f"{comparison} ({required} required, n = {evidence.compared_rows:,})"
     return Verdict(gate=gate, number=finite_or_none(low), limit=limit, reason=reason, note=comparison)
+
+
+def _lower_bound(low: float, error_rate: float) -> str:
+    return f"lower bound {change(low)} at {100 * (1 - error_rate):.4g} % confidence"
 
 
 def no_slice_worse(evidence: Evidence, policy: GatePolicy) -> Verdict:
@@ -138,7 +140,7 @@ def no_slice_worse(evidence: Evidence, policy: GatePolicy) -> Verdict:
         if slice_gain.gain is not None and slice_gain.rows >= policy.min_slice_rows
     ]
     small = [slice_gain.name for slice_gain in evidence.slices if slice_gain not in judged]
-    note = f"too small to tell: {', '.join(small)}" if small else ""
+    note = f"too few rows to judge: {', '.join(small)}" if small else ""
     if not judged:
         return not_applicable(gate, policy.error_rate, note or "no slice is declared")
     chances = sorted((_chance(slice_gain, policy), slice_gain.name, slice_gain) for slice_gain in judged)
@@ -147,13 +149,12 @@ def no_slice_worse(evidence: Evidence, policy: GatePolicy) -> Verdict:
         slice_gain for value, (_, _, slice_gain) in zip(adjusted, chances, strict=True) if value <= policy.error_rate
     ]
     worst_slices = ", ".join(
-        f"{slice_gain.name} ({change(slice_gain.gain.value)} on {slice_gain.rows} rows)"
+        f"{slice_gain.name} (gain {change(slice_gain.gain.value)}, n = {slice_gain.rows:,})"
         for slice_gain in worse
         if slice_gain.gain
     )
-    reason = (
-        f"surely worse than the champion on {len(worse)} of {len(judged)} slices: {worst_slices}" if worse else None
-    )
+    count = f"{len(worse)} of {len(judged)} slices"
+    reason = f"worse than the champion on {count} (error rate {policy.error_rate:g}): {worst_slices}" if worse else None
     return Verdict(gate=gate, number=adjusted[0], limit=policy.error_rate, reason=reason, note=note)
 
 
@@ -183,16 +184,16 @@ def groups_alike(evidence: Evidence, policy: GatePolicy) -> Verdict:
     if unclear:
         return not_computable(gate, limit, f"the difference between groups of {', '.join(unclear)}")
     worst = max(evidence.group_gaps, key=lambda group_gap: group_gap.gap or 0.0)
-    description = f"difference between groups of {worst.column} in {worst.measure}"
-    return at_most(gate, worst.gap, limit, description, f"too small to tell: {small}" if small else "")
+    description = f"difference between the groups of {worst.column} in {worst.measure}"
+    return at_most(gate, worst.gap, limit, description, f"too few rows to judge: {small}" if small else "")
 
 
 GATES = (
-    beats_baseline,
-    beats_simple_model,
-    enough_unseen_rows,
-    beats_champion,
-    no_slice_worse,
-    groups_alike,
+    Gate("beats_baseline", "Better than a trivial baseline", beats_baseline),
+    Gate("beats_simple_model", "Worth its cost over a linear model", beats_simple_model),
+    Gate("enough_unseen_rows", "Enough rows to compare with the champion", enough_unseen_rows),
+    Gate("beats_champion", "Better than the champion", beats_champion),
+    Gate("no_slice_worse", "Not worse on any slice", no_slice_worse),
+    Gate("groups_alike", "Protected groups are treated alike", groups_alike),
 )
 """In the order in which people read them."""

@@ -1,10 +1,10 @@
 """Does the model that would go live work: elsewhere, as fast as before, and again?"""
 
 from tasks.gates.policy import GatePolicy
-from tasks.gates.verdict import Verdict, at_most, not_applicable, not_computable
+from tasks.gates.verdict import Gate, Verdict, at_most, not_applicable, not_computable
 from tasks.training.evidence import Evidence
 
-NOT_ASKED = "not asked for by the policy"
+NOT_ASKED = "switched off in the gates of the deployment"
 
 
 def serves(evidence: Evidence, policy: GatePolicy) -> Verdict:
@@ -13,9 +13,9 @@ def serves(evidence: Evidence, policy: GatePolicy) -> Verdict:
     if not policy.must_serve:
         return not_applicable("serves", limit, NOT_ASKED)
     if serving is not None and serving.fault is not None:
-        reason = f"in a clean process the model did not serve: {serving.fault}"
+        reason = f"the model does not load and predict in a clean process: {serving.fault}"
         return Verdict(gate="serves", number=None, limit=limit, reason=reason)
-    description = "largest difference between predictions in a clean process and here, as a share of the largest"
+    description = "largest difference of a prediction in a clean process, as a share of the largest prediction"
     return at_most("serves", None if serving is None else serving.difference, limit, description)
 
 
@@ -23,14 +23,14 @@ def serves_fast(evidence: Evidence, policy: GatePolicy) -> Verdict:
     """Refuse a model that is many times slower than the champion."""
     serving = evidence.serving
     pair = (None, None) if serving is None else (serving.milliseconds, serving.champion_milliseconds)
-    return _ratio("serves_fast", evidence, policy, pair, policy.max_latency_ratio, "time to predict", "ms")
+    return _ratio("serves_fast", evidence, policy, pair, policy.max_latency_ratio, "prediction time", "ms")
 
 
 def fits(evidence: Evidence, policy: GatePolicy) -> Verdict:
     """Refuse a model file that is many times larger than the champion's."""
     serving = evidence.serving
     pair = (None, None) if serving is None else (serving.size, serving.champion_size)
-    return _ratio("fits", evidence, policy, pair, policy.max_size_ratio, "size of the file", "bytes")
+    return _ratio("fits", evidence, policy, pair, policy.max_size_ratio, "model file size", "bytes")
 
 
 def reproducible(evidence: Evidence, policy: GatePolicy) -> Verdict:
@@ -38,7 +38,7 @@ def reproducible(evidence: Evidence, policy: GatePolicy) -> Verdict:
     limit = policy.max_reproduction_difference
     if not policy.must_reproduce:
         return not_applicable("reproducible", limit, NOT_ASKED)
-    description = "largest difference between predictions of the model and of a second fit, as a share of the largest"
+    description = "largest difference of a prediction after a second fit, as a share of the largest prediction"
     return at_most("reproducible", evidence.largest_reproduction_difference, limit, description)
 
 
@@ -59,15 +59,15 @@ def _ratio(
     if evidence.champion_version is None:
         return not_applicable(gate, limit, f"there is no champion; {what}: {new:.4g} {unit}")
     if not old:
-        return not_computable(gate, limit, f"{what}, as a multiple of the champion's")
-    description = f"{what}, as a multiple of the champion's ({new:.4g} against {old:.4g} {unit})"
-    return at_most(gate, new / old, limit, description, f"{new:.4g} against {old:.4g} {unit}")
+        return not_computable(gate, limit, f"{what} as a multiple of the champion's")
+    pair_text = f"{new:,.4g} against {old:,.4g} {unit}"
+    return at_most(gate, new / old, limit, f"{what} as a multiple of the champion's ({pair_text})", pair_text)
 
 
 GATES = (
-    serves,
-    serves_fast,
-    fits,
-    reproducible,
+    Gate("serves", "Predicts the same in a clean process", serves),
+    Gate("serves_fast", "As fast as the champion", serves_fast),
+    Gate("fits", "As small as the champion", fits),
+    Gate("reproducible", "A second fit gives the same model", reproducible),
 )
 """In the order in which people read them."""

@@ -1,6 +1,12 @@
-"""The verdict of one gate on a challenger."""
+"""A gate, and its verdict on a challenger."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
+
+from tasks.gates.policy import GatePolicy
+from tasks.training.evidence import Evidence
 
 
 class Verdict(BaseModel):
@@ -9,7 +15,7 @@ class Verdict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     gate: str
-    """Its name, which stays the same."""
+    """Its code."""
     number: float | None
     """The measured value; None: it could not be computed, or does not apply (then `note` gives the reason)."""
     limit: float | None
@@ -19,18 +25,31 @@ class Verdict(BaseModel):
     """What was passed over, and what the numbers mean."""
 
 
-def at_most(gate: str, number: float | None, limit: float, description: str, note: str = "") -> Verdict:
-    """Pass a number up to the limit; `description` names it. A number that is missing refuses."""
+@dataclass(frozen=True)
+class Gate:
+    """One question about a challenger; its section in `docs/gates.md` says what to do where it refuses."""
+
+    code: str
+    """Its persisted name: in the ledger, in MLflow's metrics, on model cards, and the anchor of its section."""
+    title: str
+    """What it asks, in plain words."""
+    rule: Callable[[Evidence, GatePolicy], Verdict]
+
+
+def at_most(
+    gate: str, number: float | None, limit: float, description: str, note: str = "", rows: int | None = None
+) -> Verdict:
+    """Pass a number up to the limit; `description` names it, `rows` were measured. A missing number refuses."""
     if number is None:
         return not_computable(gate, limit, description)
-    refused = not number <= limit
-    reason = f"{description}: {number:.4g} found, at most {limit:.4g} allowed" if refused else None
+    size = "" if rows is None else f", n = {rows:,}"
+    reason = None if number <= limit else f"{description}: {number:.4g} (limit {limit:.4g}{size})"
     return Verdict(gate=gate, number=finite_or_none(number), limit=limit, reason=reason, note=note)
 
 
 def not_computable(gate: str, limit: float | None, description: str) -> Verdict:
     """Refuse because a number could not be computed."""
-    return Verdict(gate=gate, number=None, limit=limit, reason=f"{description}: could not be computed")
+    return Verdict(gate=gate, number=None, limit=limit, reason=f"could not be computed: {description}")
 
 
 def not_applicable(gate: str, limit: float | None, why: str) -> Verdict:

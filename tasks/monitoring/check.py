@@ -7,9 +7,18 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from tasks import predictions
 from tasks.metrics import score
-from tasks.monitoring import look
 from tasks.monitoring.limits import Watch
-from tasks.monitoring.look import Look
+from tasks.monitoring.look import (
+    Look,
+    blocking_faults,
+    estimate_distrust,
+    fault_warnings,
+    faults_beside,
+    is_quiet,
+    lasting_faults,
+    ringing_alarm,
+    ripe_looks,
+)
 from tasks.monitoring.signals.estimation import PerformanceEstimate
 from tasks.monitoring.signals.health import Fault
 from tasks.monitoring.signals.models import Alarm, Signal
@@ -101,17 +110,17 @@ class Check(BaseModel):
     @property
     def drifting(self) -> tuple[str, ...]:
         """The features that lie beyond a limit, in distribution or in missing values."""
-        beyond = [one.column for one in self._of_features() if one.exceeded]
+        beyond = [signal.column for signal in self._of_features() if signal.exceeded]
         return tuple(dict.fromkeys(beyond))
 
     @property
     def drifted_share(self) -> float | None:
         """Share of the features beyond a limit among those that could be told, or None where none could."""
-        told = {one.column for one in self._of_features() if one.value is not None}
-        return len(self.drifting) / len(told) if told else None
+        measured_columns = {signal.column for signal in self._of_features() if signal.value is not None}
+        return len(self.drifting) / len(measured_columns) if measured_columns else None
 
     def _of_features(self) -> list[Signal]:
-        return [one for one in self.signals if one.family in ("features", "missing")]
+        return [signal for signal in self.signals if signal.family in ("features", "missing")]
 
 
 def performance(live: "pd.DataFrame", problem: UseCase, expected: float) -> Performance:
@@ -123,29 +132,33 @@ def performance(live: "pd.DataFrame", problem: UseCase, expected: float) -> Perf
     return Performance(metric=problem.metric, value=value, labelled=len(fair), expected=expected)
 
 
-def judged_check(problem: UseCase, watch: Watch, seen: Sequence[Look], version: str, found: Performance) -> Check:
+def window_check(
+    problem: UseCase, watch: Watch, looks: Sequence[Look], version: str, live_performance: Performance
+) -> Check:
     """Return what the newest of the looks, in order of time and at the same limits, amounts to."""
-    newest, before = seen[-1], seen[:-1]
+    newest, before = looks[-1], looks[:-1]
     policy = watch.policy
-    known = before[-1].faults if before else ()
-    lasts = look.lasting(seen, policy.faults)
-    distrust = look.distrusted(seen, found.expected, policy.estimation)
+    faults_before = before[-1].faults if before else ()
+    lasts = lasting_faults(looks, policy.faults)
+    distrust = estimate_distrust(looks, live_performance.expected, policy.estimation)
     return Check(
         usecase=problem.name,
         as_of=newest.as_of,
         window=newest.window,
         model_version=version,
         rows=newest.rows,
-        performance=found,
+        performance=live_performance,
         signals=newest.signals,
-        faults=look.broken(newest, lasts),
-        new_faults=look.beside(newest, known),
-        warnings=look.warnings(newest),
+        faults=blocking_faults(newest, lasts),
+        new_faults=faults_beside(newest, faults_before),
+        warnings=fault_warnings(newest),
         lasting=lasts,
-        new_lasting=tuple(one for one in lasts if one in look.broken(newest, look.lasting(before, policy.faults))),
-        alarm=look.rung(seen, policy),
-        labels_prompt=newest in look.ripe(seen),
-        quiet=look.quiet(seen, policy),
+        new_lasting=tuple(
+            fault for fault in lasts if fault in blocking_faults(newest, lasting_faults(before, policy.faults))
+        ),
+        alarm=ringing_alarm(looks, policy),
+        labels_prompt=newest in ripe_looks(looks),
+        quiet=is_quiet(looks, policy),
         estimate=None if distrust else newest.estimate,
         distrust=distrust,
         limits=watch.note,

@@ -6,10 +6,11 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.metrics import figure
 from tasks.monitoring.check import Check
+from tasks.monitoring.sentences import alarm_sentences, fault_sentences, listed, summary
 from tasks.monitoring.signals.models import Family, Signal, away, severity
 
 OF_A_COLUMN: tuple[Family, ...] = ("features", "missing", "prediction", "target")
-"""What is told of one column by itself."""
+"""What is measured of a single column."""
 SHARE = "share of features beyond their limits"
 
 
@@ -23,6 +24,8 @@ class Drawing(BaseModel):
     """Of the window, by the name of their series."""
     distances: Mapping[str, float]
     """Of each column's farthest statistic from what is expected, in multiples of its limit: above 1 is beyond it."""
+    codes: Mapping[str, str] = {}
+    """Of each column's farthest statistic, where it is beyond its limit (see `docs/codes.md`)."""
     tags: tuple[str, ...] = ()
 
     def beyond(self, column: str) -> bool:
@@ -31,22 +34,23 @@ class Drawing(BaseModel):
 
 
 def drawing(check: Check) -> Drawing:
-    """Return what is drawn of a check; what it could not tell is left out."""
-    seen = check.performance
-    known = {
+    """Return what is drawn of a check; what could not be measured is left out."""
+    performance = check.performance
+    series = {
         SHARE: check.drifted_share,
         "rows": check.rows,
-        "labelled rows": seen.labelled,
+        "labelled rows": performance.labelled,
         "version": float(check.model_version) if check.model_version.isdigit() else None,
-        f"{seen.metric} on labelled rows": seen.value,
-        f"{seen.metric} at promotion": seen.expected,
+        f"{performance.metric} on labelled rows": performance.value,
+        f"{performance.metric} at promotion": performance.expected,
         "severity of the alarm": severity(check.alarm),
         "data faults": len(check.faults),
     }
     return Drawing(
         headline=headline(check),
-        numbers={name: float(value) for name, value in known.items() if value is not None},
+        numbers={name: float(value) for name, value in series.items() if value is not None},
         distances=distances(check.signals),
+        codes=drift_codes(check.signals),
         tags=(f"version {check.model_version}",),
     )
 
@@ -54,30 +58,38 @@ def drawing(check: Check) -> Drawing:
 def distances(signals: Iterable[Signal]) -> dict[str, float]:
     """Return how far each column's farthest statistic lies, in multiples of its limit.
 
-    One that may move to one side as far as it likes is told as 1 there at most: only what is beyond a limit is above.
+    One that may move to one side as far as it likes counts as 1 there at most: only what is beyond a limit is above.
     """
-    found: dict[str, float] = {}
-    for one in signals:
-        if one.family in OF_A_COLUMN and one.value is not None:
-            far = away(one) if one.exceeded else min(away(one), 1.0)
-            found[one.column] = max(found.get(one.column, 0.0), far)
-    return found
+    farthest: dict[str, float] = {}
+    for signal in signals:
+        if signal.family in OF_A_COLUMN and signal.value is not None:
+            far = away(signal) if signal.exceeded else min(away(signal), 1.0)
+            farthest[signal.column] = max(farthest.get(signal.column, 0.0), far)
+    return farthest
+
+
+def drift_codes(signals: Iterable[Signal]) -> dict[str, str]:
+    """Return the code of the statistic of each column that lies farthest beyond its limit."""
+    beyond = [signal for signal in signals if signal.family in OF_A_COLUMN and signal.exceeded]
+    return {signal.column: signal.code for signal in sorted(beyond, key=away)}
 
 
 def headline(check: Check) -> str:
     """Say as markdown what the limits make of the window, and what the rest of the page is worth."""
-    seen, share = check.performance, check.drifted_share
-    told = "no feature could be told" if share is None else f"{share:.0%} of the features lie beyond their limits"
-    drifting = ", ".join(check.drifting) or "none"
-    measured = "unknown yet" if seen.value is None else figure(seen.value)
-    faults = "; ".join(one.sentence for one in check.faults) or "none"
-    alarm = "; ".join(check.alarm.reasons) if check.alarm else "silent"
+    performance, share = check.performance, check.drifted_share
+    share_text = (
+        "no feature could be measured" if share is None else f"{share:.0%} of the features lie beyond their limits"
+    )
+    measured = "unknown yet" if performance.value is None else figure(performance.value)
+    faults = summary(fault_sentences(check.faults), "in the ledger") or "none"
+    alarm = summary(alarm_sentences(check.alarm), "in the table below") or "silent"
     return "\n\n".join(
         [
-            f"**Version {check.model_version}, {check.window}, {check.rows} rows: {told}** ({drifting}).",
+            f"**Version {check.model_version}, {check.window}, {check.rows:,} rows: {share_text}** "
+            f"({listed(check.drifting)}).",
             f"Alarm: {alarm}.",
-            f"{seen.metric} on {seen.labelled} labelled rows: {measured}, {figure(seen.expected)} at promotion. "
-            f"Data faults: {faults}.",
+            f"{performance.metric} on {performance.labelled:,} labelled rows: {measured}, "
+            f"{figure(performance.expected)} at promotion. Data faults: {faults}.",
             "Below, a column is drawn as drifted where this verdict says so; the score beside it is Evidently's own "
             "distance of the two distributions, and decides nothing.",
         ]

@@ -19,7 +19,7 @@ NEVER = 1e12
 
 
 class DriftPolicy(BaseModel):
-    """When a column is said to have drifted."""
+    """From which distance on a column is drawn as drifted."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -53,9 +53,9 @@ def plain(values: "pd.Series", kind: Kind) -> "pd.Series":
 def not_comparable(reference: "pd.Series", current: "pd.Series") -> str | None:
     """Say why no distance between two plain columns can be computed, or None."""
     if current.isna().all():
-        return f"all {len(current)} values of the window are missing"
+        return f"all {len(current):,} values of the window are missing"
     if reference.isna().all():
-        return f"all {len(reference)} values of the reference are missing"
+        return f"all {len(reference):,} values of the reference are missing"
     return None
 
 
@@ -64,8 +64,8 @@ def constant_share(reference: "pd.Series", current: "pd.Series") -> float | None
 
     Evidently divides by the reference's spread and calls 1.001 against a constant 1.0 a drift of .83.
     """
-    known = reference.dropna()
-    return None if known.nunique() > 1 else float((current.dropna() != known.iloc[0]).mean())
+    present = reference.dropna()
+    return None if present.nunique() > 1 else float((current.dropna() != present.iloc[0]).mean())
 
 
 def column_drift(
@@ -84,7 +84,7 @@ def column_drift(
         notes.append("no distance came back from Evidently")
     jump = abs(missing[1] - missing[0]) >= policy.missing_threshold
     if jump:
-        notes.append(f"share of missing values {missing[0]:.1%} before, {missing[1]:.1%} now")
+        notes.append(f"share of missing values {missing[0]:.1%} -> {missing[1]:.1%}")
     return ColumnDrift(
         column=name,
         method=METHODS[kind] if changed is None else "share changed",
@@ -97,7 +97,7 @@ def column_drift(
     )
 
 
-def compared(
+def drift_comparison(
     reference: "pd.DataFrame",
     current: "pd.DataFrame",
     kinds: Mapping[str, Kind],
@@ -128,15 +128,15 @@ def compared(
         *frames, timestamp=until, name=name, additional_data=_ours(drawing), tags=list(drawing.tags) if drawing else []
     )
     distances = _distances(snapshot)
-    found = [
+    drifts = [
         column_drift(column, kind, sides[0][column], sides[1][column], distances.get(column), policy)
         for column, kind in kinds.items()
     ]
-    return found, snapshot
+    return drifts, snapshot
 
 
 def _declared(rows: "pd.DataFrame", kinds: Mapping[str, Kind]) -> Any:
-    """Return rows as Evidently's dataset, with every column's kind said rather than guessed."""
+    """Return rows as Evidently's dataset, with every column's kind stated, not guessed."""
     from evidently import DataDefinition, Dataset
 
     columns = DataDefinition(
@@ -172,23 +172,24 @@ def _ours(drawing: "Drawing | None") -> "dict[str, pd.DataFrame] | None":
     """Return the drawing as the additional data of a report."""
     import pandas as pd
 
-    from tasks.monitoring.drift_metric import HEADLINE, OURS
+    from tasks.monitoring.drift_metric import CODES, HEADLINE, OURS
 
     if drawing is None:
         return None
-    told = (("window", drawing.numbers), ("column", drawing.distances))
-    rows = [(role, name, value) for role, numbers in told for name, value in numbers.items()]
+    parts = (("window", drawing.numbers), ("column", drawing.distances))
+    rows = [(role, name, value) for role, numbers in parts for name, value in numbers.items()]
     return {
         OURS: pd.DataFrame(rows, columns=["role", "name", "value"]),
+        CODES: pd.DataFrame(list(drawing.codes.items()) or [("", "")], columns=["name", "code"]),
         HEADLINE: pd.DataFrame({HEADLINE: [drawing.headline]}),
     }
 
 
 def _distances(snapshot: "Snapshot") -> dict[str, float]:
     """Return the distance of each column that came back."""
-    found = snapshot.dict()["metrics"]
+    results = snapshot.dict()["metrics"]
     return {
-        one["config"]["column"]: float(one["value"])
-        for one in found
-        if one["config"]["type"].endswith(":ValueDrift") and one["value"] is not None
+        result["config"]["column"]: float(result["value"])
+        for result in results
+        if result["config"]["type"].endswith(":ValueDrift") and result["value"] is not None
     }

@@ -4,9 +4,15 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from tasks.monitoring import look
 from tasks.monitoring.limits import Watch
-from tasks.monitoring.look import Look
+from tasks.monitoring.look import (
+    Look,
+    blocking_faults,
+    last_good_window,
+    lasting_faults,
+    window_look,
+    without_accepted,
+)
 from tasks.monitoring.signals.health import FaultPolicy
 from tasks.registry.models import Champion
 from tasks.usecases import UseCase
@@ -20,65 +26,72 @@ from tasks.scoring.scoring import fair_predictions
 
 def stored_looks(problem: UseCase, watch: str, until: datetime) -> list[Look]:
     """Return the looks at windows that end before `until` beside these limits, in order of time."""
-    kept = looks(problem).read()
-    same = kept[(kept["watch"] == watch) & (kept["window_end"] < until)].sort_values(["window_end", "window_start"])
+    stored = looks(problem).read()
+    same = stored[(stored["watch"] == watch) & (stored["window_end"] < until)].sort_values(
+        ["window_end", "window_start"]
+    )
     return [Look.model_validate_json(body) for body in same["body"]]
 
 
 def newest_look(problem: UseCase, until: datetime) -> Look | None:
     """Return the look at the newest window that ends by `until`, or None."""
-    kept = looks(problem).read()
-    known = kept[kept["window_end"] <= until].sort_values(["window_end", "as_of"])
-    return None if known.empty else Look.model_validate_json(known["body"].iloc[-1])
+    stored = looks(problem).read()
+    ended = stored[stored["window_end"] <= until].sort_values(["window_end", "as_of"])
+    return None if ended.empty else Look.model_validate_json(ended["body"].iloc[-1])
 
 
-def keep_looks(problem: UseCase, found: Sequence[Look]) -> None:
+def keep_looks(problem: UseCase, new_looks: Sequence[Look]) -> None:
     """Keep looks, each window's once."""
     records = [
         {
-            "as_of": one.as_of,
-            "window_start": one.window.start,
-            "window_end": one.window.end,
-            "watch": one.watch,
-            "body": one.model_dump_json(),
+            "as_of": look.as_of,
+            "window_start": look.window.start,
+            "window_end": look.window.end,
+            "watch": look.watch,
+            "body": look.model_dump_json(),
         }
-        for one in found
+        for look in new_looks
     ]
     looks(problem).upsert(looks(problem).rows(records))
 
 
 def broken_windows(
-    problem: UseCase, until: datetime, policy: FaultPolicy, known: Collection[tuple[str, str]]
+    problem: UseCase, until: datetime, policy: FaultPolicy, accepted_names: Collection[tuple[str, str]]
 ) -> list[Window]:
     """Return the windows that end by `until` whose data were broken at the last look.
 
     Faults that last, or are `known` by kind and column to be none, break nothing.
     """
-    kept = looks(problem).read().sort_values(["window_end", "window_start"])
-    stored = [Look.model_validate_json(body) for body in kept[kept["window_end"] <= until]["body"]]
-    seen = look.without(stored, known)
-    lasts = look.lasting(seen, policy)
-    return [one.window for one in seen if look.broken(one, lasts)]
+    table = looks(problem).read().sort_values(["window_end", "window_start"])
+    stored = [Look.model_validate_json(body) for body in table[table["window_end"] <= until]["body"]]
+    valid_looks = without_accepted(stored, accepted_names)
+    lasts = lasting_faults(valid_looks, policy)
+    return [look.window for look in valid_looks if blocking_faults(look, lasts)]
 
 
-def brought_up_to_date(
-    problem: UseCase, watch: Watch, before: Sequence[Look], rows: "pd.DataFrame", said: "pd.DataFrame", as_of: datetime
+def updated_looks(
+    problem: UseCase,
+    watch: Watch,
+    before: Sequence[Look],
+    rows: "pd.DataFrame",
+    predicted_rows: "pd.DataFrame",
+    as_of: datetime,
 ) -> list[Look]:
     """Return earlier looks, those anew whose window has got other rows or labels since.
 
     `rows` and their predictions reach back as far as anything may still change.
     """
     times = rows[problem.event_time]
-    found: list[Look] = []
-    for one in before:
-        inside = (times >= one.window.start) & (times < one.window.end)
+    updated: list[Look] = []
+    for look in before:
+        inside = (times >= look.window.start) & (times < look.window.end)
         now = int(inside.sum()), int(rows.loc[inside, problem.target].notna().sum())
-        changeable = one.window.start >= as_of - problem.look_back - problem.window
-        if changeable and now != (one.rows, one.labelled):
-            good = look.last_good(found)
-            one = look.looked(problem, watch, rows[inside], said[inside], one.window, as_of, good)
-        found.append(one)
-    return found
+        changeable = look.window.start >= as_of - problem.look_back - problem.window
+        if changeable and now != (look.rows, look.labelled):
+            good = last_good_window(updated)
+            look = window_look(problem, watch, rows[inside], predicted_rows[inside], look.window, as_of, good)
+        updated.append(look)
+    return updated
 
 
 def changeable_span(problem: UseCase, window: Window) -> Window:
@@ -95,7 +108,7 @@ def looks_at(
     """
     fair = fair_predictions(problem, rows, live.version)
     stored = stored_looks(problem, watch.id, window.end)
-    before = brought_up_to_date(problem, watch, stored, rows, fair, as_of)
+    before = updated_looks(problem, watch, stored, rows, fair, as_of)
     inside = rows[problem.event_time] >= window.start
-    good = look.last_good(before)
-    return [*before, look.looked(problem, watch, rows[inside], fair[inside], window, as_of, good)]
+    good = last_good_window(before)
+    return [*before, window_look(problem, watch, rows[inside], fair[inside], window, as_of, good)]

@@ -7,13 +7,14 @@ from tasks import lasting, retries
 from tasks.data import ledger
 from tasks.data.tables import observations, rows_at
 from tasks.data.watermarks import checked_until, feed_state
-from tasks.monitoring import dashboard, drift_report, look, profile
-from tasks.monitoring.accepted import accepted
-from tasks.monitoring.check import Check, judged_check, performance
+from tasks.monitoring import dashboard, drift_report, profile
+from tasks.monitoring.accepted import accepted_faults
+from tasks.monitoring.check import Check, performance, window_check
 from tasks.monitoring.drift_numbers import OF_A_COLUMN, drawing
 from tasks.monitoring.drift_report import DriftPolicy
 from tasks.monitoring.history import changeable_span, keep_looks, looks_at
 from tasks.monitoring.limits import WatchPolicy
+from tasks.monitoring.look import without_accepted
 from tasks.predictions import MODEL_VERSION, PREDICTION
 from tasks.registry import models, tracking
 from tasks.registry.models import Champion
@@ -34,18 +35,20 @@ TARGET_DRIFT = "target"
 def column_records(check: Check) -> list[dict[str, Any]]:
     """Return what Evidently drew of each column, and whether our limits say that it drifted, which counts."""
     return [
-        {"role": role, **one.model_dump(), "drifted": _beyond(check, one.column)}
+        {"role": role, **column.model_dump(), "drifted": _beyond(check, column.column)}
         for role, columns in (("feature", check.features), ("outcome", check.outcomes))
-        for one in columns
+        for column in columns
     ]
 
 
 def _beyond(check: Check, column: str) -> float | None:
     """Return 1 where a statistic of the column lies beyond its limit, 0 where none does, None where none is told."""
-    told = [
-        one for one in check.signals if one.column == column and one.family in OF_A_COLUMN and one.value is not None
+    measured = [
+        signal
+        for signal in check.signals
+        if signal.column == column and signal.family in OF_A_COLUMN and signal.value is not None
     ]
-    return float(any(one.exceeded for one in told)) if told else None
+    return float(any(signal.exceeded for signal in measured)) if measured else None
 
 
 def check_records(check: Check, evidently_run: str) -> list[dict[str, Any]]:
@@ -60,19 +63,19 @@ def check_records(check: Check, evidently_run: str) -> list[dict[str, Any]]:
         "evidently_run": evidently_run,
         "rows": float(check.rows),
     }
-    seen = check.performance
-    found = column_records(check)
-    found.append(
+    live_performance = check.performance
+    records = column_records(check)
+    records.append(
         {
             "role": "performance",
-            "column": seen.metric,
-            "value": seen.value,
-            "threshold": seen.expected,
-            "note": f"{seen.labelled} labelled rows; the threshold is the value at promotion",
+            "column": live_performance.metric,
+            "value": live_performance.value,
+            "threshold": live_performance.expected,
+            "note": f"{live_performance.labelled:,} labelled rows; the threshold is the value at promotion",
         }
     )
-    found.append({"role": "window", "column": "drifted share", "value": check.drifted_share, "note": check.note})
-    return [common | one for one in found]
+    records.append({"role": "window", "column": "drifted share", "value": check.drifted_share, "note": check.note})
+    return [common | record for record in records]
 
 
 @step(**retries.RETRIED)
@@ -89,9 +92,9 @@ def measure(usecase: str, live: Champion, as_of: datetime, policy: WatchPolicy) 
     rows = scored_observations(problem, changeable_span(problem, window), until)
     looks = looks_at(problem, live, watch, rows, window, until)
     keep_looks(problem, looks)
-    judged = look.without(looks, accepted(ledger.decisions(usecase, as_of)))
+    judged = without_accepted(looks, accepted_faults(ledger.decisions(usecase, as_of)))
     predicted = rows[rows[MODEL_VERSION].notna() & (rows[problem.event_time] >= window.start)]
-    check = judged_check(problem, watch, judged, live.version, performance(predicted, problem, live.expected_score))
+    check = window_check(problem, watch, judged, live.version, performance(predicted, problem, live.expected_score))
     return check.model_copy(update={"as_of": as_of, "feed": feed_state(problem, as_of)})
 
 
@@ -115,8 +118,8 @@ def _drawn(problem: UseCase, live: Champion, check: Check, policy: DriftPolicy) 
     stored = observations(problem).read(live.trained, version=live.dataset_version)
     reference = folds.labelled(stored, problem, live.trained_until)
     if min(len(current), len(reference)) < policy.min_rows:
-        few = f"{len(current)} rows in the window and {len(reference)} in the reference"
-        return check.model_copy(update={"note": f"{few}, {policy.min_rows} of each needed to draw drift"}), ""
+        few = f"{len(current):,} rows in the window and {len(reference):,} in the reference"
+        return check.model_copy(update={"note": f"{few}: {policy.min_rows:,} of each are needed to draw drift"}), ""
     return _compared(problem, live, check, reference, current, policy)
 
 
@@ -134,7 +137,7 @@ def _compared(
     compared_as = kinds(problem, sides[1])
     outcomes = {PREDICTION, TARGET_DRIFT}
     name = f"{check.window} version {live.version}"
-    columns, snapshot = drift_report.compared(
+    columns, snapshot = drift_report.drift_comparison(
         sides[0], sides[1], compared_as, policy, until=check.window.end, name=name, drawing=drawing(check)
     )
     page = f"{problem.name}/{check.window.start:%Y-%m-%d}-{check.window.end:%Y-%m-%dT%H%M}.html"
@@ -155,27 +158,27 @@ def with_outcomes(rows: "pd.DataFrame", model: Any, problem: UseCase, policy: Dr
     import numpy as np
 
     some = drift_report.sampled(rows, policy.max_rows)
-    known = estimators.features(some, problem)
-    said = estimators.predictions(model, some, problem)
+    inputs = estimators.features(some, problem)
+    prediction = estimators.predictions(model, some, problem)
     if problem.classes:
-        said = np.array(problem.classes)[said.argmax(axis=1)]
-    return known.assign(**{PREDICTION: said, TARGET_DRIFT: some[problem.target]})
+        prediction = np.array(problem.classes)[prediction.argmax(axis=1)]
+    return inputs.assign(**{PREDICTION: prediction, TARGET_DRIFT: some[problem.target]})
 
 
 def kinds(problem: UseCase, current: "pd.DataFrame") -> dict[str, drift_report.Kind]:
     """Return which columns are compared and how; the target only where labels have arrived."""
-    found: dict[str, drift_report.Kind] = dict.fromkeys(problem.numeric, "numeric")
-    found.update(dict.fromkeys(problem.categorical, "categorical"))
-    found[PREDICTION] = "categorical" if problem.classes else "numeric"
+    kind_by_column: dict[str, drift_report.Kind] = dict.fromkeys(problem.numeric, "numeric")
+    kind_by_column.update(dict.fromkeys(problem.categorical, "categorical"))
+    kind_by_column[PREDICTION] = "categorical" if problem.classes else "numeric"
     if current[TARGET_DRIFT].notna().any():
-        found[TARGET_DRIFT] = "categorical" if problem.kind == "classification" else "numeric"
-    return found
+        kind_by_column[TARGET_DRIFT] = "categorical" if problem.kind == "classification" else "numeric"
+    return kind_by_column
 
 
 def _replaced_run(problem: UseCase, window: Window) -> str:
     """Return the id of the Evidently run that showed this window before, or an empty string."""
-    kept = checks(problem).read()
-    same = kept[(kept["window_start"] == window.start) & (kept["window_end"] == window.end)]
+    stored = checks(problem).read()
+    same = stored[(stored["window_start"] == window.start) & (stored["window_end"] == window.end)]
     return "" if same.empty else str(same["evidently_run"].iloc[0])
 
 

@@ -32,12 +32,12 @@ def profile(rows: "pd.DataFrame", problem: UseCase) -> dict[str, Any]:
     return {"rows": len(rows), "columns": columns}
 
 
-def watch_told(watch: Watch) -> dict[str, Any]:
+def watch_entry(watch: Watch) -> dict[str, Any]:
     """Return what a version is watched by as the entry of its profile."""
     return {WATCH: watch.model_dump(mode="json")}
 
 
-def limits_told(watch: Watch) -> dict[str, float]:
+def limit_numbers(watch: Watch) -> dict[str, float]:
     """Return the handful of numbers by which one version's limits are compared with another's."""
     limits = watch.limits
     return {
@@ -50,17 +50,17 @@ def limits_told(watch: Watch) -> dict[str, float]:
     }
 
 
-def learned(problem: UseCase, rows: "pd.DataFrame", until: datetime, run_id: str, policy: WatchPolicy) -> Watch:
+def watch_of_run(problem: UseCase, rows: "pd.DataFrame", until: datetime, run_id: str, policy: WatchPolicy) -> Watch:
     """Return what is ordinary for the model of a run, by the rows of its training window and its rolling predictions.
 
     A run that kept none of those leaves out what needs them.
     """
-    kept = tracking.unseen_predictions(run_id)
-    if kept is None:
+    stored = tracking.unseen_predictions(run_id)
+    if stored is None:
         return learned_watch(problem, rows, until, None, policy)
     names = list(problem.key)
-    told = rows[names].merge(kept, on=names, how="left", validate="1:1").set_index(rows.index)
-    return learned_watch(problem, rows, until, told, policy)
+    predicted = rows[names].merge(stored, on=names, how="left", validate="1:1").set_index(rows.index)
+    return learned_watch(problem, rows, until, predicted, policy)
 
 
 def watch_of(problem: UseCase, live: Champion, policy: WatchPolicy) -> Watch:
@@ -71,16 +71,16 @@ def watch_of(problem: UseCase, live: Champion, policy: WatchPolicy) -> Watch:
         if watch.policy == policy:
             return watch
     rows = observations(problem).read(live.trained, version=live.dataset_version)
-    return learned(problem, rows, live.trained_until, live.run_id, policy)
+    return watch_of_run(problem, rows, live.trained_until, live.run_id, policy)
 
 
 def _numeric(values: "pd.Series") -> dict[str, Any]:
-    known = values.dropna().astype(float)
-    told: dict[str, Any] = {"kind": "numeric", "missing": _missing(values)}
-    if known.empty:
-        return told
-    quantiles = {str(at): float(known.quantile(at)) for at in QUANTILES}
-    return told | {"mean": float(known.mean()), "sd": float(known.std(ddof=0)), "quantiles": quantiles}
+    present = values.dropna().astype(float)
+    entry: dict[str, Any] = {"kind": "numeric", "missing": _missing(values)}
+    if present.empty:
+        return entry
+    quantiles = {str(at): float(present.quantile(at)) for at in QUANTILES}
+    return entry | {"mean": float(present.mean()), "sd": float(present.std(ddof=0)), "quantiles": quantiles}
 
 
 def _categorical(values: "pd.Series") -> dict[str, Any]:

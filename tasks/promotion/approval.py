@@ -49,25 +49,25 @@ def overdue_reason(asked: Decision, clock: datetime) -> str | None:
     return None if clock < deadline else f"nobody approved it by {deadline:%Y-%m-%d %H:%M} UTC"
 
 
-def approval_refusal(said: Approval, asked: Decision, clock: datetime) -> str | None:
+def approval_refusal(answer: Approval, asked: Decision, clock: datetime) -> str | None:
     """Say why a person's answer keeps the challenger from going live, or None if it is approved in time."""
     late = overdue_reason(asked, clock)
     if late is not None:
         return late
-    return None if said.approve else f"declined: {comment(said)}"
+    return None if answer.approve else f"declined: {comment(answer)}"
 
 
-def comment(said: Approval) -> str:
+def comment(answer: Approval) -> str:
     """Return a person's words, or that there are none."""
-    return said.comment.strip() or "without a comment"
+    return answer.comment.strip() or "without a comment"
 
 
 def waiting_request(usecase: str) -> Request | None:
     """Return what the present flow run was about when it was suspended, so that it goes on with the same; else None."""
     mine = [
-        one
-        for one in ledger.decisions(usecase)
-        if one.kind == "approval asked" and flow_run.id and one.facts["flow_run"] == str(flow_run.id)
+        decision
+        for decision in ledger.decisions(usecase)
+        if decision.kind == "approval asked" and flow_run.id and decision.facts["flow_run"] == str(flow_run.id)
     ]
     return Request.model_validate(mine[-1].facts["request"]) if mine else None
 
@@ -84,8 +84,8 @@ def waiting_elsewhere(request: Request) -> str | None:
 def asked(request: Decision) -> Decision:
     """Keep that an approval is asked for and show the evidence; return what was asked first, with its deadline."""
     first = ledger.decision(ledger.record(request))
-    told = f"approval is asked for until {first.facts['deadline']}: {first.reason}"
-    artifacts.show_markdown(f"{first.usecase} approval", f"# {told}\n\n{evidence_told(first)}", told)
+    message = f"waiting for approval until {first.facts['deadline']}: {first.reason}"
+    artifacts.show_markdown(f"{first.usecase} approval", f"# {message}\n\n{evidence_markdown(first)}", message)
     return first
 
 
@@ -94,10 +94,10 @@ def answer_of_a_person(asked: Decision, hours: float) -> Approval:
 
     The process ends; after the answer another one runs the flow from its beginning and comes here again.
     """
-    form = Approval.with_initial_data(description=f"{asked.reason}\n\n{evidence_told(asked)}")
+    form = Approval.with_initial_data(description=f"{asked.reason}\n\n{evidence_markdown(asked)}")
     return suspend_flow_run(wait_for_input=form, timeout=round(hours * 3600), key="approval")
 
 
-def evidence_told(asked: Decision) -> str:
-    """Return the evidence as markdown: where it lies, and what each gate said."""
+def evidence_markdown(asked: Decision) -> str:
+    """Return the evidence as markdown: where it lies, and the verdict of each gate."""
     return f"[Run in MLflow]({asked.facts['mlflow_run']})\n\n{card.gates_table(asked.facts['gates'])}"

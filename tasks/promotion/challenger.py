@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.pipeline import Pipeline
 
-KEPT_ROWS = 1_000
+COMPARED_ROWS = 1_000
 """Newest labelled rows whose predictions are compared between processes and fits."""
 
 
@@ -59,7 +59,7 @@ def compared(problem: UseCase, as_of: datetime, policy: TrainPolicy, version: in
     predicted = training_folds.rolling_predictions(rows, problem, as_of, folds)
     evaluated, fault = with_champion(predicted, rows, problem, live)
     challenger = evaluation.best_candidate(evaluated, problem)
-    found = evaluation.evidence(
+    evidence = evaluation.evidence(
         evaluated,
         problem,
         challenger,
@@ -70,7 +70,7 @@ def compared(problem: UseCase, as_of: datetime, policy: TrainPolicy, version: in
         as_of=as_of,
         past=past_tries(ledger.decisions(problem.name, as_of)),
     )
-    return Compared(rows, folds, evaluated, challenger, live, found.model_copy(update={"champion_fault": fault}))
+    return Compared(rows, folds, evaluated, challenger, live, evidence.model_copy(update={"champion_fault": fault}))
 
 
 def stored_rows(
@@ -109,7 +109,9 @@ def past_tries(decisions: Sequence[ledger.Decision]) -> list[Try]:
 
     One that predicted the same as the champion could not have been lucky, and spent nothing.
     """
-    answers = [one.facts for one in decisions if one.kind in ledger.ANSWERS and _took_a_chance(one.facts)]
+    answers = [
+        decision.facts for decision in decisions if decision.kind in ledger.ANSWERS and _took_a_chance(decision.facts)
+    ]
     return [
         Try(over=Window(start=facts["compared_from"], end=facts["compared_until"]), share=facts["error_share"])
         for facts in answers
@@ -121,14 +123,14 @@ def _took_a_chance(facts: dict[str, Any]) -> bool:
     return facts.get("compared_from") is not None and gained["error"] > 0
 
 
-def candidate(problem: UseCase, as_of: datetime, policy: TrainPolicy, found: Compared) -> Candidate:
+def candidate(problem: UseCase, as_of: datetime, policy: TrainPolicy, comparison: Compared) -> Candidate:
     """Fit the model that would go live, and store it in the open MLflow run."""
-    until = as_of if policy.refit else found.folds[-1].block.start
-    learned = training_folds.labelled(found.rows, problem, until)
-    judged = found.folds[-1].models[found.challenger]
-    unfitted = estimators.contenders(problem)[found.challenger]
+    until = as_of if policy.refit else comparison.folds[-1].block.start
+    learned = training_folds.labelled(comparison.rows, problem, until)
+    judged = comparison.folds[-1].models[comparison.challenger]
+    unfitted = estimators.contenders(problem)[comparison.challenger]
     model = estimators.fitted(unfitted, learned, problem) if policy.refit else judged
-    sample = learned.tail(KEPT_ROWS)
+    sample = learned.tail(COMPARED_ROWS)
     if policy.refit:
         store(judged, sample, problem, "evaluated")
     uri, fault = store(model, sample, problem, "model")
@@ -139,46 +141,46 @@ def store(model: "Pipeline", sample: "pd.DataFrame", problem: UseCase, name: str
     """Log a model in the open run; return its address, or the reason why it must not be stored."""
     if lasting.memory() is None and (strange := models.untrusted_types(model)):
         return "", f"its types {', '.join(strange)} are not on the list of those that a model file may name"
-    known = estimators.features(sample, problem)
-    return tracking.log_model(model, known, estimators.predictions(model, sample, problem), name), None
+    features = estimators.features(sample, problem)
+    return tracking.log_model(model, features, estimators.predictions(model, sample, problem), name), None
 
 
 def tested(
-    problem: UseCase, as_of: datetime, policy: TrainPolicy, version: int, found: Compared, made: Candidate
+    problem: UseCase, as_of: datetime, policy: TrainPolicy, version: int, comparison: Compared, made: Candidate
 ) -> Evidence:
     """Return the evidence with what a clean process, a second fit and an older version of the data say of the model.
 
     In memory there is no file that a clean process could load: `serving` and the second fit are left out.
     """
-    kept = made.learned.tail(KEPT_ROWS)
-    updates = _final(problem, found.evidence, made, kept) | _changed(problem, found, version)
+    sample = made.learned.tail(COMPARED_ROWS)
+    updates = _final(problem, comparison.evidence, made, sample) | _changed(problem, comparison, version)
     if lasting.memory() is not None:
-        return found.evidence.model_copy(update=updates)
+        return comparison.evidence.model_copy(update=updates)
     again = training_folds.labelled(stored_rows(problem, as_of, policy, version), problem, made.until)
-    unfitted = estimators.contenders(problem)[found.challenger]
+    unfitted = estimators.contenders(problem)[comparison.challenger]
     updates |= {
-        "serving": _served(problem, found.live, made, kept),
-        "largest_reproduction_difference": refit_difference(made.model, unfitted, again, kept, problem),
+        "serving": _served(problem, comparison.live, made, sample),
+        "largest_reproduction_difference": refit_difference(made.model, unfitted, again, sample, problem),
     }
-    return found.evidence.model_copy(update=updates)
+    return comparison.evidence.model_copy(update=updates)
 
 
-def _served(problem: UseCase, live: Champion | None, made: Candidate, kept: "pd.DataFrame") -> Serving:
+def _served(problem: UseCase, live: Champion | None, made: Candidate, sample: "pd.DataFrame") -> Serving:
     if made.fault is not None:
         return Serving(fault=made.fault)
     champion = None if live is None else f"models:/{live.name}/{live.version}"
-    expected = estimators.predictions(made.model, kept, problem)
-    return sandbox.serving_check(made.model_uri, champion, estimators.features(kept, problem), expected, problem)
+    expected = estimators.predictions(made.model, sample, problem)
+    return sandbox.serving_check(made.model_uri, champion, estimators.features(sample, problem), expected, problem)
 
 
-def _final(problem: UseCase, found: Evidence, made: Candidate, kept: "pd.DataFrame") -> dict[str, Any]:
+def _final(problem: UseCase, evidence: Evidence, made: Candidate, sample: "pd.DataFrame") -> dict[str, Any]:
     """Return what is possible of the predictions: those evaluated, and those of the model that would go live."""
-    told = estimators.predictions(made.model, kept, problem)
+    predicted = estimators.predictions(made.model, sample, problem)
     learned = estimators.targets(made.learned, problem)
     return {
-        "finite_share": _worst(min, found.finite_share, sanity.finite_share(told)),
-        "outside": _worst(max, found.outside, sanity.outside(told, problem, learned)),
-        "same_share": _worst(max, found.same_share, sanity.same_share(told)),
+        "finite_share": _worst(min, evidence.finite_share, sanity.finite_share(predicted)),
+        "outside": _worst(max, evidence.outside, sanity.outside(predicted, problem, learned)),
+        "same_share": _worst(max, evidence.same_share, sanity.same_share(predicted)),
     }
 
 
@@ -186,18 +188,21 @@ def _worst(pick: Any, *numbers: float | None) -> float | None:
     return None if None in numbers else pick(numbers)
 
 
-def _changed(problem: UseCase, found: Compared, version: int) -> dict[str, Any]:
+def _changed(problem: UseCase, comparison: Compared, version: int) -> dict[str, Any]:
     """Return which feature changed most as labels came, if that is worse than what is known already.
 
     Compared are the rows as stored at the version that the champion cites and now; none where it is older than all.
     """
-    if found.live is None or found.live.dataset_version >= version or found.evidence.late_share is None:
+    if comparison.live is None or comparison.live.dataset_version >= version or comparison.evidence.late_share is None:
         return {}
-    oldest = found.rows[problem.event_time].min()
-    if oldest >= found.live.trained_until:
+    oldest = comparison.rows[problem.event_time].min()
+    if oldest >= comparison.live.trained_until:
         return {}
-    window = Window(start=oldest, end=found.live.trained_until)
+    window = Window(start=oldest, end=comparison.live.trained_until)
     columns = tuple(dict.fromkeys((*problem.key, *problem.features, problem.target)))
-    before, now = (observations(problem).read(window, columns, one) for one in (found.live.dataset_version, version))
+    before, now = (
+        observations(problem).read(window, columns, stored_version)
+        for stored_version in (comparison.live.dataset_version, version)
+    )
     feature, share = leakage.changed_later(before, now, problem)
-    return {"late_feature": feature, "late_share": share} if share > found.evidence.late_share else {}
+    return {"late_feature": feature, "late_share": share} if share > comparison.evidence.late_share else {}

@@ -46,7 +46,8 @@ class PromotionPolicy(BaseModel):
     approval_hours: float = Field(gt=0, le=24 * 90, description="Hours after which no answer is a refusal")
     probation: ProbationPolicy = Field(description="How it is watched once it is live")
     watch: WatchPolicy = Field(
-        default=WatchPolicy(), description="From what is found, at promotion, which of its windows are ordinary"
+        default=WatchPolicy(),
+        description="How the limits of monitoring are learned, at promotion, from the training rows",
     )
 
 
@@ -58,8 +59,12 @@ def settle(usecase: str, clock: datetime) -> None:
         late = promotion_approval.overdue_reason(asked, clock)
         if late is not None:
             _show(ledger.answered(asked.model_copy(update={"kind": "refused", "reason": late})))
-    known = [one for one in ledger.decisions(usecase) if one.kind in ledger.ANSWERS and "run_id" in one.facts]
-    for newest in known[-NEWEST:]:
+    answers = [
+        decision
+        for decision in ledger.decisions(usecase)
+        if decision.kind in ledger.ANSWERS and "run_id" in decision.facts
+    ]
+    for newest in answers[-NEWEST:]:
         if tracking.verdict_of(newest.facts["run_id"]) is None:
             _show(newest)
 
@@ -69,7 +74,7 @@ def ask_for_approval(
     request: Request, trained: Trained, judged: tuple[Verdict, ...], hours: float, clock: datetime
 ) -> Decision:
     """Keep that a person is asked about a challenger, and show the evidence; return what was asked first."""
-    reason = f"{request.usecase}: {gain_told(trained.evidence)}"
+    reason = f"{request.usecase}: {score_sentence(trained.evidence)}"
     facts = _facts(request, trained, judged)
     return promotion_approval.asked(promotion_approval.approval_request(request, reason, facts, hours, clock))
 
@@ -80,16 +85,16 @@ def promote(
     trained: Trained,
     judged: tuple[Verdict, ...],
     probation: ProbationPolicy | None = None,
-    approved: str = "not asked for",
+    approved: str = "not required",
     watch: WatchPolicy | None = None,
 ) -> str:
     """Make the challenger the champion and keep the decision; return what was decided.
 
     It is refused if the champion is no longer the one that the evidence compares with, or the request was answered.
     """
-    known = ledger.answer_to(request.id)
-    if known is not None:
-        return _shown(known)
+    answer = ledger.answer_to(request.id)
+    if answer is not None:
+        return _shown(answer)
     evidence = trained.evidence
     live = champion.live(request.usecase)
     if (None if live is None else live.version) != evidence.champion_version:
@@ -97,15 +102,15 @@ def promote(
     facts = _facts(request, trained, judged) | {"approved": approved}
     version = _registered(request, trained, facts, watch or WatchPolicy())
     promised = facts | {"probation": probation.model_dump() if probation else None}
-    decision = _answer(request, "promoted", f"version {version}: {gain_told(evidence)}", promised)
+    decision = _answer(request, "promoted", f"version {version}: {score_sentence(evidence)}", promised)
     try:
-        kept = champion.crown(decision, version, evidence.champion_version)
+        standing = champion.crown(decision, version, evidence.champion_version)
     except ChampionMovedError as error:
         models.withdraw(request.usecase, version)
         return _refused(request, trained, judged, str(error))
-    if kept.facts["version"] != version:
+    if standing.facts["version"] != version:
         models.withdraw(request.usecase, version)
-    return _shown(kept)
+    return _shown(standing)
 
 
 @step(**retries.RETRIED)
@@ -119,21 +124,21 @@ def nothing_to_train(request: Request, lack: str) -> str:
     """Say that there is nothing to do yet; a request in the ledger is answered so that it is not asked for again."""
     if request.decision:
         ledger.answered(_answer(request, "refused", lack, {}))
-    told = f"nothing to do: {lack}"
-    artifacts.show_markdown(f"{request.usecase} verdict", f"# {told}", told)
-    return told
+    message = f"nothing to do: {lack}"
+    artifacts.show_markdown(f"{request.usecase} verdict", f"# {message}", message)
+    return message
 
 
-def _registered(request: Request, trained: Trained, told: dict[str, Any], watch: WatchPolicy) -> str:
+def _registered(request: Request, trained: Trained, decision_facts: dict[str, Any], watch: WatchPolicy) -> str:
     """Register the challenger with everything that goes with it, though not live; return its version."""
     problem = use_case(request.usecase)
     rows = observations(problem).read(trained.window, version=trained.dataset_version)
-    known = folds.labelled(rows, problem, trained.window.end)
-    ordinary = monitoring_profile.learned(problem, rows, trained.window.end, trained.run_id, watch)
+    labelled = folds.labelled(rows, problem, trained.window.end)
+    ordinary = monitoring_profile.watch_of_run(problem, rows, trained.window.end, trained.run_id, watch)
     profile = tracking.log_profile(
-        trained.run_id, monitoring_profile.profile(known, problem) | monitoring_profile.watch_told(ordinary)
+        trained.run_id, monitoring_profile.profile(labelled, problem) | monitoring_profile.watch_entry(ordinary)
     )
-    tracking.log_limits(trained.run_id, monitoring_profile.limits_told(ordinary), ordinary.note)
+    tracking.log_limits(trained.run_id, monitoring_profile.limit_numbers(ordinary), ordinary.note)
     score = trained.evidence.challenger
     assert score is not None
     facts = ModelFacts(
@@ -146,29 +151,32 @@ def _registered(request: Request, trained: Trained, told: dict[str, Any], watch:
     )
     version = models.register(request.usecase, trained.run_id, trained.model_uri, facts)
     requirements = tracking.model_requirements(trained.model_uri)
-    links = tracking.links(request.usecase, told | {"version": version})
-    text = card.card(problem, told, tracking.code_of(trained.run_id), requirements, links)
+    links = tracking.links(request.usecase, decision_facts | {"version": version})
+    text = card.card(problem, decision_facts, tracking.code_of(trained.run_id), requirements, links)
     models.describe(request.usecase, version, card.short_text(text, tracking.log_card(trained.run_id, text)))
     return version
 
 
-def gain_told(evidence: Evidence) -> str:
+def score_sentence(evidence: Evidence) -> str:
     """Say what a challenger was measured to be, beside what it was compared with."""
     if evidence.champion_version is None:
         return (
-            f"{evidence.metric} {figure(evidence.challenger)} against {figure(evidence.baseline)} of the trivial "
-            f"baseline on {evidence.rows} rows; there was no champion"
+            f"{evidence.metric} {figure(evidence.challenger)} against {figure(evidence.baseline)} for the trivial "
+            f"baseline (n = {evidence.rows:,}); no champion before"
         )
     return (
-        f"{evidence.metric} {figure(evidence.challenger_beside_champion)} against {figure(evidence.champion)} of "
-        f"version {evidence.champion_version} on {evidence.compared_rows} rows that neither has seen"
+        f"{evidence.metric} {figure(evidence.challenger_beside_champion)} against {figure(evidence.champion)} for "
+        f"champion version {evidence.champion_version} (n = {evidence.compared_rows:,} rows new to both)"
     )
 
 
 def _moved(evidence: Evidence, live: models.Champion | None) -> str:
     compared = "no champion" if evidence.champion_version is None else f"champion version {evidence.champion_version}"
-    found = "none" if live is None else f"version {live.version}"
-    return f"the evidence compares with {compared}, but {found} is live now: it changed meanwhile"
+    live_now = "none" if live is None else f"version {live.version}"
+    return (
+        f"the evidence compares with {compared}, but {live_now} is live now: the champion changed meanwhile. "
+        f"Run the retrain again to compare with that one"
+    )
 
 
 def _refused(request: Request, trained: Trained, judged: tuple[Verdict, ...], reason: str) -> str:
@@ -176,7 +184,7 @@ def _refused(request: Request, trained: Trained, judged: tuple[Verdict, ...], re
 
 
 def _facts(request: Request, trained: Trained, judged: tuple[Verdict, ...]) -> dict[str, Any]:
-    """Return all that is known about a challenger, as JSON values."""
+    """Return the facts about a challenger that the ledger holds, as JSON values."""
     return _as_json(trained.evidence) | {
         "run_id": trained.run_id,
         "mlflow_run": trained.run_url,
@@ -187,7 +195,7 @@ def _facts(request: Request, trained: Trained, judged: tuple[Verdict, ...]) -> d
         "rows_trained_on": trained.rows,
         "candidate": trained.candidate,
         "asked_because": request.reason,
-        "gates": [_as_json(one) for one in judged],
+        "gates": [_as_json(verdict) for verdict in judged],
         "model_uri": trained.model_uri,
     }
 
@@ -208,33 +216,33 @@ def _answer(request: Request, kind: ledger.Kind, reason: str, facts: dict[str, A
     )
 
 
-def _as_json(told: Evidence | Verdict) -> dict[str, Any]:
+def _as_json(result: Evidence | Verdict) -> dict[str, Any]:
     """Return a model as JSON values; a number that is none becomes null, which the ledger can keep."""
-    return json.loads(told.model_dump_json())
+    return json.loads(result.model_dump_json())
 
 
-def tell_of(decision: Decision) -> None:
-    """Tell people of a promotion or a refusal that is kept; told again by whoever finishes it, it alerts once."""
+def alert(decision: Decision) -> None:
+    """Send the event of a recorded promotion or refusal; sent again by whoever finishes it, it alerts once."""
     kind: events.Kind = "model.promoted" if decision.kind == "promoted" else "model.refused"
     events.tell(kind, decision.usecase, decision.id, decision.reason)
 
 
 def _shown(decision: Decision) -> str:
-    """Show a kept verdict where people look for it, MLflow's tag last; return what was decided."""
+    """Show a recorded verdict where people look for it, MLflow's tag last; return what was decided."""
     _show(decision)
     return f"{decision.kind}: {decision.reason}"
 
 
 def _show(decision: Decision) -> None:
-    tell_of(decision)
+    alert(decision)
     facts, name = decision.facts, decision.usecase
-    page = f"# {decision.kind}\n\n{decision.reason}\n\nAsked for because: {facts['asked_because']}\n\n"
+    page = f"# {decision.kind}\n\n{decision.reason}\n\nReason for the retrain: {facts['asked_because']}\n\n"
     links = tracking.links(name, facts)
     page += f"{links}\n\n{card.gates_table(facts['gates'])}"
     artifacts.show_markdown(f"{name} verdict", page, f"{decision.kind}: {decision.reason}")
     if decision.kind == "promoted":
-        told = f"version {facts['version']}, live since {decision.as_of:%Y-%m-%d %H:%M}"
-        artifacts.show_markdown(f"{name} model card", tracking.card_of(facts["run_id"]), told)
+        description = f"version {facts['version']}, live since {decision.as_of:%Y-%m-%d %H:%M}"
+        artifacts.show_markdown(f"{name} model card", tracking.card_of(facts["run_id"]), description)
     numbers = card.gain_numbers(facts)
     tracking.conclude(
         facts["run_id"], decision.kind, decision.reason, run_name(decision), numbers, decision.as_of, links

@@ -56,8 +56,8 @@ def understood(usecase: str, as_of: datetime, decision: str, reason: str) -> Req
 @step()
 def past_answer(request: Request) -> str | None:
     """Return what this request was answered with, if it was, so that nothing is decided twice."""
-    known = ledger.answer_to(request.id)
-    return None if known is None else f"{known.kind} before: {known.reason}"
+    answer = ledger.answer_to(request.id)
+    return None if answer is None else f"{answer.kind} before: {answer.reason}"
 
 
 @step()
@@ -91,23 +91,23 @@ def _logged(problem: UseCase, request: Request, policy: TrainPolicy, run) -> Tra
     """Evaluate, fit, test and log inside an open MLflow run."""
     version = observations(problem).version()
     assert version is not None
-    found = promotion_challenger.compared(problem, request.as_of, policy, version)
-    made = promotion_challenger.candidate(problem, request.as_of, policy, found)
-    evidence = promotion_challenger.tested(problem, request.as_of, policy, version, found, made)
+    comparison = promotion_challenger.compared(problem, request.as_of, policy, version)
+    made = promotion_challenger.candidate(problem, request.as_of, policy, comparison)
+    evidence = promotion_challenger.tested(problem, request.as_of, policy, version, comparison, made)
     window = training_folds.training_window(problem, made.until)
     tracking.log_parameters(
-        _parameters(problem, policy, found.challenger, window, version, len(made.learned), made.model)
+        _parameters(problem, policy, comparison.challenger, window, version, len(made.learned), made.model)
     )
-    _log_scores(found.evaluated, problem, found.challenger, evidence)
-    newest = _newest(found.rows, problem, found.folds, request.as_of)
-    _log_importance(found.folds[-1].models[found.challenger], newest, problem)
-    tracking.log_unseen_predictions(run.info.run_id, _unseen(found, problem))
+    _log_scores(comparison.evaluated, problem, comparison.challenger, evidence)
+    newest = _newest(comparison.rows, problem, comparison.folds, request.as_of)
+    _log_importance(comparison.folds[-1].models[comparison.challenger], newest, problem)
+    tracking.log_unseen_predictions(run.info.run_id, _unseen(comparison, problem))
     tracking.log_dataset(observations(problem), version, f"{problem.name} {window}")
     return Trained(
         run_id=run.info.run_id,
         run_url=tracking.run_url(run),
         model_uri=made.model_uri,
-        candidate=found.challenger,
+        candidate=comparison.challenger,
         dataset_version=version,
         window=window,
         rows=len(made.learned),
@@ -115,10 +115,10 @@ def _logged(problem: UseCase, request: Request, policy: TrainPolicy, run) -> Tra
     )
 
 
-def _unseen(found: promotion_challenger.Compared, problem: UseCase) -> "pd.DataFrame":
+def _unseen(comparison: promotion_challenger.Compared, problem: UseCase) -> "pd.DataFrame":
     """Return the challenger's predictions for the evaluation blocks, by key."""
-    held = predictions.from_columns(found.evaluated, found.challenger, problem)
-    keys = found.rows.loc[found.evaluated.index, list(problem.key)]
+    held = predictions.from_columns(comparison.evaluated, comparison.challenger, problem)
+    keys = comparison.rows.loc[comparison.evaluated.index, list(problem.key)]
     return keys.assign(**predictions.as_columns(PREDICTION, problem, held)).reset_index(drop=True)
 
 
@@ -138,19 +138,19 @@ def _parameters(
     }
 
 
-def _log_scores(evaluated: "pd.DataFrame", problem: UseCase, challenger: str, found: Evidence) -> None:
+def _log_scores(evaluated: "pd.DataFrame", problem: UseCase, challenger: str, evidence: Evidence) -> None:
     every = (*estimators.contenders(problem), evaluation.CHAMPION)
     who = [name for name in every if predictions.columns_of(name, problem)[0] in evaluated]
     scores = evaluation.block_scores(evaluated, problem, who)
     for name in who:
         for block, value in scores[name].dropna().items():
             tracking.log_numbers({f"{problem.metric}.{name}": float(value)}, step=int(block))
-    numbers = {name: value for name, value in found if isinstance(value, int | float)}
+    numbers = {name: value for name, value in evidence if isinstance(value, int | float)}
     tracking.log_numbers({name: float(value) for name, value in numbers.items()})
-    tracking.log_json(found.model_dump(mode="json"), "evidence.json")
+    tracking.log_json(evidence.model_dump(mode="json"), "evidence.json")
     tracking.log_pictures(lambda: {"plots/score_by_block.png": plots.score_figure(scores[who], problem.metric)})
     # What is no probability, or no number, cannot be drawn; the gates refuse it.
-    if found.finite_share == 1 and not (found.is_classification and found.outside):
+    if evidence.finite_share == 1 and not (evidence.is_classification and evidence.outside):
         figures = partial(plots.evaluation_figures, evaluated, challenger, problem)
         tracking.log_pictures(lambda: {f"plots/{name}.png": figure for name, figure in figures().items()})
 

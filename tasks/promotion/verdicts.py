@@ -1,9 +1,9 @@
-"""Show what each gate said of a challenger: in its MLflow run and beside the flow run."""
+"""Show the verdict of each gate on a challenger: in its MLflow run and beside the flow run."""
 
 from typing import TYPE_CHECKING, Any
 
 from tasks import artifacts, retries
-from tasks.gates import GatePolicy, Verdict, error_allowed
+from tasks.gates import TITLES, GatePolicy, Verdict, error_allowed
 from tasks.promotion.training_run import Trained
 from tasks.registry import tracking
 from tasks.steps import step
@@ -17,26 +17,27 @@ if TYPE_CHECKING:
 def show_verdicts(usecase: str, trained: Trained, judged: tuple[Verdict, ...], gates: GatePolicy) -> None:
     """List each gate with its number, its limit and its verdict; both places hold the same table."""
     rows = as_rows(judged)
-    refusing = [one.gate for one in judged if one.reason is not None]
-    told = f"{len(refusing)} of {len(judged)} gates refuse" + (f": {', '.join(refusing)}" if refusing else "")
-    tracking.log_gates(trained.run_id, [one.model_dump() for one in judged], as_markdown(judged), told)
+    refusing = [verdict.gate for verdict in judged if verdict.reason is not None]
+    sentence = f"{len(refusing)} of {len(judged)} gates refuse" + (f": {', '.join(refusing)}" if refusing else "")
+    tracking.log_gates(trained.run_id, [verdict.model_dump() for verdict in judged], as_markdown(judged), sentence)
     if trained.evidence.gain_over_champion is not None:
         figure = gain_figure(trained.evidence, error_allowed(trained.evidence, gates))
         tracking.log_picture(trained.run_id, figure, "plots/gain_over_champion.png")
-    artifacts.show_table(f"{usecase} gates", rows, told)
+    artifacts.show_table(f"{usecase} gates", rows, sentence)
 
 
 def as_rows(judged: tuple[Verdict, ...]) -> list[dict[str, Any]]:
-    """Return one row a gate, as people read it."""
+    """Return one row a gate, as people read it: its code, title, number, limit, verdict and the reason or note."""
     return [
         {
-            "gate": one.gate,
-            "number": "" if one.number is None else f"{one.number:.4g}",
-            "limit": "" if one.limit is None else f"{one.limit:.4g}",
-            "verdict": "passed" if one.reason is None else "refused",
-            "why": one.reason or one.note,
+            "gate": verdict.gate,
+            "title": TITLES.get(verdict.gate, ""),
+            "number": "" if verdict.number is None else f"{verdict.number:.4g}",
+            "limit": "" if verdict.limit is None else f"{verdict.limit:.4g}",
+            "verdict": "passed" if verdict.reason is None else "refused",
+            "why": verdict.reason or verdict.note,
         }
-        for one in judged
+        for verdict in judged
     ]
 
 
@@ -54,12 +55,16 @@ def gain_figure(evidence: Evidence, rate: float) -> "Figure":
 
     assert evidence.gain_over_champion is not None
     bars = [("all rows", evidence.gain_over_champion)]
-    bars += [(f"{one.name} ({one.rows})", one.gain) for one in evidence.slices if one.gain is not None]
+    bars += [
+        (f"{slice_gain.name} (n = {slice_gain.rows:,})", slice_gain.gain)
+        for slice_gain in evidence.slices
+        if slice_gain.gain is not None
+    ]
     figure = Figure(figsize=(6.4, 1.6 + 0.28 * len(bars)), layout="constrained")
     axes = figure.subplots()
-    for height, (_, found) in enumerate(reversed(bars)):
-        axes.plot([found.low(0.025), found.high(0.025)], [height, height], color="tab:blue", linewidth=2)
-        axes.plot(found.value, height, "o", color="tab:blue")
+    for height, (_, gain) in enumerate(reversed(bars)):
+        axes.plot([gain.low(0.025), gain.high(0.025)], [height, height], color="tab:blue", linewidth=2)
+        axes.plot(gain.value, height, "o", color="tab:blue")
     asked = evidence.gain_over_champion.low(rate)
     axes.plot(asked, len(bars) - 1, "|", color="tab:red", markersize=16, label="lower bound that decides")
     axes.axvline(0, color="black", linewidth=0.8)

@@ -49,8 +49,8 @@ def intended_use(problem: UseCase, facts: Mapping[str, Any]) -> str:
     """Return the use case's own words, and what the training data leave open."""
     own = problem.intended_use or "The use case does not say (`intended_use` in its file)."
     return (
-        f"{own}\n\nIt has learned from rows of {facts['window']}; of what has changed since it knows nothing, which is "
-        f"why it is monitored and replaced."
+        f"{own}\n\nIt was trained on rows of {facts['window']}. It does not know what has changed since: that is why "
+        f"it is monitored and retrained."
     )
 
 
@@ -61,7 +61,7 @@ def data_facts(problem: UseCase, facts: Mapping[str, Any]) -> dict[str, Any]:
         "source": source_name(problem),
         "dataset version": facts["dataset_version"],
         "event times": facts["window"],
-        "labelled rows": facts["rows_trained_on"],
+        "labelled rows": f"{facts['rows_trained_on']:,}",
         "target": f"{problem.target}, {label}",
     }
 
@@ -78,10 +78,10 @@ def score_rows(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
         ("this recipe", facts["challenger"], rows),
         ("trivial baseline", facts["baseline"], rows),
         ("linear model of the same features", facts.get("simple_model"), rows),
-        ("this recipe, on rows that the champion had not seen", facts.get("challenger_beside_champion"), shared),
+        ("this recipe, on rows that the champion was not trained on", facts.get("challenger_beside_champion"), shared),
         (f"champion version {facts.get('champion_version')}, on the same", facts.get("champion"), shared),
     ]
-    return [{"model": who, metric: score, "rows": count} for who, score, count in scores if score is not None]
+    return [{"model": who, metric: score, "rows": f"{count:,}"} for who, score, count in scores if score is not None]
 
 
 def gain_text(facts: Mapping[str, Any]) -> str:
@@ -131,7 +131,7 @@ def gain_numbers(facts: Mapping[str, Any]) -> dict[str, float]:
 def gates_table(gates: list[dict[str, Any]]) -> str:
     """Return the verdict of each gate as a markdown table."""
     rows = [gate | {"verdict": "passed" if gate["reason"] is None else f"refused: {gate['reason']}"} for gate in gates]
-    return as_table(rows, GATE_COLUMNS) if rows else "No gate was asked."
+    return as_table(rows, GATE_COLUMNS) if rows else "No gate was computed."
 
 
 def slices_table(problem: UseCase, facts: Mapping[str, Any]) -> str:
@@ -143,7 +143,7 @@ def slices_table(problem: UseCase, facts: Mapping[str, Any]) -> str:
     rows = [
         {
             "slice": group["name"],
-            "rows": group["rows"],
+            "rows": f"{group['rows']:,}",
             "gain": estimate_text(group["gain"]) if group["gain"] else "not defined",
         }
         for group in groups
@@ -154,11 +154,11 @@ def slices_table(problem: UseCase, facts: Mapping[str, Any]) -> str:
 def making_facts(facts: Mapping[str, Any], code: str, requirements: list[str]) -> dict[str, Any]:
     """Return by whom and with what the model was made, by name."""
     return {
-        "asked for because": facts["asked_because"],
+        "reason for the retrain": facts["asked_because"],
         "candidate": facts["candidate"],
         "code version": code,
         "dependencies": ", ".join(requirements),
-        "approved": facts.get("approved", "not asked for"),
+        "approved": facts.get("approved", "not required"),
     }
 
 

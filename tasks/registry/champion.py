@@ -28,13 +28,13 @@ def live(usecase: str) -> Champion | None:
         LiveVersionGoneError: it was deleted from the registry.
     """
     shown = models.champion(usecase)
-    while (told := told_version(usecase)) is not None and (shown is None or shown.version != told):
-        _show(usecase, told)
+    while (version := ledger_version(usecase)) is not None and (shown is None or shown.version != version):
+        _show(usecase, version)
         shown = models.champion(usecase)
     return shown
 
 
-def told_version(usecase: str) -> str | None:
+def ledger_version(usecase: str) -> str | None:
     """Return the version that is live by the ledger, or None where it knows of none."""
     past = ledger.moves(ledger.decisions(usecase))
     return str(past[-1].facts["version"]) if past else None
@@ -70,20 +70,20 @@ def predecessor(history: list[Decision]) -> str | None:
 
 def _moved(past: list[Decision], move: Decision) -> str | None:
     """Say that another version went live than the one which `move` replaces, or that it comes too late, or None."""
-    closed = [one for one in past if one.kind in ledger.ANSWERS and one.answers == move.answers]
+    closed = [decision for decision in past if decision.kind in ledger.ANSWERS and decision.answers == move.answers]
     if move.kind in ledger.ANSWERS and closed:
         return f"it was {closed[0].kind} before: {closed[0].reason}"
-    known = ledger.moves(past)
-    found = known[-1].facts["version"] if known else move.facts["over"]
-    if len(known) + 1 == move.facts["turn"] and found == move.facts["over"]:
+    moves = ledger.moves(past)
+    live_version = moves[-1].facts["version"] if moves else move.facts["over"]
+    if len(moves) + 1 == move.facts["turn"] and live_version == move.facts["over"]:
         return None
     return (
-        f"expected {_told(move.facts['over'])} of {move.usecase} to be live, found {_told(found)}: it changed "
-        f"meanwhile. Run it again, to compare with that one"
+        f"expected {_version_text(move.facts['over'])} of {move.usecase} to be live, found "
+        f"{_version_text(live_version)}: the champion changed meanwhile. Run the retrain again to compare with that one"
     )
 
 
-def _told(version: str | None) -> str:
+def _version_text(version: str | None) -> str:
     return "no version" if version is None else f"version {version}"
 
 

@@ -36,7 +36,7 @@ class MaintenancePolicy(BaseModel):
     )
 
 
-class Cited(BaseModel):
+class CitedVersions(BaseModel):
     """Which versions of the observations may never be deleted."""
 
     model_config = ConfigDict(frozen=True)
@@ -61,7 +61,7 @@ class Upkeep(BaseModel):
     deleted_bytes: int = 0
 
 
-def cited(registered: dict[str, int], history: list[Decision]) -> Cited:
+def cited(registered: dict[str, int], history: list[Decision]) -> CitedVersions:
     """Return what the registered versions, given with what each cites, and the approvals that are open learned from.
 
     Raises:
@@ -74,10 +74,10 @@ def cited(registered: dict[str, int], history: list[Decision]) -> Cited:
         )
     waiting = [asked.facts["dataset_version"] for asked in ledger.open_approvals(history)]
     versions = [*registered.values(), *waiting]
-    return Cited(models=len(versions), versions=tuple(sorted(set(versions))))
+    return CitedVersions(models=len(versions), versions=tuple(sorted(set(versions))))
 
 
-def summary(usecase: str, upkeep: Sequence[Upkeep], citations: Cited, policy: MaintenancePolicy) -> str:
+def summary(usecase: str, upkeep: Sequence[Upkeep], citations: CitedVersions, policy: MaintenancePolicy) -> str:
     """Say in a sentence what was joined and deleted, and what was protected."""
     files = sum(table.deleted for table in upkeep)
     size = sum(table.deleted_bytes for table in upkeep) / MEGABYTE
@@ -97,7 +97,7 @@ def compacted_tables(usecase: str) -> list[Upkeep]:
 
 
 @step(**retries.RETRIED)
-def cited_versions(usecase: str) -> Cited:
+def cited_versions(usecase: str) -> CitedVersions:
     """Return what may not be deleted; where the registry does not answer, this fails, and nothing is.
 
     The ledger is read first: an approval that is answered meanwhile is then counted twice rather than never.
@@ -111,7 +111,9 @@ def cited_versions(usecase: str) -> Cited:
 
 
 @step()
-def vacuumed_tables(usecase: str, upkeep: list[Upkeep], citations: Cited, policy: MaintenancePolicy) -> list[Upkeep]:
+def vacuumed_tables(
+    usecase: str, upkeep: list[Upkeep], citations: CitedVersions, policy: MaintenancePolicy
+) -> list[Upkeep]:
     """Delete old files of each table, or count them; models cite versions of the observations only.
 
     Raises:
@@ -124,7 +126,7 @@ def vacuumed_tables(usecase: str, upkeep: list[Upkeep], citations: Cited, policy
 
 
 @step()
-def tell_maintenance(usecase: str, upkeep: list[Upkeep], citations: Cited, policy: MaintenancePolicy) -> str:
+def show_maintenance(usecase: str, upkeep: list[Upkeep], citations: CitedVersions, policy: MaintenancePolicy) -> str:
     """Show what was done to each table, and return it in a sentence."""
     sentence = summary(usecase, upkeep, citations, policy)
     act = "deleted" if policy.delete_files else "could be deleted"

@@ -139,7 +139,7 @@ class MemoryRegistry:
     def log_pictures(self, pictures: "Callable[[], Mapping[str, Figure]]") -> None:
         """Draw nothing: nobody looks at it."""
 
-    def log_gates(self, run_id: str, judged: list[dict[str, Any]], table: str, told: str) -> None:
+    def log_gates(self, run_id: str, judged: list[dict[str, Any]], table: str, sentence: str) -> None:
         """Keep nothing: the ledger holds what the gates decided."""
 
     def log_picture(self, run_id: str, figure: "Figure", path: str) -> None:

@@ -73,8 +73,8 @@ def client() -> "MlflowClient":
 @in_place_of_servers
 def champion(usecase: str) -> Champion | None:
     """Return the version that bears the alias champion, or None while there is none."""
-    found = _by_alias(usecase, CHAMPION)
-    return None if found is None else _described(found)
+    version = _by_alias(usecase, CHAMPION)
+    return None if version is None else _described(version)
 
 
 @in_place_of_servers
@@ -84,11 +84,11 @@ def named_version(usecase: str, version: str) -> Champion:
     Raises:
         ValueError: there is none of that number; the message lists those that there are.
     """
-    found = {str(one.version): one for one in _versions(usecase)}
-    if version not in found:
-        there = ", ".join(sorted(found, key=int)) or "none"
+    versions = {str(model_version.version): model_version for model_version in _versions(usecase)}
+    if version not in versions:
+        there = ", ".join(sorted(versions, key=int)) or "none"
         raise ValueError(f"{usecase} has no registered version {version!r}; there are: {there}")
-    return _described(found[version])
+    return _described(versions[version])
 
 
 @in_place_of_servers
@@ -98,10 +98,10 @@ def first_version(usecase: str) -> Champion:
     Raises:
         ValueError: there is none.
     """
-    found = _versions(usecase)
-    if not found:
+    versions = _versions(usecase)
+    if not versions:
         raise ValueError(f"no model of {usecase} is registered")
-    return _described(min(found, key=lambda one: int(one.version)))
+    return _described(min(versions, key=lambda version: int(version.version)))
 
 
 def cited_versions(usecase: str) -> dict[str, int]:
@@ -122,8 +122,8 @@ def cited_versions(usecase: str) -> dict[str, int]:
 @in_place_of_servers
 def registered_version(usecase: str, run_id: str) -> str | None:
     """Return the version that was registered from a run, or None."""
-    found = client().search_model_versions(f"name = '{usecase}' and run_id = '{run_id}'")
-    return str(found[0].version) if found else None
+    versions = client().search_model_versions(f"name = '{usecase}' and run_id = '{run_id}'")
+    return str(versions[0].version) if versions else None
 
 
 @in_place_of_servers
@@ -131,9 +131,9 @@ def register(usecase: str, run_id: str, model_uri: str, facts: ModelFacts) -> st
     """Register a run's model with its facts, once however often it is called; return the version."""
     from mlflow.exceptions import MlflowException
 
-    known = registered_version(usecase, run_id)
-    if known is not None:
-        return known
+    version = registered_version(usecase, run_id)
+    if version is not None:
+        return version
     try:
         client().create_registered_model(usecase)
     except MlflowException as error:
@@ -236,6 +236,6 @@ def _by_alias(usecase: str, alias: str) -> "ModelVersion | None":
         raise
 
 
-def _described(found: "ModelVersion") -> Champion:
-    facts: dict[str, Any] = dict(found.tags)
-    return Champion(name=found.name, version=str(found.version), run_id=str(found.run_id), **facts)
+def _described(version: "ModelVersion") -> Champion:
+    facts: dict[str, Any] = dict(version.tags)
+    return Champion(name=version.name, version=str(version.version), run_id=str(version.run_id), **facts)

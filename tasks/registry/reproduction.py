@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.pipeline import Pipeline
 
-KEPT_ROWS = 1_000
+COMPARED_ROWS = 1_000
 """Newest rows that the model learned from on which both fits predict."""
 
 
@@ -26,7 +26,7 @@ class NotReproducedError(RuntimeError):
     """A model could not be made again from the data that it cites, or the new one predicts something else."""
 
 
-class Cited(BaseModel):
+class CitedModel(BaseModel):
     """What a run says its model was made from."""
 
     model_config = ConfigDict(frozen=True)
@@ -51,26 +51,26 @@ class Reproduction(BaseModel):
 
 
 def refit_difference(
-    model: "Pipeline", unfitted: "Pipeline", learned: "pd.DataFrame", kept: "pd.DataFrame", problem: UseCase
+    model: "Pipeline", unfitted: "Pipeline", learned: "pd.DataFrame", sample: "pd.DataFrame", problem: UseCase
 ) -> float | None:
-    """Return how far predictions of `model` for the `kept` rows are from those of a new fit on the `learned` rows.
+    """Return how far predictions of `model` for the `sample` rows are from those of a new fit on the `learned` rows.
 
     The largest difference, as a share of the model's largest prediction; None where that is not defined.
     """
     again = estimators.fitted(unfitted, learned, problem)
     return relative_difference(
-        estimators.predictions(model, kept, problem), estimators.predictions(again, kept, problem)
+        estimators.predictions(model, sample, problem), estimators.predictions(again, sample, problem)
     )
 
 
-def difference_refusal(found: float | None, most: float, rows: int) -> str | None:
+def difference_refusal(difference: float | None, most: float, rows: int) -> str | None:
     """Say that a new fit predicts something else than the model, or None where it differs by `most` at most."""
-    if found is None:
-        return f"the predictions of {rows} rows cannot be compared: some are not finite, or there is none"
-    if found <= most:
+    if difference is None:
+        return f"the predictions of {rows:,} rows cannot be compared: some are not finite, or there is none"
+    if difference <= most:
         return None
-    share = f"{found:.3g} of the largest prediction"
-    return f"a new fit on the same data differs by {share} on {rows} rows, {most:.3g} allowed"
+    share = f"{difference:.3g} of the largest prediction"
+    return f"a second fit on the same data differs by {share} (limit {most:.3g}, n = {rows:,})"
 
 
 def reproduced(usecase: str, run_id: str, max_difference: float = 1e-6) -> Reproduction:
@@ -79,27 +79,27 @@ def reproduced(usecase: str, run_id: str, max_difference: float = 1e-6) -> Repro
     An outage is raised; everything else that keeps the model from being made again is the reason.
     """
     try:
-        return _compared(use_case(usecase), Cited.model_validate(tracking.trained_facts(run_id)), max_difference)
+        return _compared(use_case(usecase), CitedModel.model_validate(tracking.trained_facts(run_id)), max_difference)
     except Exception as error:
         # A lost version, file or candidate fails in as many ways as there are; whichever it was, it refuses.
         if retries.is_outage(error):
             raise
-        return Reproduction(rows=0, largest_difference=None, reason=f"it cannot be made again: {_told(error)}")
+        return Reproduction(rows=0, largest_difference=None, reason=f"it cannot be made again: {_error_text(error)}")
 
 
-def _compared(problem: UseCase, cited: Cited, max_difference: float) -> Reproduction:
+def _compared(problem: UseCase, cited: CitedModel, max_difference: float) -> Reproduction:
     if cited.candidate not in problem.candidates:
         raise ValueError(f"{problem.name} declares no candidate {cited.candidate!r} any more")
     rows = rows_at(problem, cited.window.end, cited.window, version=cited.dataset_version)
     learned = folds.labelled(rows, problem, cited.window.end)
-    kept = learned.tail(KEPT_ROWS)
+    sample = learned.tail(COMPARED_ROWS)
     unfitted = estimators.contenders(problem)[cited.candidate]
-    found = refit_difference(models.load_logged(cited.model_uri), unfitted, learned, kept, problem)
-    reason = difference_refusal(found, max_difference, len(kept))
-    return Reproduction(rows=len(kept), largest_difference=found, reason=reason)
+    difference = refit_difference(models.load_logged(cited.model_uri), unfitted, learned, sample, problem)
+    reason = difference_refusal(difference, max_difference, len(sample))
+    return Reproduction(rows=len(sample), largest_difference=difference, reason=reason)
 
 
-def _told(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
 
 
@@ -125,28 +125,28 @@ def refitted(model: Champion, max_difference: float) -> Reproduction:
 
 
 @step()
-def tell_reproduction(model: Champion, found: Reproduction, max_difference: float) -> str:
+def show_reproduction(model: Champion, result: Reproduction, max_difference: float) -> str:
     """Show what a new fit has shown, and return it in a sentence.
 
     Raises:
         NotReproducedError: the model does not count as reproduced.
     """
     name = f"version {model.version} of {model.name}"
-    told = f"{name} is reproduced" if found.reason is None else f"{name} is not reproduced: {found.reason}"
+    sentence = f"{name} is reproduced" if result.reason is None else f"{name} is not reproduced: {result.reason}"
     facts = {
         "version": model.version,
         "dataset version": model.dataset_version,
         "trained on": model.trained,
-        "rows compared": found.rows,
-        "largest difference, as a share of the largest prediction": _plain(found.largest_difference),
+        "rows compared": result.rows,
+        "largest difference, as a share of the largest prediction": _plain(result.largest_difference),
         "allowed": _plain(max_difference),
         "trained by code": tracking.code_of(model.run_id),
         "fitted again by code": tracking.code_version(),
     }
-    artifacts.show_markdown(f"{model.name} reproduction", f"# {told}\n\n{artifacts.as_markdown(facts)}", told)
-    if found.reason is not None:
-        raise NotReproducedError(told)
-    return told
+    artifacts.show_markdown(f"{model.name} reproduction", f"# {sentence}\n\n{artifacts.as_markdown(facts)}", sentence)
+    if result.reason is not None:
+        raise NotReproducedError(sentence)
+    return sentence
 
 
 def _plain(number: float | None) -> str:

@@ -85,7 +85,7 @@ def target(usecase: str, version: str) -> Target:
     if (done := made_by(history, tracking.flow_run_url())) is not None:
         return Target(version=done.facts["version"], over=done.facts["over"], answers=done.answers)
     alias = models.champion(usecase)
-    live = champion.told_version(usecase) or (alias.version if alias else None)
+    live = champion.ledger_version(usecase) or (alias.version if alias else None)
     return rollback_target(history, usecase, live, version)
 
 
@@ -140,9 +140,11 @@ def restored(target: Target, model: Champion, reason: str, as_of: datetime, fact
     decision = Decision(
         usecase=model.name, kind="rolled back", as_of=as_of, reason=reason, facts=facts | own, answers=target.answers
     )
-    kept = champion.crown(decision, target.version, target.over)
-    events.tell("model.rolled-back", model.name, kept.id, kept.reason)
-    told = f"rolled back: version {kept.facts['version']} in place of {kept.facts['over']}: {kept.reason}"
-    page = f"# rolled back\n\n{told}\n\n{artifacts.as_markdown(kept.facts)}"
-    artifacts.show_markdown(f"{model.name} rollback", page, told)
-    return told
+    standing = champion.crown(decision, target.version, target.over)
+    events.tell("model.rolled-back", model.name, standing.id, standing.reason)
+    message = (
+        f"rolled back: version {standing.facts['version']} in place of {standing.facts['over']}: {standing.reason}"
+    )
+    page = f"# rolled back\n\n{message}\n\n{artifacts.as_markdown(standing.facts)}"
+    artifacts.show_markdown(f"{model.name} rollback", page, message)
+    return message

@@ -77,13 +77,13 @@ def fresh_run(request: Request, tags: dict[str, str]) -> Iterator["Run"]:
     experiment = mlflow.set_experiment(request.usecase)
     view = saved_view(experiment.creation_time or 0)
     MlflowClient().set_experiment_tag(experiment.experiment_id, f"mlflow.sharedViewState.{VIEW}", view)
-    told = {
+    request_tags = {
         REQUEST: request.id,
         "evergreen.as_of": request.as_of.isoformat(),
         "evergreen.reason": request.reason,
     }
     name = f"{request.as_of:%Y-%m-%d} running"
-    with mlflow.start_run(run_name=name, tags=told | {CODE: code_version()} | tags) as run:
+    with mlflow.start_run(run_name=name, tags=request_tags | {CODE: code_version()} | tags) as run:
         yield run
 
 
@@ -139,12 +139,12 @@ def conclude(
 
     stamp = int(at.timestamp()) * 1000
     MlflowClient().log_batch(run_id, metrics=[Metric(key, number, stamp, 0) for key, number in numbers.items()])
-    told = {
+    texts = {
         "evergreen.verdict_reason": reason,
         "mlflow.note.content": f"**{verdict}**: {reason}\n\n{links}",
         "mlflow.runName": name,
     }
-    for key, value in (told | {VERDICT: verdict}).items():
+    for key, value in (texts | {VERDICT: verdict}).items():
         MlflowClient().set_tag(run_id, key, value)
 
 
@@ -226,17 +226,17 @@ def refusing_gates(request: Request) -> tuple[str, ...]:
 
 
 @in_place_of_servers
-def log_gates(run_id: str, judged: list[dict[str, Any]], table: str, told: str) -> None:
+def log_gates(run_id: str, judged: list[dict[str, Any]], table: str, sentence: str) -> None:
     """Keep what the gates said in a run: as JSON, as a table, each number as a metric, and in one sentence as a tag."""
     from mlflow import MlflowClient
 
     client = MlflowClient()
     client.log_dict(run_id, {"gates": judged}, "gates.json")
     client.log_text(run_id, table, "gates.md")
-    for one in judged:
-        if one["number"] is not None:
-            client.log_metric(run_id, f"gate.{one['gate']}", one["number"])
-    client.set_tag(run_id, "evergreen.gates", told)
+    for verdict in judged:
+        if verdict["number"] is not None:
+            client.log_metric(run_id, f"gate.{verdict['gate']}", verdict["number"])
+    client.set_tag(run_id, "evergreen.gates", sentence)
 
 
 @in_place_of_servers
@@ -322,12 +322,12 @@ def unseen_predictions(run_id: str) -> "pd.DataFrame | None":
     from mlflow.exceptions import MlflowException
 
     try:
-        kept = {one.path for one in mlflow.MlflowClient().list_artifacts(run_id)}
+        paths = {artifact.path for artifact in mlflow.MlflowClient().list_artifacts(run_id)}
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         return None
-    if UNSEEN not in kept:
+    if UNSEEN not in paths:
         return None
     return pd.read_parquet(mlflow.artifacts.download_artifacts(f"runs:/{run_id}/{UNSEEN}"))
 
@@ -384,8 +384,8 @@ def log_dataset(dataset: "Dataset", version: int, name: str) -> None:
 
     table = dataset.path.relative_to(Settings().tables) if dataset.path.is_relative_to(Settings().tables) else None
     source = DeltaDatasetSource(path=str(table or dataset.path.name), delta_table_version=version)
-    known = MetaDataset(source=source, name=name, digest=f"v{version}")  # type: ignore[abstract]  # it is not, at run time
-    mlflow.log_input(known, context="training")
+    inputs = MetaDataset(source=source, name=name, digest=f"v{version}")  # type: ignore[abstract]  # it is not, at run time
+    mlflow.log_input(inputs, context="training")
 
 
 @in_place_of_servers

@@ -123,7 +123,7 @@ def with_attribution(story: Story) -> Story:
 
 
 @step()
-def tell_row(story: Story) -> str:
+def show_row(story: Story) -> str:
     """Show the row's story, and return it in a sentence."""
     sentence = summary(story)
     artifacts.show_markdown(f"{story.usecase} row", page(story), sentence)

@@ -50,9 +50,9 @@ def live_predictions(problem: UseCase, window: Window, as_of: datetime) -> "pd.D
 
 def predictions_by(version: str, problem: UseCase, window: Window, as_of: datetime) -> "pd.DataFrame":
     """Return the window's rows, as known at a moment, that a version has predicted, with its predictions."""
-    told = predicted(problem).read(window)
+    stored = predicted(problem).read(window)
     names = [*problem.key, *predictions.columns_of(PREDICTION, problem), IN_TRAINING]
-    mine = told.loc[told[MODEL_VERSION] == version, names]
+    mine = stored.loc[stored[MODEL_VERSION] == version, names]
     return rows_at(problem, as_of, window).merge(mine, on=list(problem.key), validate="1:1")
 
 
@@ -82,12 +82,12 @@ def scored_rows(rows: "pd.DataFrame", problem: UseCase, live: Champion, predicti
     return table.astype({SCORED_AT: "datetime64[us, UTC]", MODEL_VERSION: "str"})
 
 
-def without_prediction(rows: "pd.DataFrame", known: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
-    """Return the rows whose key is not among the `known` predictions."""
+def without_prediction(rows: "pd.DataFrame", stored: "pd.DataFrame", problem: UseCase) -> "pd.DataFrame":
+    """Return the rows whose key is not among the `stored` predictions."""
     import pandas as pd
 
     names = list(problem.key)
-    have = pd.MultiIndex.from_frame(known[names])
+    have = pd.MultiIndex.from_frame(stored[names])
     return rows[~pd.MultiIndex.from_frame(rows[names]).isin(have)]
 
 
@@ -121,7 +121,7 @@ def _first_scored(problem: UseCase, live: Champion) -> datetime:
 
 
 @step()
-def tell_no_champion(usecase: str) -> None:
+def show_no_champion(usecase: str) -> None:
     """Say that nothing is live yet, and what to do."""
     artifacts.show_markdown(
         f"{usecase} no champion",

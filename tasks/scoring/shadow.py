@@ -62,7 +62,7 @@ def on_probation(history: list[Decision]) -> Trial | None:
     if not past or past[-1].kind != "promoted" or not past[-1].facts.get("probation"):
         return None
     promotion, policy = past[-1], ProbationPolicy.model_validate(past[-1].facts["probation"])
-    looks = sum(one.kind == "on probation" and one.answers == promotion.id for one in history)
+    looks = sum(entry.kind == "on probation" and entry.answers == promotion.id for entry in history)
     if promotion.facts["over"] is None or looks >= policy.windows:
         return None
     return Trial(
@@ -87,21 +87,21 @@ def score_in_shadow(usecase: str, as_of: datetime) -> int:
     if trial is None or window is None:
         return 0
     waiting = without_prediction(
-        predictions_by(trial.version, problem, window, as_of), _known(problem, window), problem
+        predictions_by(trial.version, problem, window, as_of), _shadowed_keys(problem, window), problem
     )
     if waiting.empty:
         return 0
     try:
         old = working_version(usecase, trial.predecessor, as_of)
     except CannotRollBackError as error:
-        told = f"version {trial.predecessor} cannot be compared with version {trial.version}: {error}"
-        artifacts.show_markdown(f"{usecase} probation", f"# no probation\n\n{told}", told)
+        message = f"version {trial.predecessor} cannot be compared with version {trial.version}: {error}"
+        artifacts.show_markdown(f"{usecase} probation", f"# no probation\n\n{message}", message)
         return 0
-    said = estimators.predictions(models.load(old), waiting, problem)
-    return shadows(problem).append_new(scored_rows(waiting, problem, old, said, as_of)).inserted
+    shadow_predictions = estimators.predictions(models.load(old), waiting, problem)
+    return shadows(problem).append_new(scored_rows(waiting, problem, old, shadow_predictions, as_of)).inserted
 
 
-def _known(problem: UseCase, window: Window) -> "pd.DataFrame":
+def _shadowed_keys(problem: UseCase, window: Window) -> "pd.DataFrame":
     return shadows(problem).read(window, problem.key)
 
 

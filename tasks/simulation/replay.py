@@ -1,4 +1,4 @@
-"""Play a stretch of history as if it were live, and tell how it went."""
+"""Play a stretch of history as if it were live, and show how it went."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ from tasks.steps import step
 from tasks.training import estimators
 from tasks.training.folds import TrainPolicy, labelled, training_window
 from tasks.triggers.policy import RetrainPolicy
-from tasks.triggers.request import tell_automations
+from tasks.triggers.request import notify_automations
 from tasks.usecases import UseCase, use_case
 from tasks.windows import Window
 
@@ -39,7 +39,7 @@ AUTOMATION = "automation"
 NO_CHAMPION = "no champion yet"
 
 
-_TOLD_AGAIN = timedelta(minutes=1)
+_EVENT_SENT_AGAIN = timedelta(minutes=1)
 
 
 class Policies(BaseModel):
@@ -78,7 +78,7 @@ class Pace(BaseModel):
     patience_minutes: float = Field(gt=0, description="Minutes after which a retrain that has not answered is given up")
 
 
-class Step(BaseModel):
+class PlayedStep(BaseModel):
     """What happened at one moment of a replay."""
 
     model_config = ConfigDict(frozen=True)
@@ -143,21 +143,21 @@ def moments_to_play(usecase: str, start: datetime, end: datetime, step: timedelt
 @step()
 def keep_step(
     usecase: str, as_of: datetime, collected: list[Collected], scored: Scored | None, retrain: str, verdict: str
-) -> Step:
+) -> PlayedStep:
     """Keep what happened at one moment, once."""
     from tasks.data.tables import checks
 
     problem = use_case(usecase)
-    seen = checks(problem).read()
-    share = seen[(seen["role"] == "window") & (seen["as_of"] == as_of)]["value"]
-    step = Step(
+    check_rows = checks(problem).read()
+    share = check_rows[(check_rows["role"] == "window") & (check_rows["as_of"] == as_of)]["value"]
+    step = PlayedStep(
         as_of=as_of,
-        inserted=sum(one.inserted for one in collected),
-        updated=sum(one.updated for one in collected),
-        quarantined=sum(one.quarantined for one in collected),
+        inserted=sum(piece.inserted for piece in collected),
+        updated=sum(piece.updated for piece in collected),
+        quarantined=sum(piece.quarantined for piece in collected),
         scored=0 if scored is None else scored.rows,
         drifted_share=None if share.dropna().empty else float(share.iloc[0]),
-        faults=faults_told(ledger.decisions(usecase, as_of), as_of),
+        faults=fault_text(ledger.decisions(usecase, as_of), as_of),
         retrain=retrain,
         verdict=verdict,
     )
@@ -166,9 +166,9 @@ def keep_step(
     return step
 
 
-def faults_told(past: Sequence[ledger.Decision], as_of: datetime) -> str:
+def fault_text(past: Sequence[ledger.Decision], as_of: datetime) -> str:
     """Return what decisions of that moment say of faults of the data."""
-    return "; ".join(one.reason for one in past if one.kind in ledger.FAULTS and one.as_of == as_of)
+    return "; ".join(decision.reason for decision in past if decision.kind in ledger.FAULTS and decision.as_of == as_of)
 
 
 @step(task_run_name="wait for {decision}")
@@ -180,7 +180,7 @@ def answer(usecase: str, decision: str, patience: timedelta) -> tuple[str, str]:
     Raises:
         RetrainFailedError: the retrain failed, or none has answered within `patience`.
     """
-    began = told = time.monotonic()
+    began = sent = time.monotonic()
     while ledger.answer_to(decision) is None:
         now = time.monotonic()
         runs = retrain_states(usecase, decision)
@@ -191,14 +191,14 @@ def answer(usecase: str, decision: str, patience: timedelta) -> tuple[str, str]:
                 f"no retrain of {usecase} answered {decision} within {in_words(patience)}. "
                 f"Its runs: {', '.join(runs).lower() or 'none'}. Is a worker running, and the automation deployed?"
             )
-        if not runs and now - told > _TOLD_AGAIN.total_seconds():
-            tell_automations(usecase, decision)
-            told = now
+        if not runs and now - sent > _EVENT_SENT_AGAIN.total_seconds():
+            notify_automations(usecase, decision)
+            sent = now
         time.sleep(1)
-    return kept_answer(decision)
+    return ledger_answer(decision)
 
 
-def kept_answer(decision: str) -> tuple[str, str]:
+def ledger_answer(decision: str) -> tuple[str, str]:
     """Return why a request was made and what it was answered with, from the ledger.
 
     Raises:
@@ -265,7 +265,7 @@ def _renewed_score(
 
 
 @step()
-def tell_replay(usecase: str, as_of: datetime) -> str:
+def show_replay(usecase: str, as_of: datetime) -> str:
     """Show the whole replay as one table, and return it as text."""
     rows, summary = replay_table(usecase, as_of)
     artifacts.show_table(f"{usecase} replay", rows, summary)
@@ -289,24 +289,29 @@ def scored_steps(usecase: str, as_of: datetime) -> tuple["pd.DataFrame", list[di
 
 def replay_rows(problem: UseCase, played: "pd.DataFrame", scores: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the table of a replay: a row a step, as people read it."""
-    return [_told(step, one, problem) for step, one in zip(played.to_dict("records"), scores, strict=True)]
+    return [
+        _replay_row(step, row_scores, problem)
+        for step, row_scores in zip(played.to_dict("records"), scores, strict=True)
+    ]
 
 
 def replay_summary(problem: UseCase, scores: list[dict[str, Any]], played: "pd.DataFrame") -> str:
-    """Say in one sentence how the kept model did beside the first one left alone."""
-    known = [one for one in scores if one["live"] is not None and one["first"] is not None]
+    """Say in one sentence how the live models did beside the first one without any retraining."""
+    both_scored = [
+        row_scores for row_scores in scores if row_scores["live"] is not None and row_scores["first"] is not None
+    ]
     promoted = played["verdict"].str.startswith("promoted") & played["retrain"].str.startswith(AUTOMATION)
-    if not known:
-        return f"{problem.name}: no live model had labelled rows in {len(played)} steps"
-    live, first = (sum(one[who] for one in known) / len(known) for who in ("live", "first"))
-    retrains = "1 retrain" if promoted.sum() == 1 else f"{promoted.sum()} retrains"
+    if not both_scored:
+        return f"{problem.name}: no prediction has a label yet in {len(played)} steps"
+    live, first = (sum(row_scores[who] for row_scores in both_scored) / len(both_scored) for who in ("live", "first"))
+    retrains = "1 automatic retrain" if promoted.sum() == 1 else f"{promoted.sum()} automatic retrains"
     return (
-        f"{problem.name}: mean {problem.metric} {figure(live)} live, {figure(first)} for the first model left alone, "
-        f"over {len(known)} steps; promoted: {retrains} started by the automation"
+        f"{problem.name}: mean {problem.metric} {figure(live)} live, {figure(first)} without retraining, "
+        f"over {len(both_scored)} steps; {retrains} promoted"
     )
 
 
-def _told(step: Mapping[Any, Any], scores: dict[str, Any], problem: UseCase) -> dict[str, Any]:
+def _replay_row(step: Mapping[Any, Any], scores: dict[str, Any], problem: UseCase) -> dict[str, Any]:
     """Return one row of the replay's table; "new" to "scored" count rows, "late" those whose label came or changed."""
     share = step["drifted_share"]
     return {

@@ -92,13 +92,13 @@ def lacking(rows: "pd.DataFrame", problem: UseCase, as_of: datetime, policy: Tra
     """Say what keeps a model from being fitted and compared at `as_of`, with the number that is needed, or None."""
     labelled_rows = labelled(rows, problem, as_of)
     if len(labelled_rows) < policy.min_rows:
-        return f"{len(labelled_rows)} labelled rows at {as_of:%Y-%m-%d %H:%M}, {policy.min_rows} needed"
+        return f"{len(labelled_rows):,} labelled rows at {as_of:%Y-%m-%d %H:%M}, {policy.min_rows:,} needed"
     if problem.kind == "classification" and labelled_rows[problem.target].nunique() < 2:
-        return f"all {len(labelled_rows)} labelled rows are of one class, two are needed"
+        return f"all {len(labelled_rows):,} labelled rows are of one class, two are needed"
     if not usable_blocks(rows, problem, as_of, policy):
         return (
-            f"no block of {in_words(problem.window)} before {as_of:%Y-%m-%d %H:%M} has {policy.min_rows} labelled rows "
-            f"of each kind needed both in it and before it"
+            f"no block of {in_words(problem.window)} before {as_of:%Y-%m-%d %H:%M} has {policy.min_rows:,} labelled "
+            f"rows of each kind needed both in it and before it"
         )
     return None
 

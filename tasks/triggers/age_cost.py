@@ -34,7 +34,7 @@ MOST_WINDOWS = 60
 """Windows back that are looked at."""
 
 
-class Scouted(BaseModel):
+class ScoutScore(BaseModel):
     """How one scout did on one window; windows go by their number in the use case's history."""
 
     model_config = ConfigDict(frozen=True)
@@ -51,7 +51,7 @@ class Scouted(BaseModel):
 
 
 class Scouts(BaseModel):
-    """What scouts tell of the age of the live model."""
+    """What scouts show of the age of the live model."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -66,7 +66,9 @@ class Scouts(BaseModel):
     champion: int
     """The window in which the live model was trained."""
     greater_is_better: bool
-    found: tuple[Scouted, ...] = ()
+    metric: str = ""
+    """Its name, for the reason."""
+    scores: tuple[ScoutScore, ...] = ()
 
     def number(self, moment: datetime) -> int:
         """Return the window that a moment lies in, or ends; the first moment of a window belongs to the one before."""
@@ -79,7 +81,7 @@ def numbered(origin: datetime, length: timedelta, moment: datetime) -> int:
 
 
 def scouts_at(problem: UseCase, as_of: datetime, first_until: datetime, until: datetime) -> Scouts:
-    """Return whose age is to be told at `as_of`: of the live model, which learned up to `until`, and of the first."""
+    """Return whose age is measured at `as_of`: the live model's, which learned up to `until`, and the first one's."""
     origin, length = problem.history_start, problem.window
     now = (as_of - origin) // length - 1
     return Scouts(
@@ -89,33 +91,36 @@ def scouts_at(problem: UseCase, as_of: datetime, first_until: datetime, until: d
         first=max(numbered(origin, length, first_until), now - MOST_WINDOWS),
         champion=numbered(origin, length, until),
         greater_is_better=metric(problem.metric).greater_is_better,
+        metric=problem.metric,
     )
 
 
-def wanted(scouts: Scouts) -> list[Pair]:
-    """Return the pairs that tell the age of the live model, and of the first; the window after a fit tells nothing."""
+def wanted_pairs(scouts: Scouts) -> list[Pair]:
+    """Return the pairs that show the age of the live model, and of the first; the window after a fit shows nothing."""
     later = range(scouts.first + 2, scouts.now + 1)
-    each = [(model, one) for one in later for model in (one - 1, scouts.first, scouts.champion) if model < one]
+    each = [
+        (model, window) for window in later for model in (window - 1, scouts.first, scouts.champion) if model < window
+    ]
     return sorted(set(each))
 
 
-def completed(
+def completed_scouts(
     problem: UseCase,
     scouts: Scouts,
-    stored: Sequence[Scouted],
+    stored: Sequence[ScoutScore],
     as_of: datetime,
     read: Read,
     shelf: "dict[int, Pipeline | None]",
 ) -> Scouts:
     """Return the scouts with what is wanted of them: what is stored, and the rest measured now, as far as it can be."""
-    pairs = wanted(scouts)
-    known = {(one.scout, one.window): one for one in stored}
-    missing = [pair for pair in pairs if pair not in known]
-    found = [known[pair] for pair in pairs if pair in known]
-    return scouts.model_copy(update={"found": (*found, *scouted(problem, missing, as_of, read, shelf))})
+    pairs = wanted_pairs(scouts)
+    stored_scores = {(result.scout, result.window): result for result in stored}
+    missing = [pair for pair in pairs if pair not in stored_scores]
+    reused = [stored_scores[pair] for pair in pairs if pair in stored_scores]
+    return scouts.model_copy(update={"scores": (*reused, *scout_scores(problem, missing, as_of, read, shelf))})
 
 
-def declared(problem: UseCase) -> str:
+def declaration_id(problem: UseCase) -> str:
     """Return a name for what scouts learn and are judged by; another declaration has another."""
     parts = (
         problem.numeric,
@@ -129,9 +134,9 @@ def declared(problem: UseCase) -> str:
     return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:12]
 
 
-def scouted(
+def scout_scores(
     problem: UseCase, pairs: Collection[Pair], as_of: datetime, read: Read, shelf: "dict[int, Pipeline | None]"
-) -> list[Scouted]:
+) -> list[ScoutScore]:
     """Return how scouts did on windows whose labels have settled by `as_of`; pairs of other windows are left out.
 
     Labels have settled where nearly as large a share of the rows has one as in the oldest of the windows. Scouts on
@@ -140,18 +145,18 @@ def scouted(
     windows = history_windows(problem, as_of)
     if not pairs:
         return []
-    judged = {one: read(as_of, windows[one]) for one in sorted({window for _, window in pairs})}
-    shares = {one: _labelled_share(rows, problem) for one, rows in judged.items()}
+    rows_by_window = {window: read(as_of, windows[window]) for window in sorted({window for _, window in pairs})}
+    shares = {window: _labelled_share(rows, problem) for window, rows in rows_by_window.items()}
     usual = _labelled_share(read(as_of, windows[min(pairs)[0]]), problem)
-    found = []
-    for model, one in sorted(pairs):
-        if shares[one] == 0 or shares[one] < SETTLED * usual:
+    scores = []
+    for model, window in sorted(pairs):
+        if shares[window] == 0 or shares[window] < SETTLED * usual:
             continue
         if model not in shelf:
             shelf[model] = _fitted(problem, windows[model].end, read)
-        rows = judged[one][judged[one][problem.target].notna()]
-        found.append(_judged(problem, shelf[model], rows, (model, one)))
-    return found
+        rows = rows_by_window[window][rows_by_window[window][problem.target].notna()]
+        scores.append(_scout_score(problem, shelf[model], rows, (model, window)))
+    return scores
 
 
 def _labelled_share(rows: "pd.DataFrame", problem: UseCase) -> float:
@@ -160,27 +165,29 @@ def _labelled_share(rows: "pd.DataFrame", problem: UseCase) -> float:
 
 def _fitted(problem: UseCase, until: datetime, read: Read) -> "Pipeline | None":
     """Return the scout fitted at a moment, or None where there are too few rows to learn from."""
-    known = folds.labelled(read(until, folds.training_window(problem, until)), problem, until)
-    known = scout_rows(known, problem)
-    if len(known) < FEWEST_ROWS or (problem.kind != "regression" and known[problem.target].nunique() < 2):
+    labelled_rows = folds.labelled(read(until, folds.training_window(problem, until)), problem, until)
+    labelled_rows = scout_rows(labelled_rows, problem)
+    if len(labelled_rows) < FEWEST_ROWS or (
+        problem.kind != "regression" and labelled_rows[problem.target].nunique() < 2
+    ):
         return None
-    return estimators.fitted(estimators.pipeline(problem, scout(problem)), known, problem)
+    return estimators.fitted(estimators.pipeline(problem, scout(problem)), labelled_rows, problem)
 
 
-def _judged(problem: UseCase, model: "Pipeline | None", rows: "pd.DataFrame", pair: Pair) -> Scouted:
+def _scout_score(problem: UseCase, model: "Pipeline | None", rows: "pd.DataFrame", pair: Pair) -> ScoutScore:
     import numpy as np
 
     ordered = rows.sort_values(problem.event_time, kind="stable")
     if model is None:
-        return Scouted(scout=pair[0], window=pair[1], rows=len(rows), value=None, parts=(None,) * PARTS)
-    target, said = estimators.targets(ordered, problem), estimators.predictions(model, ordered, problem)
+        return ScoutScore(scout=pair[0], window=pair[1], rows=len(rows), value=None, parts=(None,) * PARTS)
+    target, predicted = estimators.targets(ordered, problem), estimators.predictions(model, ordered, problem)
     pieces = np.array_split(np.arange(len(ordered)), PARTS)
-    return Scouted(
+    return ScoutScore(
         scout=pair[0],
         window=pair[1],
         rows=len(ordered),
-        value=score(problem.metric, target, said),
-        parts=tuple(score(problem.metric, target[piece], said[piece]) for piece in pieces),
+        value=score(problem.metric, target, predicted),
+        parts=tuple(score(problem.metric, target[piece], predicted[piece]) for piece in pieces),
     )
 
 
@@ -191,10 +198,10 @@ def moment_of(scouts: Scouts, asked: Sequence[datetime]) -> DecisionMoment:
     count = max(scouts.now, scouts.champion) + 1
     values, rows = np.full((count, count), np.nan), np.zeros(count, dtype=int)
     parts = np.full((count, count, PARTS), np.nan)
-    for one in scouts.found:
-        values[one.scout, one.window] = np.nan if one.value is None else one.value
-        parts[one.scout, one.window] = [np.nan if part is None else part for part in one.parts]
-        rows[one.window] = one.rows
+    for result in scouts.scores:
+        values[result.scout, result.window] = np.nan if result.value is None else result.value
+        parts[result.scout, result.window] = [np.nan if part is None else part for part in result.parts]
+        rows[result.window] = result.rows
     unknown = np.full_like(values, np.nan)
     return DecisionMoment(
         now=scouts.now,
@@ -203,6 +210,7 @@ def moment_of(scouts: Scouts, asked: Sequence[datetime]) -> DecisionMoment:
         asked=tuple(map(scouts.number, asked)),
         live=(),
         greater_is_better=scouts.greater_is_better,
+        metric=scouts.metric,
         scores=unknown,
         scouts=values,
         parts=np.full_like(parts, np.nan),
@@ -211,17 +219,22 @@ def moment_of(scouts: Scouts, asked: Sequence[datetime]) -> DecisionMoment:
     )
 
 
-def told_scouts(problem: UseCase, live: Champion, as_of: datetime) -> Scouts:
-    """Return what the age of the live model costs as far as labels tell at `as_of`; what is new is kept."""
-    kept = scouts_of(problem).read()
-    name = declared(problem)
-    stored = [Scouted.model_validate_json(body) for body in kept[kept["declared"] == name]["body"]]
+def current_scouts(problem: UseCase, live: Champion, as_of: datetime) -> Scouts:
+    """Return what the age of the live model costs as far as labels show at `as_of`; what is new is stored."""
+    table = scouts_of(problem).read()
+    name = declaration_id(problem)
+    stored = [ScoutScore.model_validate_json(body) for body in table[table["declared"] == name]["body"]]
     first = models.first_version(problem.name).trained_until
     whose = scouts_at(problem, as_of, first, live.trained_until)
-    told = completed(problem, whose, stored, as_of, partial(rows_at, problem), {})
+    scouts = completed_scouts(problem, whose, stored, as_of, partial(rows_at, problem), {})
     records = [
-        {"declared": name, "scout": float(one.scout), "window": float(one.window), "body": one.model_dump_json()}
-        for one in told.found
+        {
+            "declared": name,
+            "scout": float(result.scout),
+            "window": float(result.window),
+            "body": result.model_dump_json(),
+        }
+        for result in scouts.scores
     ]
     scouts_of(problem).append_new(scouts_of(problem).rows(records))
-    return told
+    return scouts

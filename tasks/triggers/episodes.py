@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from tasks.data import ledger
 from tasks.data.ledger import Decision
+from tasks.monitoring.sentences import alarm_sentences, summary
 from tasks.monitoring.signals.models import Alarm, severity
 
 CLOSES: tuple[ledger.Kind, ...] = ("promoted", "rolled back", "episode closed")
@@ -34,8 +35,8 @@ class Episode(BaseModel):
 def open_episode(past: Sequence[Decision]) -> Episode | None:
     """Return the episode that stands open after these decisions, oldest first, or None."""
     standing: Episode | None = None
-    for one in past:
-        standing = after(standing, one)
+    for decision in past:
+        standing = after(standing, decision)
     return standing
 
 
@@ -55,9 +56,14 @@ def after(standing: Episode | None, decision: Decision) -> Episode | None:
 
 def opening(usecase: str, as_of: datetime, alarm: Alarm, facts: dict) -> Decision:
     """Return the decision that opens an episode."""
-    told = "; ".join(alarm.reasons)
-    known = facts | {"severity": severity(alarm), "families": list(alarm.families)}
-    return Decision(usecase=usecase, kind="drift found", as_of=as_of, reason=told, facts=known)
+    reason = summary(alarm_sentences(alarm), "in the page of the check")
+    all_facts = facts | {"severity": severity(alarm), "families": list(alarm.families), "codes": alarm_codes(alarm)}
+    return Decision(usecase=usecase, kind="drift found", as_of=as_of, reason=reason, facts=all_facts)
+
+
+def alarm_codes(alarm: Alarm) -> list[str]:
+    """Return the codes of what rings, each once."""
+    return list(dict.fromkeys(signal.code for signal in alarm.signals))
 
 
 def closing(usecase: str, as_of: datetime, episode: Episode, reason: str) -> Decision:

@@ -37,6 +37,8 @@ class DecisionMoment:
     scout_parts: "np.ndarray"
     rows: "np.ndarray"
     """Labelled rows of each settled window; 0 for the others."""
+    metric: str = ""
+    """The name of the metric, for the reason; empty where it does not matter."""
     price: float | None = None
     """What a retrain costs, in units of the metric times windows; None where none is given."""
     drifted_share: Callable[[], float | None] = lambda: None
@@ -48,7 +50,7 @@ class DecisionMoment:
 
     @property
     def settled(self) -> list[int]:
-        """The windows whose labels have settled, so that their metric is known, oldest first."""
+        """The windows whose labels have settled, so that their metric can be computed, oldest first."""
         return [number for number in range(self.now + 1) if self.rows[number] > 0]
 
     @property

@@ -7,6 +7,8 @@ from tasks.data import ledger
 from tasks.data.ledger import Decision
 from tasks.monitoring.accepted import acceptance
 from tasks.monitoring.history import newest_look
+from tasks.monitoring.sentences import fault_sentences, summary
+from tasks.monitoring.signals.health import Fault
 from tasks.steps import step
 from tasks.triggers import episodes
 from tasks.usecases import use_case
@@ -20,7 +22,7 @@ def mute_episode(usecase: str, until: datetime, reason: str, now: datetime) -> s
         ValueError: no episode is open, or the date is not ahead.
     """
     decision = episodes.muting(usecase, now, until, reason, ledger.decisions(usecase, now))
-    return _kept(decision, f"muted until {until:%Y-%m-%d %H:%M}: {reason}")
+    return _recorded(decision, f"muted until {until:%Y-%m-%d %H:%M}: {reason}")
 
 
 @step()
@@ -31,13 +33,15 @@ def accept_faults(usecase: str, column: str, reason: str, now: datetime) -> str:
         CannotAcceptError: there is no such fault, or only of a kind that the world does not bring about.
     """
     look = newest_look(use_case(usecase), now)
-    found = look.faults if look else ()
-    decision = acceptance(usecase, now, found, column, reason, ledger.decisions(usecase, now))
-    told = "; ".join(one["sentence"] for one in decision.facts["faults"])
-    return _kept(decision, f"taken for how the world is now: {told}: {reason}")
+    faults = look.faults if look else ()
+    decision = acceptance(usecase, now, faults, column, reason, ledger.decisions(usecase, now))
+    sentences = summary(
+        fault_sentences(Fault.model_validate(fault) for fault in decision.facts["faults"]), "in the ledger"
+    )
+    return _recorded(decision, f"taken for how the world is now: {sentences}: {reason}")
 
 
-def _kept(decision: Decision, told: str) -> str:
+def _recorded(decision: Decision, outcome: str) -> str:
     ledger.record(decision)
-    artifacts.show_markdown(f"{decision.usecase} {decision.kind}", f"# {told}", told)
-    return f"{decision.usecase}: {told}"
+    artifacts.show_markdown(f"{decision.usecase} {decision.kind}", f"# {outcome}", outcome)
+    return f"{decision.usecase}: {outcome}"

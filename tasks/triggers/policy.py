@@ -1,15 +1,19 @@
 """Decide whether the evidence of one check asks for a retrain."""
 
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tasks.codes import with_code
 from tasks.durations import in_words
 from tasks.metrics import figure, gain
 from tasks.monitoring.check import Check
 from tasks.monitoring.limits import WatchPolicy
-from tasks.monitoring.signals.models import Family, away, severity
+from tasks.monitoring.sentences import Sentence, fault_sentences, grouped, line, signal_sentences, summary
+from tasks.monitoring.signals.models import Alarm, Family, away, severity
+from tasks.quantities import counted, number
 from tasks.triggers.age_cost import moment_of
 from tasks.triggers.history import History
 from tasks.triggers.regret import RegretPolicy
@@ -23,8 +27,17 @@ ASKING: tuple[Family, ...] = ("features", "joint", "prediction", "target", "perf
 OF_THE_MODEL: tuple[Family, ...] = ("performance", "concept")
 
 
-TOLD = 3
-"""How many columns a reason names, each by its farthest signal."""
+MOST_NAMED = 3
+"""How many findings a reason names: a column by its farthest signal, columns alike together."""
+
+
+class Trigger(NamedTuple):
+    """What can ask for a retrain; its section in `docs/codes.md` explains it."""
+
+    code: str
+    title: str
+    reason: "Callable[[Check, History, RetrainPolicy], str | None]"
+    """Says why, with the numbers, or None; it looks at nothing that holds a retrain back."""
 
 
 class RetrainPolicy(BaseModel):
@@ -42,7 +55,7 @@ class RetrainPolicy(BaseModel):
     )
     regret: RegretPolicy | None = Field(
         default=RegretPolicy(),
-        description="When what the age of the live model has cost, told by small models fitted anew, asks for a "
+        description="When what the age of the live model has cost, measured by small models fitted anew, asks for a "
         "retrain; empty: never",
     )
     max_loss: float = Field(
@@ -50,7 +63,9 @@ class RetrainPolicy(BaseModel):
         description="Loss of the metric against its value at promotion from which a retrain is asked for, "
         "where no limit of the performance could be calibrated",
     )
-    min_labelled: int = Field(ge=1, description="Fewest labelled predictions in the window that tell a performance")
+    min_labelled: int = Field(
+        ge=1, description="Fewest labelled predictions in the window from which a performance is measured"
+    )
     cooldown_days: float = Field(ge=0, description="Days after a retrain in which no other is asked for")
     min_new_rows: int = Field(ge=0, description="Labelled rows needed since the champion's training window ended")
     max_per_month: int = Field(default=4, ge=1, description="Most retrains that are answered in 30 days")
@@ -86,19 +101,20 @@ def retrain_reason(check: Check, history: History, policy: RetrainPolicy) -> str
 
 
 def wanted_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
-    """Say why a retrain would be wanted, whatever holds it back, or None."""
-    return (
-        alarm_reason(check, history, policy)
-        or cost_reason(check, history, policy)
-        or loss_reason(check, policy)
-        or age_reason(check, history, policy)
-    )
+    """Say why a retrain would be wanted, whatever holds it back, or None; the reason ends with its trigger's code."""
+    asking = ((trigger.code, trigger.reason(check, history, policy)) for trigger in TRIGGERS)
+    return next((with_code(reason, code) for code, reason in asking if reason is not None), None)
+
+
+def asking_trigger(check: Check, history: History, policy: RetrainPolicy) -> Trigger | None:
+    """Return the first trigger that asks for a retrain, whatever holds it back, or None."""
+    return next((trigger for trigger in TRIGGERS if trigger.reason(check, history, policy) is not None), None)
 
 
 def holding_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
     """Say why no retrain is asked for, if one were wanted, or None."""
     if check.faults:
-        return f"the data are broken: {check.faults[0].sentence}"
+        return f"the data are broken: {summary(fault_sentences(check.faults), 'in the page of the check', most=1)}"
     if policy.mode != "auto":
         return f"the mode is {policy.mode}: a person starts a retrain"
     if (muted := muted_reason(check, history)) is not None:
@@ -107,12 +123,14 @@ def holding_reason(check: Check, history: History, policy: RetrainPolicy) -> str
         free = history.last_retrain + timedelta(days=policy.cooldown_days)
         if check.as_of < free:
             return (
-                f"the last retrain was at {history.last_retrain:%Y-%m-%d %H:%M}, no other before {free:%Y-%m-%d %H:%M}"
+                f"cooling down: the last retrain was at {history.last_retrain:%Y-%m-%d %H:%M}, "
+                f"the next may start at {free:%Y-%m-%d %H:%M}"
             )
     if history.answered_this_month >= policy.max_per_month:
-        return f"{history.answered_this_month} retrains in 30 days, {policy.max_per_month} allowed"
+        return f"{counted(history.answered_this_month, 'retrain')} in the last 30 days (limit {policy.max_per_month})"
     if history.new_rows < policy.min_new_rows:
-        return f"{history.new_rows} labelled rows are new to the champion, {policy.min_new_rows} needed"
+        rows = f"{history.new_rows:,} labelled rows are new to the champion"
+        return f"too few new labels: {rows} (minimum {policy.min_new_rows:,})"
     return refused_reason(check, history, policy)
 
 
@@ -127,16 +145,16 @@ def refused_reason(check: Check, history: History, policy: RetrainPolicy) -> str
     if history.refused is None or history.rows_since_refusal >= policy.rows_after_refusal:
         return None
     since = (
-        f"refused at {history.refused:%Y-%m-%d %H:%M}: {history.rows_since_refusal} labelled rows since, "
-        f"{policy.rows_after_refusal} needed"
+        f"refused at {history.refused:%Y-%m-%d %H:%M}, and only {history.rows_since_refusal:,} labelled rows have "
+        f"arrived since (minimum {policy.rows_after_refusal:,})"
     )
     if history.episode is None:
         return since
     needed = policy.growth_after_refusal * history.episode.severity
-    found = severity(check.alarm)
-    if found >= needed > 0:
+    now = severity(check.alarm)
+    if now >= needed > 0:
         return None
-    return f"{since}; drift of {found:.3g} times its limit, {needed:.3g} would count as grown"
+    return f"{since}; the drift is {number(now)} times its limit, and counts as grown from {number(needed)} times on"
 
 
 def alarm_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
@@ -144,22 +162,28 @@ def alarm_reason(check: Check, history: History, policy: RetrainPolicy) -> str |
     harmless = harmless_reason(check, policy) is not None
     if check.alarm is None or (harmless and not _teaches(check, history, policy)):
         return None
-    both = zip(check.alarm.signals, check.alarm.reasons, strict=True)
-    asking = [(one, told) for one, told in both if one.family in policy.asks]
+    reason = signals_reason(check.alarm, policy)
+    if reason is None or not harmless:
+        return reason
+    return (
+        f"{reason}; performance holds so far, but {history.new_rows:,} labelled rows have arrived since it was trained "
+        f"on {check.reference_rows:,}"
+    )
+
+
+def signals_reason(alarm: Alarm, policy: RetrainPolicy) -> str | None:
+    """Say what rings among the signals that may ask, by each column's farthest, and count the others; or None."""
+    both = zip(alarm.signals, signal_sentences(alarm.signals, alarm.reasons), strict=True)
+    asking = [(signal, sentence) for signal, sentence in both if signal.family in policy.asks]
     if not asking:
         return None
-    ordered = sorted(asking, key=lambda one: (one[0].family not in OF_THE_MODEL, -away(one[0])))
-    farthest: dict[str, str] = {}
-    for one, reason in ordered:
-        farthest.setdefault(one.column, reason)
-    each = list(farthest.values())[:TOLD]
-    told = "; ".join(each)
-    more = len(ordered) - len(each)
-    told += f"; and {more} more signal{'s' * (more > 1)}" if more > 0 else ""
-    if not harmless:
-        return told
-    learned = f"{history.new_rows} labelled rows are new to a model that learned from {check.reference_rows}"
-    return f"{told}; nothing was lost yet, but {learned}"
+    ordered = sorted(asking, key=lambda pair: (pair[0].family not in OF_THE_MODEL, -away(pair[0])))
+    farthest: dict[str, Sentence] = {}
+    for signal, sentence in ordered:
+        farthest.setdefault(signal.column, sentence)
+    shown = grouped(farthest.values())[:MOST_NAMED]
+    left_out = len(ordered) - sum(map(len, shown))
+    return "; ".join(map(line, shown)) + (f"; and {counted(left_out, 'more signal')}" if left_out else "")
 
 
 def _teaches(check: Check, history: History, policy: RetrainPolicy) -> bool:
@@ -169,32 +193,32 @@ def _teaches(check: Check, history: History, policy: RetrainPolicy) -> bool:
 
 def harmless_reason(check: Check, policy: RetrainPolicy) -> str | None:
     """Say that what moved does the model no harm, by labels that are there already, or None."""
-    of_model = [one for one in check.signals if one.family in OF_THE_MODEL and one.value is not None]
-    losses = [one for one in of_model if one.statistic == "loss" and one.rows >= policy.min_labelled]
-    if not check.labels_prompt or not losses or any(one.exceeded for one in of_model):
+    of_model = [signal for signal in check.signals if signal.family in OF_THE_MODEL and signal.value is not None]
+    losses = [signal for signal in of_model if signal.statistic == "loss" and signal.rows >= policy.min_labelled]
+    if not check.labels_prompt or not losses or any(signal.exceeded for signal in of_model):
         return None
     if check.alarm is None or set(check.alarm.families) & set(OF_THE_MODEL):
         return None
     loss = losses[0]
     return (
-        f"harmless: the loss is {loss.value:.4g} on {loss.rows} labelled rows, {loss.expected:.4g} expected and "
-        f"{loss.limit:.3g} more still ordinary"
+        f"harmless: the model's loss is {number(loss.value or 0.0)}, {number(loss.expected)} expected "
+        f"(limit {number(loss.limit)} more, n = {loss.rows:,})"
     )
 
 
-def loss_reason(check: Check, policy: RetrainPolicy) -> str | None:
+def loss_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
     """Say by how much the live predictions are worse than at promotion, where no limit could be calibrated, or None."""
-    seen = check.performance
-    if any(one.family == "performance" for one in check.signals):
+    performance = check.performance
+    if any(signal.family == "performance" for signal in check.signals):
         return None
-    if seen.value is None or seen.labelled < policy.min_labelled:
+    if performance.value is None or performance.labelled < policy.min_labelled:
         return None
-    lost = -gain(seen.metric, seen.value, seen.expected)
+    lost = -gain(performance.metric, performance.value, performance.expected)
     if lost < policy.max_loss:
         return None
     return (
-        f"{seen.metric} {figure(seen.value)} on {seen.labelled} labelled rows of {check.window}, "
-        f"{figure(seen.expected)} at promotion: {figure(lost)} lost, {policy.max_loss} allowed"
+        f"{performance.metric} got worse: {figure(performance.expected)} at promotion -> {figure(performance.value)} "
+        f"in {check.window} (lost {figure(lost)}, limit {policy.max_loss}, n = {performance.labelled:,})"
     )
 
 
@@ -210,4 +234,13 @@ def age_reason(check: Check, history: History, policy: RetrainPolicy) -> str | N
     if policy.max_age_days is None or history.trained_until is None:
         return None
     age, most = check.as_of - history.trained_until, timedelta(days=policy.max_age_days)
-    return f"{in_words(age)} old, {in_words(most)} allowed" if age >= most else None
+    return f"the model is {in_words(age)} old (limit {in_words(most)})" if age >= most else None
+
+
+TRIGGERS = (
+    Trigger("drift-alarm", "Signals lie beyond their limits", alarm_reason),
+    Trigger("age-cost", "The live model's age costs more than a retrain", cost_reason),
+    Trigger("performance-loss", "The metric fell below its value at promotion", loss_reason),
+    Trigger("max-age", "The live model is older than allowed", age_reason),
+)
+"""The first that asks gives the reason of the request."""

@@ -9,14 +9,15 @@ Regret is summed since the live model's training, and a retrain is due when the 
 until the rent paid equals the price pays at most twice what one would who knew the future (Karlin, Manasse,
 Rudolph and Sleator, Competitive snoopy caching, Algorithmica 3, 1988). A price may be given; it must be exceeded by a
 margin, since the sum is taken where it looks surest. Where none is, a retrain is taken to cost what never retraining
-would have lost in a window, so far as is known: regret stays a small share of what retraining gains, in whatever unit
-the metric is. And the sum must be more than noise.
+would have lost in a window, as far as labels show: regret stays a small share of what retraining gains, in whatever
+unit the metric is. And the sum must be more than noise.
 """
 
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tasks.quantities import counted, number
 from tasks.triggers.moment import DecisionMoment
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 _TO_VARIANCE = 0.455
 """Median of a squared standard normal: the median of squared differences, divided by it, is their variance."""
+
+
+UNITS = {"roc_auc": "AUC", "log_loss": "log loss", "rmse": "RMSE", "mae": "MAE"}
+"""How a metric is called where it is a unit; others by their name."""
 
 
 class Regret(NamedTuple):
@@ -65,10 +70,12 @@ class RegretPolicy(BaseModel):
         price = self.worth * lost_by_never(moment) if moment.price is None else self.margin * moment.price
         if live_regret.certainty < self.certainty or live_regret.total < price:
             return None
-        cost_text = (
-            f"the live model's age has cost {live_regret.total:.4g} in the newest {live_regret.windows} known windows"
+        unit = f" {UNITS.get(moment.metric, moment.metric)}" if moment.metric else ""
+        return (
+            f"retraining is worth it: the model's age cost {number(live_regret.total)}{unit} over "
+            f"{counted(live_regret.windows, 'window')} ({live_regret.certainty:.1f} standard errors; "
+            f"threshold {number(price)})"
         )
-        return f"{cost_text}, {live_regret.certainty:.1f} standard errors; {price:.4g} makes a retrain due"
 
 
 def regrets(moment: DecisionMoment, model: int) -> "tuple[np.ndarray, np.ndarray]":

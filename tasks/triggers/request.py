@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from tasks import artifacts, events
 from tasks.data import ledger
@@ -10,13 +11,15 @@ from tasks.data.tables import rows_at
 from tasks.metrics import figure
 from tasks.monitoring.check import Check
 from tasks.monitoring.measure import column_records
+from tasks.monitoring.sentences import alarm_sentences, fault_sentences, listed, summary
 from tasks.monitoring.signals import models
+from tasks.monitoring.signals.health import fault_records
 from tasks.registry.models import Champion
 from tasks.steps import step
 from tasks.triggers import episodes
-from tasks.triggers.age_cost import told_scouts
-from tasks.triggers.history import History, known_history
-from tasks.triggers.policy import RetrainPolicy, harmless_reason, holding_reason, wanted_reason
+from tasks.triggers.age_cost import current_scouts
+from tasks.triggers.history import History, retrain_history
+from tasks.triggers.policy import RetrainPolicy, asking_trigger, harmless_reason, holding_reason, wanted_reason
 from tasks.usecases import use_case
 from tasks.windows import Window
 
@@ -35,122 +38,150 @@ def history(check: Check, live: Champion, policy: RetrainPolicy) -> History:
         rows = rows_at(problem, as_of, Window(start=start, end=as_of), columns=())
         return int(rows[problem.target].notna().sum())
 
-    before = known_history(past, labelled_since, live.trained_until, as_of)
+    before = retrain_history(past, labelled_since, live.trained_until, as_of)
     if policy.regret is None:
         return before
-    return before.model_copy(update={"scouts": told_scouts(problem, live, check.window.end)})
+    return before.model_copy(update={"scouts": current_scouts(problem, live, check.window.end)})
 
 
 @step()
 def keep_findings(check: Check, past: History) -> None:
     """Keep in the ledger, and tell the automations, that a fault is new, that a drift begins, or that it is over."""
     before = ledger.decisions(check.usecase, check.as_of)
-    for one in untold(findings(check, past), before):
-        ledger.record(one)
-        if one.kind in EVENTS:
-            events.tell(EVENTS[one.kind], check.usecase, one.id, one.reason)
+    for decision in new_findings(findings(check, past), before):
+        ledger.record(decision)
+        if decision.kind in EVENTS:
+            events.tell(EVENTS[decision.kind], check.usecase, decision.id, decision.reason)
 
 
-def untold(found: Sequence[Decision], past: Sequence[Decision]) -> list[Decision]:
+def new_findings(decisions: Sequence[Decision], past: Sequence[Decision]) -> list[Decision]:
     """Return the findings that no earlier check of the same window has made: it stands until more is collected."""
-    return [one for one in found if not any(_same_finding(one, other) for other in past)]
+    return [decision for decision in decisions if not any(_same_finding(decision, earlier) for earlier in past)]
 
 
-def _same_finding(one: Decision, earlier: Decision) -> bool:
+def _same_finding(decision: Decision, earlier: Decision) -> bool:
     places = ("window", "model_version")
     return (
-        "window" in one.facts
-        and (earlier.kind, earlier.reason) == (one.kind, one.reason)
-        and earlier.as_of < one.as_of
-        and all(earlier.facts.get(name) == one.facts[name] for name in places)
+        "window" in decision.facts
+        and (earlier.kind, earlier.reason) == (decision.kind, decision.reason)
+        and earlier.as_of < decision.as_of
+        and all(earlier.facts.get(name) == decision.facts[name] for name in places)
     )
 
 
 def findings(check: Check, past: History) -> list[Decision]:
     """Return the decisions that a check makes beside that on a retrain."""
-    found = []
+    decisions = []
     facts = {"window": str(check.window), "report": check.report_url, "model_version": check.model_version}
     if check.new_faults:
-        told = "; ".join(one.sentence for one in check.new_faults)
-        known = facts | {"faults": [one.model_dump(mode="json") for one in check.new_faults]}
-        found.append(Decision(usecase=check.usecase, kind="fault", as_of=check.as_of, reason=told, facts=known))
+        reason = summary(fault_sentences(check.new_faults), "in its facts")
+        all_facts = facts | {"faults": fault_records(check.new_faults)}
+        decisions.append(
+            Decision(usecase=check.usecase, kind="fault", as_of=check.as_of, reason=reason, facts=all_facts)
+        )
     if check.new_lasting:
-        told = "taken for how the world is now, since it lasts: " + "; ".join(one.sentence for one in check.new_lasting)
-        known = facts | {"faults": [one.model_dump(mode="json") for one in check.new_lasting]}
-        found.append(Decision(usecase=check.usecase, kind="fault lasts", as_of=check.as_of, reason=told, facts=known))
+        lasting = summary(fault_sentences(check.new_lasting), "in its facts")
+        reason = f"taken for how the world is now, since it lasts: {lasting}"
+        all_facts = facts | {"faults": fault_records(check.new_lasting)}
+        decisions.append(
+            Decision(usecase=check.usecase, kind="fault lasts", as_of=check.as_of, reason=reason, facts=all_facts)
+        )
     if check.alarm is not None and past.episode is None:
-        found.append(episodes.opening(check.usecase, check.as_of, check.alarm, facts))
+        decisions.append(episodes.opening(check.usecase, check.as_of, check.alarm, facts))
     if past.episode is not None and past.unanswered is None and check.quiet:
-        told = "the newest checks were all within their limits"
-        found.append(episodes.closing(check.usecase, check.as_of, past.episode, told))
-    return found
+        reason = "the newest checks were all within their limits"
+        decisions.append(episodes.closing(check.usecase, check.as_of, past.episode, reason))
+    return decisions
 
 
 @step()
 def show_check(check: Check, reason: str | None, past: History, policy: RetrainPolicy) -> None:
-    """Show the check's numbers as a table, and its links and outcome as a page."""
-    rows = [one.model_dump() for one in check.signals if one.exceeded] or column_records(check)
-    artifacts.show_table(f"{check.usecase} drift", rows, f"{check.usecase} {check.window} {check.note}")
-    seen = check.performance
-    told = f"retrain: {reason}" if reason else "no retrain"
-    facts = {
+    """Show the check's numbers as a table, its faults as another, and its links and outcome as a page."""
+    artifacts.show_table(f"{check.usecase} drift", drift_rows(check), f"{check.usecase} {check.window} {check.note}")
+    faults = fault_records([*check.faults, *check.lasting, *check.warnings])
+    if faults:
+        artifacts.show_table(f"{check.usecase} faults", faults, f"{check.usecase} {check.window}")
+    outcome = f"retrain: {reason}" if reason else "no retrain"
+    links = f"[Evidently report]({check.report_url}) · [in Evidently's UI]({check.evidently_url})"
+    facts = artifacts.as_markdown(check_facts(check, past, policy))
+    page = f"# {outcome}\n\n{links if check.report_url else ''}\n\n{facts}"
+    artifacts.show_markdown(f"{check.usecase} check", page, outcome)
+
+
+def drift_rows(check: Check) -> list[dict[str, Any]]:
+    """Return each signal beyond its limit with its code, the farthest first; without any, what was drawn of columns."""
+    beyond = sorted((signal for signal in check.signals if signal.exceeded), key=models.away, reverse=True)
+    return [{"code": signal.code, **signal.model_dump()} for signal in beyond] or column_records(check)
+
+
+def check_facts(check: Check, past: History, policy: RetrainPolicy) -> dict[str, Any]:
+    """Return the lines of a check's page: a summary of each kind of finding, whose rest stands in the tables."""
+    performance = check.performance
+    in_faults = f"in the artifact {artifacts.artifact_key(f'{check.usecase} faults')}"
+    in_drift = f"in the artifact {artifacts.artifact_key(f'{check.usecase} drift')}"
+    return {
         "window": check.window,
-        "rows": check.rows,
+        "rows": f"{check.rows:,}",
         "champion": f"version {check.model_version}",
-        "features beyond their limits": ", ".join(check.drifting) or "none",
+        "features beyond their limits": listed(check.drifting),
         "share of them": "unknown" if check.drifted_share is None else f"{check.drifted_share:.1%}",
-        f"{seen.metric} on {seen.labelled} labelled rows": "unknown" if seen.value is None else seen.value,
-        f"{seen.metric} at promotion": seen.expected,
-        "data faults": "; ".join(one.sentence for one in check.faults) or "none",
-        "faults that last, taken for how the world is now": "; ".join(one.sentence for one in check.lasting) or "none",
-        "unusual, and nothing waits for it": "; ".join(one.sentence for one in check.warnings) or "none",
-        "alarm": "; ".join(check.alarm.reasons) if check.alarm else "silent",
+        f"{performance.metric} on {performance.labelled:,} labelled rows": figure(performance.value),
+        f"{performance.metric} at promotion": performance.expected,
+        "data faults": summary(fault_sentences(check.faults), in_faults) or "none",
+        "faults that last, taken for how the world is now": summary(fault_sentences(check.lasting), in_faults)
+        or "none",
+        "unusual, and nothing waits for it": summary(fault_sentences(check.warnings), in_faults) or "none",
+        "alarm": summary(alarm_sentences(check.alarm), in_drift) or "silent",
         "a retrain would be wanted because": wanted_reason(check, past, policy) or "",
         "held back because": holding_reason(check, past, policy) or "",
         "warning only": harmless_reason(check, policy) or "",
         "open episode": f"since {past.episode.opened:%Y-%m-%d %H:%M}" if past.episode else "none",
-        f"{seen.metric} estimated before labels": estimate_told(check),
+        f"{performance.metric} estimated before labels": estimate_text(check),
         "feed": check.feed,
         "limits": check.limits,
         "note": check.note,
     }
-    links = f"[Evidently report]({check.report_url}) · [in Evidently's UI]({check.evidently_url})"
-    page = f"# {told}\n\n{links if check.report_url else ''}\n\n{artifacts.as_markdown(facts)}"
-    artifacts.show_markdown(f"{check.usecase} check", page, told)
 
 
-def estimate_told(check: Check) -> str:
+def estimate_text(check: Check) -> str:
     """Say what the metric may be expected to become, and what that is worth."""
     if check.distrust is not None:
         return f"switched off: {check.distrust}"
-    guess = check.estimate
-    if guess is None:
+    estimate = check.estimate
+    if estimate is None:
         return "not estimated"
-    if guess.value is None:
-        return guess.note
+    if estimate.value is None:
+        return estimate.note
     return (
-        f"{figure(guess.value)} ({figure(guess.low)} to {figure(guess.high)}), from the model's own confidence: "
-        f"it cannot see that the rule itself has changed"
+        f"{figure(estimate.value)} ({figure(estimate.low)} to {figure(estimate.high)}), from the model's own "
+        f"confidence: it cannot see that the rule itself has changed"
     )
 
 
 @step()
-def ask_for_retrain(check: Check, reason: str, past: History) -> str:
-    """Keep the request in the ledger and tell the automations; one that is unanswered is told again.
+def ask_for_retrain(check: Check, reason: str, past: History, policy: RetrainPolicy) -> str:
+    """Record the request with its trigger's code and send it to the automations; one without an answer is sent again.
 
     The ledger comes first: an event that is lost is emitted again by the next check.
     """
-    seen = check.performance.model_dump()
-    facts = {"window": str(check.window), "drifted_share": check.drifted_share, **seen, "report": check.report_url}
-    facts |= {"severity": models.severity(check.alarm)}
+    asking = asking_trigger(check, past, policy)
+    facts = {
+        "trigger": asking.code if asking else "",
+        "codes": episodes.alarm_codes(check.alarm) if check.alarm else [],
+        "window": str(check.window),
+        "drifted_share": check.drifted_share,
+        **check.performance.model_dump(),
+        "report": check.report_url,
+        "severity": models.severity(check.alarm),
+    }
     asked = past.unanswered or Decision(
         usecase=check.usecase, kind="retrain asked", as_of=check.as_of, reason=reason, facts=facts
     )
     ledger.record(asked)
-    tell_automations(check.usecase, asked.id, asked.reason)
+    notify_automations(check.usecase, asked.id, asked.reason)
     return asked.id
 
 
-def tell_automations(usecase: str, decision: str, reason: str = "") -> None:
+def notify_automations(usecase: str, decision: str, reason: str = "") -> None:
     """Ask the automations for the retrain that a decision in the ledger wants."""
     events.tell("drift.detected", usecase, decision, reason)

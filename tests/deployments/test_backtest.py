@@ -9,7 +9,7 @@ from rich.console import Console
 
 from deployments import startup
 from deployments.backtest import collect_if_empty, parameters
-from deployments.new import answers_from, described, written
+from deployments.new import answers_from, checked_description, write_files
 from flows.backtest import backtest
 from flows.collect import collect
 from tasks.data.tables import observations
@@ -18,10 +18,10 @@ from tasks.usecases import use_case
 
 
 def test_the_numbers_are_those_of_the_deployment_and_the_words_come_on_top():
-    found = backtest.validate_parameters(parameters(["NAME=weather", "PRICE=0.25", "WORKERS=processes"]))
+    result = backtest.validate_parameters(parameters(["NAME=weather", "PRICE=0.25", "WORKERS=processes"]))
 
-    assert (found["usecase"], found["price"], found["workers"]) == ("weather", 0.25, "processes")
-    assert found["span"].min_rehearsal == 3
+    assert (result["usecase"], result["price"], result["workers"]) == ("weather", 0.25, "processes")
+    assert result["span"].min_rehearsal == 3
 
 
 def test_the_numbers_of_a_described_problem_are_those_of_its_own_file(tmp_path: Path, monkeypatch):
@@ -30,7 +30,7 @@ def test_the_numbers_of_a_described_problem_are_those_of_its_own_file(tmp_path: 
     for folder in ("usecases", "deployments"):
         (tmp_path / folder).mkdir()
     words = ["NAME=calls", f"DATA={tmp_path / 'calls.parquet'}", "TIME=called", "TARGET=cost"]
-    written(described(answers_from(words, tmp_path)), tmp_path)
+    write_files(checked_description(answers_from(words, tmp_path)), tmp_path)
     own = tmp_path / "deployments" / "calls.yaml"
     own.write_text(
         own.read_text().replace("rehearsal_share: 0.2, min_rehearsal: 3", "rehearsal_share: 0.4, min_rehearsal: 7")
@@ -38,10 +38,10 @@ def test_the_numbers_of_a_described_problem_are_those_of_its_own_file(tmp_path: 
     monkeypatch.setattr(startup, "PREFECT_FILE", tmp_path / "deployments" / "prefect.yaml")
     startup.PREFECT_FILE.write_text("deployments: []")
 
-    found = parameters(["NAME=calls"])
+    result = parameters(["NAME=calls"])
 
-    assert found["usecase"] == "calls"
-    assert found["span"] == {"rehearsal_share": 0.4, "min_rehearsal": 7}
+    assert result["usecase"] == "calls"
+    assert result["span"] == {"rehearsal_share": 0.4, "min_rehearsal": 7}
 
 
 def test_a_problem_that_no_file_deploys_is_refused():
@@ -54,10 +54,11 @@ def test_an_empty_word_says_nothing():
 
 
 @pytest.mark.parametrize(
-    ("words", "told"), [([], "expected NAME="), (["NAME="], "expected NAME="), (["NAME=weather", "PRIZE=1"], "PRIZE")]
+    ("words", "message"),
+    [([], "expected NAME="), (["NAME="], "expected NAME="), (["NAME=weather", "PRIZE=1"], "PRIZE")],
 )
-def test_what_is_missing_or_unknown_is_named(words, told):
-    with pytest.raises(ValueError, match=told):
+def test_what_is_missing_or_unknown_is_named(words, message):
+    with pytest.raises(ValueError, match=message):
         parameters(words)
 
 
@@ -80,7 +81,7 @@ def collections(tmp_path: Path, monkeypatch) -> list[dict[str, object]]:
 def test_a_history_that_is_not_stored_is_collected_to_the_end_of_its_replay(collections):
     collect_if_empty({"usecase": "weather"}, Console(quiet=True))
 
-    assert [(one["usecase"], one["as_of"]) for one in collections] == [
+    assert [(collection["usecase"], collection["as_of"]) for collection in collections] == [
         ("weather", datetime(2013, 12, 30, 5, tzinfo=UTC))
     ]
 

@@ -46,7 +46,7 @@ def test_reports_stand_under_their_problem_the_newest_first(settings):
 
     listed = reports_by_problem(settings.reports)
 
-    assert [(problem, [one.name for one in reports]) for problem, reports in listed.items()] == [
+    assert [(problem, [page.name for page in reports]) for problem, reports in listed.items()] == [
         ("flights", ["new", "old"]),
         ("weather", ["a"]),
     ]

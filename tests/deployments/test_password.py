@@ -46,11 +46,11 @@ def test_a_password_stays_and_is_made_private_again(tmp_path, umask):
 
 
 def test_two_installations_have_two_passwords(tmp_path, umask):
-    one, other = Settings(state=tmp_path / "one"), Settings(state=tmp_path / "other")
-    prepare(one)
+    first, other = Settings(state=tmp_path / "one"), Settings(state=tmp_path / "other")
+    prepare(first)
     prepare(other)
 
-    assert password(one) != password(other)
+    assert password(first) != password(other)
 
 
 def test_the_folders_of_an_older_state_are_closed_to_others(tmp_path, umask):

@@ -81,19 +81,25 @@ def test_runs_of_a_deployment_come_one_at_a_time(deployment: dict[str, Any]) -> 
     assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
 
 
-@pytest.mark.parametrize("deployment", [one for one in DEPLOYMENTS if one["parameters"]["usecase"] in DEMO], ids=named)
+@pytest.mark.parametrize(
+    "deployment",
+    [deployment_row for deployment_row in DEPLOYMENTS if deployment_row["parameters"]["usecase"] in DEMO],
+    ids=named,
+)
 def test_the_demos_schedules_are_paused(deployment: dict[str, Any]) -> None:
-    assert [one["active"] for one in deployment.get("schedules", [])].count(True) == 0
+    assert [deployment_row["active"] for deployment_row in deployment.get("schedules", [])].count(True) == 0
 
 
 @each_deployment
 def test_schedules_have_a_slug_so_that_a_redeploy_leaves_them_as_they_are(deployment: dict[str, Any]) -> None:
-    assert [one for one in deployment.get("schedules", []) if not one.get("slug")] == []
+    assert [
+        deployment_row for deployment_row in deployment.get("schedules", []) if not deployment_row.get("slug")
+    ] == []
 
 
 @pytest.mark.parametrize("name", use_case_names())
 def test_drift_of_a_use_case_starts_its_own_retrain_with_the_decision(name: str) -> None:
-    (retrain,) = [one for one in DEPLOYMENTS if named(one) == f"{name}-retrain"]
+    (retrain,) = [item for item in DEPLOYMENTS if named(item) == f"{name}-retrain"]
     (trigger,) = retrain["triggers"]
 
     assert trigger["match"] == {"prefect.resource.id": f"evergreen.use-case.{name}"}

@@ -41,7 +41,9 @@ def old(system: Settings) -> Iterator[Deployed]:
 
 
 def names(client: SyncPrefectClient) -> list[str]:
-    return [f"{client.read_flow(one.flow_id).name}/{one.name}" for one in client.read_deployments()]
+    return [
+        f"{client.read_flow(deployment.flow_id).name}/{deployment.name}" for deployment in client.read_deployments()
+    ]
 
 
 def new(client: SyncPrefectClient) -> DeploymentResponse:
@@ -54,7 +56,7 @@ def test_the_old_name_goes_and_the_schedule_that_a_person_switched_on_stays_so(o
     notes = dict(successions(client, [DECLARED]))
 
     assert notes == {"stand-show": ["its schedule daily stays active"]}
-    assert [one.active for one in new(client).schedules] == [True]
+    assert [schedule.active for schedule in new(client).schedules] == [True]
     assert "show/stand" not in names(client)
 
 
@@ -75,7 +77,7 @@ def test_a_schedule_of_a_person_goes_along_and_a_paused_deployment_stays_paused(
     assert "a schedule of its own went along, paused" in notes
     assert "it stays paused" in notes
     assert new(client).paused
-    assert {(one.schedule.cron, one.active) for one in new(client).schedules} == {
+    assert {(schedule.schedule.cron, schedule.active) for schedule in new(client).schedules} == {
         ("30 6 * * *", True),
         ("0 3 * * *", False),
     }
@@ -99,13 +101,15 @@ def test_its_automation_goes_and_the_one_that_a_person_switched_off_stays_off(ol
     notes = dict(successions(client, [DECLARED]))["stand-show"]
 
     assert "the automation 'retrain stand' stays off" in notes
-    assert {one["id"]: one["enabled"] for one in read_automations(client, "retrain stand")} == {str(is_now): False}
+    assert {
+        automation_row["id"]: automation_row["enabled"] for automation_row in read_automations(client, "retrain stand")
+    } == {str(is_now): False}
     client.delete_resource_owned_automations(f"prefect.deployment.{new(client).id}")
 
 
 def read_automations(client: SyncPrefectClient, name: str) -> list[dict[str, Any]]:
-    found = client.request("POST", "/automations/filter", json={"limit": 200}).json()
-    return [one for one in found if one["name"] == name]
+    result = client.request("POST", "/automations/filter", json={"limit": 200}).json()
+    return [item for item in result if item["name"] == name]
 
 
 def test_one_whose_run_waits_for_a_person_stays_without_schedules_until_that_has_ended(old: Deployed) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from rich.console import Console
 
-from deployments.status import chosen, main, servers_told, show_status
+from deployments.status import chosen, main, servers_text, show_status
 from tasks.usecases import use_case_names
 
 
@@ -28,7 +28,7 @@ def test_with_all_servers_down_the_tables_are_shown_all_the_same(installation, m
     text = console.export_text()
     assert "no model is live yet" in text
     assert "Next runs: Prefect does not answer." in text
-    assert servers_told(installation).count("is down") == 4
+    assert servers_text(installation).count("is down") == 4
 
 
 def test_where_nothing_was_ever_started_the_message_names_it(tmp_path, monkeypatch):

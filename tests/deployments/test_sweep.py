@@ -18,7 +18,7 @@ def test_a_run_without_a_living_process_is_abandoned():
 def test_the_runs_of_living_processes_of_this_installation_are_found_and_no_others(tmp_path):
     mine, other = Settings(state=tmp_path / "mine"), Settings(state=tmp_path / "other")
     own = {"PREFECT__FLOW_RUN_ID": str(FIRST)}
-    processes = [subprocess.Popen(["sleep", "60"], env=mark(one) | own) for one in (mine,)]
+    processes = [subprocess.Popen(["sleep", "60"], env=mark(item) | own) for item in (mine,)]
     processes.append(subprocess.Popen(["sleep", "60"], env=mark(other) | {"PREFECT__FLOW_RUN_ID": str(SECOND)}))
     time.sleep(0.3)
 

@@ -158,11 +158,11 @@ def test_an_id_on_file_that_now_belongs_to_another_program_is_not_taken_for_the_
 def test_pages_and_the_place_of_the_password_are_told_but_not_the_password(installation):
     prepare(installation)
 
-    told = addresses(installation)
+    message = addresses(installation)
 
-    assert f"Home page    {installation.reports_url}\n" in told
-    assert told.endswith(f"Prefect asks once for a password: the line in {password_file(installation)}")
-    assert str(password(installation)) not in told
+    assert f"Home page    {installation.reports_url}\n" in message
+    assert message.endswith(f"Prefect asks once for a password: the line in {password_file(installation)}")
+    assert str(password(installation)) not in message
 
 
 @pytest.mark.servers
@@ -201,11 +201,11 @@ def test_up_on_the_ports_of_another_system_is_refused_by_name(system, tmp_path):
 
 @pytest.mark.servers
 def test_a_system_that_is_up_is_used_as_it_is(system):
-    said: list[str] = []
+    output: list[str] = []
 
-    ready_system(system, say=said.append)
+    ready_system(system, say=output.append)
 
-    assert said == [f"Already up on {system.state} (process {supervisor_pid(system)})."]
+    assert output == [f"Already up on {system.state} (process {supervisor_pid(system)})."]
 
 
 @pytest.mark.servers
@@ -231,10 +231,10 @@ def test_down_ends_what_a_killed_supervisor_left_behind(installation):
     assert supervised(installation) != set()
 
     down = started(installation, "deployments.down")
-    said = down.communicate(timeout=60)[0]
+    output = down.communicate(timeout=60)[0]
 
     assert down.returncode == 0
-    assert said.startswith("Stopped ")
+    assert output.startswith("Stopped ")
     assert supervised(installation) == set()
 
 

@@ -7,7 +7,7 @@ from itertools import count
 import httpx
 import pytest
 
-from deployments.worker import MOST_DEATHS, WITHIN, kept_alive, no_restart_reason, told_look
+from deployments.worker import MOST_DEATHS, WITHIN, no_restart_reason, report_dead_runs, supervise
 from tasks.settings import ROOT
 
 
@@ -36,7 +36,7 @@ def test_a_worker_that_dies_again_and_again_ends_it_all_with_its_code(tmp_path, 
     lives = tmp_path / "lives"
     sweeps = []
 
-    code = kept_alive(
+    code = supervise(
         ("sh", "-c", f"echo x >> {lives}; exit 3"), lambda: sweeps.append(1), map(float, count()).__next__, idle
     )
 
@@ -49,7 +49,7 @@ def test_a_worker_that_is_killed_lives_again_and_may_end_when_it_is_asked_to(tmp
     died = tmp_path / "died"
     command = ("sh", "-c", f"test -e {died} && exit 0; touch {died}; kill -9 $$")
 
-    code = kept_alive(command, idle, lambda: 0.0, idle)
+    code = supervise(command, idle, lambda: 0.0, idle)
 
     assert (died.exists(), code) == (True, 1)
 
@@ -57,7 +57,7 @@ def test_a_worker_that_is_killed_lives_again_and_may_end_when_it_is_asked_to(tmp
 def test_a_request_to_stop_is_handed_on_and_obeyed(tmp_path):
     asked = tmp_path / "asked"
     child = f"trap 'echo yes > {asked}; exit 0' TERM; echo ready; while true; do sleep 0.1; done"
-    program = f"from deployments.worker import kept_alive as k; k(('sh', '-c', {child!r}), int, lambda: 0, int)"
+    program = f"from deployments.worker import supervise as k; k(('sh', '-c', {child!r}), int, lambda: 0, int)"
     process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
@@ -71,7 +71,7 @@ def test_a_request_to_stop_is_handed_on_and_obeyed(tmp_path):
 def test_dead_runs_are_looked_for_all_the_while_a_worker_works():
     looks = []
 
-    kept_alive(("sh", "-c", "sleep 1"), idle, lambda: 0.0, lambda: looks.append(1), every=0.1)
+    supervise(("sh", "-c", "sleep 1"), idle, lambda: 0.0, lambda: looks.append(1), every=0.1)
 
     assert 3 <= len(looks) <= 10
 
@@ -81,6 +81,6 @@ def test_a_server_that_does_not_answer_ends_no_worker(capfd):
         def look(self):
             raise httpx.ConnectError("refused")
 
-    told_look(Unanswered())
+    report_dead_runs(Unanswered())
 
     assert "dead runs were not looked for, the server did not answer: ConnectError('refused')" in capfd.readouterr().out

@@ -40,8 +40,8 @@ def test_each_folder_beside_the_tasks_has_its_line() -> None:
 
 
 def test_a_room_says_what_lives_there_and_what_it_may_import() -> None:
-    told = {room: (ROOT / "tasks" / room / "__init__.py").read_text(encoding="utf-8") for room in ROOMS}
+    message = {room: (ROOT / "tasks" / room / "__init__.py").read_text(encoding="utf-8") for room in ROOMS}
 
     assert [
-        room for room, text in told.items() if "ay import" not in text.partition('"""')[2].partition('"""')[0]
+        room for room, text in message.items() if "ay import" not in text.partition('"""')[2].partition('"""')[0]
     ] == []

@@ -42,11 +42,11 @@ def in_state(run: UUID, *names: str) -> FlowRun:
     end = time.monotonic() + PATIENCE
     with get_client(sync_client=True) as client:
         while time.monotonic() < end:
-            found = client.read_flow_run(run)
-            if found.state is not None and found.state.name in names:
-                return found
+            result = client.read_flow_run(run)
+            if result.state is not None and result.state.name in names:
+                return result
             time.sleep(0.5)
-    raise AssertionError(f"expected {names} within {PATIENCE} s, found {found.state}")
+    raise AssertionError(f"expected {names} within {PATIENCE} s, found {result.state}")
 
 
 def suspended(verdict: str, hours: float) -> UUID:
@@ -67,10 +67,12 @@ def processes_of(run: UUID) -> list[str]:
 
 
 def answered(verdict: str) -> ledger.Decision:
-    (found,) = [
-        one for one in ledger.decisions("weather") if one.as_of == MOMENTS[verdict] and one.kind in ledger.ANSWERS
+    (result,) = [
+        decision
+        for decision in ledger.decisions("weather")
+        if decision.as_of == MOMENTS[verdict] and decision.kind in ledger.ANSWERS
     ]
-    return found
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -92,10 +94,10 @@ def declined(weather: None) -> FlowRun:
 def overdue(declined: FlowRun) -> FlowRun:
     """A retrain that nobody answered in time, and the monitoring that came after it."""
     run = suspended("overdue", hours=SECONDS / 3600)
-    found = in_state(run, "Failed")
+    result = in_state(run, "Failed")
     policy = RetrainPolicy(**NUMBERS["weather_policy"])
     monitor("weather", MOMENTS["overdue"], drift=DriftPolicy(**NUMBERS["drift"]), policy=policy)
-    return found
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +119,7 @@ def test_the_evidence_is_an_artifact_of_the_run_that_waits(declined: FlowRun) ->
 
     with get_client(sync_client=True) as client:
         mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[declined.id]))
-        shown = {one.key: one.data for one in client.read_artifacts(artifact_filter=mine)}
+        shown = {artifact.key: artifact.data for artifact in client.read_artifacts(artifact_filter=mine)}
 
     assert "| beats_baseline |" in shown["weather-approval"]
 

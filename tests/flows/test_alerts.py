@@ -70,7 +70,7 @@ def inbox(system: Settings, received: tuple[str, list[dict[str, Any]]]) -> Itera
 
 
 def texts(inbox: list[dict[str, Any]], part: str) -> list[str]:
-    return [one["text"] for one in inbox if part in one["text"]]
+    return [mail["text"] for mail in inbox if part in mail["text"]]
 
 
 def test_a_fault_reaches_a_person_with_its_reason_and_the_decision(inbox: list[dict[str, Any]]) -> None:
@@ -102,11 +102,11 @@ def test_a_run_whose_process_is_gone_is_crashed_by_the_sweep_and_told(
     swept = sweep(system)
 
     with get_client(sync_client=True) as client:
-        found = client.read_flow_run(run)
+        result = client.read_flow_run(run)
     assert run in swept
-    assert found.state is not None
-    assert found.state.type == StateType.CRASHED
-    wait_until(lambda: texts(inbox, f"prefect.flow-run.Crashed {found.name}"))
+    assert result.state is not None
+    assert result.state.type == StateType.CRASHED
+    wait_until(lambda: texts(inbox, f"prefect.flow-run.Crashed {result.name}"))
 
 
 def left_running() -> UUID:
@@ -121,7 +121,7 @@ def test_the_automations_are_created_once_and_keep_the_switch_that_a_person_has_
     inbox: list[dict[str, Any]],
 ) -> None:
     with get_client(sync_client=True) as client:
-        before = sorted((one.name, str(one.id)) for one in everything(client))
+        before = sorted((automation.name, str(automation.id)) for automation in everything(client))
         [silent] = named(client, "alert: failed actions")
         client.pause_automation(silent.id)
 
@@ -129,7 +129,7 @@ def test_the_automations_are_created_once_and_keep_the_switch_that_a_person_has_
 
         [still] = named(client, "alert: failed actions")
         client.resume_automation(silent.id)
-        assert sorted((one.name, str(one.id)) for one in everything(client)) == before
+        assert sorted((automation.name, str(automation.id)) for automation in everything(client)) == before
     assert (still.id, still.enabled) == (silent.id, False)
 
 
@@ -139,7 +139,7 @@ def test_an_automation_that_was_declared_otherwise_is_brought_up_to_date(inbox: 
         ensure(client, wanted.model_copy(update={"name": "alert: test", "description": "old"}))
         ensure(client, wanted.model_copy(update={"name": "alert: test", "description": "new"}))
 
-        assert [one.description for one in named(client, "alert: test")] == ["new"]
+        assert [automation.description for automation in named(client, "alert: test")] == ["new"]
         remove(client, "alert: test")
         assert named(client, "alert: test") == []
 

@@ -127,7 +127,7 @@ def ended(reason: str) -> FlowRun:
     runs: list[FlowRun] = []
     with get_client(sync_client=True) as client:
         while time.monotonic() < end:
-            runs = [one for one in client.read_flow_runs() if one.parameters.get("reason") == reason]
+            runs = [run_row for run_row in client.read_flow_runs() if run_row.parameters.get("reason") == reason]
             if runs and runs[0].state is not None and runs[0].state.is_final():
                 return runs[0]
             time.sleep(1)
@@ -155,7 +155,7 @@ def test_links_lead_from_the_verdict_to_the_run_its_version_its_card_and_back(
     run: FlowRun, system: Settings, visitor: Visitor
 ) -> None:
     visitor.open_verdict(system)
-    assert visitor.shows("promoted", f"Asked for because: {REASON}")
+    assert visitor.shows("promoted", f"Reason for the retrain: {REASON}")
 
     visitor.follow("Run in MLflow")
     assert visitor.shows("2024-02-20 promoted v1: roc_auc 0.", "no champion before")

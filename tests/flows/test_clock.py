@@ -97,11 +97,11 @@ def asked(system: Settings, tmp_path_factory: pytest.TempPathFactory) -> list[st
 
 
 def test_rows_that_are_not_collected_yet_are_no_fault_and_more_rows_no_frozen_hour(asked: list[str | None]) -> None:
-    faults = [one for one in ledger.decisions("till") if one.kind in ledger.FAULTS]
+    faults = [decision for decision in ledger.decisions("till") if decision.kind in ledger.FAULTS]
 
-    told = [(one.as_of, [fault["kind"] for fault in one.facts["faults"]]) for one in faults]
+    kinds = [(decision.as_of, [fault["kind"] for fault in decision.facts["faults"]]) for decision in faults]
 
-    assert told == [(at(53) + TEN_MINUTES, ["high volume"])]
+    assert kinds == [(at(53) + TEN_MINUTES, ["high volume"])]
 
 
 def test_each_check_looks_at_the_hour_that_was_collected(asked: list[str | None]) -> None:
@@ -127,7 +127,7 @@ def test_a_source_that_is_not_read_any_more_is_told_once_and_is_no_fault(asked: 
     for hours in (70, 71):
         monitor("till", at(hours), drift=DRIFT, policy=POLICY)
 
-    late = [one for one in ledger.decisions("till") if one.as_of >= at(70)]
+    late = [decision for decision in ledger.decisions("till") if decision.as_of >= at(70)]
 
-    assert [(one.kind, one.as_of) for one in late] == [("feed late", at(70))]
+    assert [(decision.kind, decision.as_of) for decision in late] == [("feed late", at(70))]
     assert late[0].reason.startswith("the source was last read up to 2024-01-03 06:00, 16 hours ago; 2 hours is usual")

@@ -41,14 +41,14 @@ def missed(system: Settings) -> Iterator[Callable[[], list[FlowRun]]]:
         client.request("POST", "/deployments/{id}/schedule", path_params={"id": deployment}, json=span)
 
         def read() -> list[FlowRun]:
-            found = client.read_flow_runs(
+            flow_runs = client.read_flow_runs(
                 deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment])),
                 flow_run_filter=FlowRunFilter(
                     expected_start_time=FlowRunFilterExpectedStartTime(before_=now - timedelta(minutes=1))
                 ),
             )
-            scheduled = [one for one in found if one.auto_scheduled and one.expected_start_time is not None]
-            return sorted(scheduled, key=lambda one: str(one.expected_start_time))
+            scheduled = [item for item in flow_runs if item.auto_scheduled and item.expected_start_time is not None]
+            return sorted(scheduled, key=lambda item: str(item.expected_start_time))
 
         yield read
         client.delete_deployment_schedule(deployment, schedule.id)
@@ -57,9 +57,9 @@ def missed(system: Settings) -> Iterator[Callable[[], list[FlowRun]]]:
 def test_of_the_runs_that_a_schedule_has_missed_the_newest_runs_and_the_others_say_that_it_does(
     missed: Callable[[], list[FlowRun]],
 ) -> None:
-    wait_until(lambda: [one.state is not None and one.state.is_final() for one in missed()][-3:] == [True] * 3)
+    wait_until(lambda: [run.state is not None and run.state.is_final() for run in missed()][-3:] == [True] * 3)
 
     first, second, newest = missed()[-3:]
-    assert [one.state.name for one in (first, second, newest) if one.state] == ["Superseded", "Superseded", "Completed"]
+    assert [run.state.name for run in (first, second, newest) if run.state] == ["Superseded", "Superseded", "Completed"]
     assert second.state is not None
     assert f"superseded by the run scheduled for {newest.expected_start_time:%Y-%m-%d}" in str(second.state.message)

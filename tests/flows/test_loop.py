@@ -65,16 +65,22 @@ def test_the_first_model_goes_live_because_it_beats_the_trivial_baseline(history
 
 
 def test_drift_asks_for_a_retrain_and_says_what_lies_how_far_away(history: list[ledger.Decision]) -> None:
-    asked = next(one for one in history if one.as_of == START + timedelta(days=40) and one.kind == "retrain asked")
+    asked = next(
+        decision
+        for decision in history
+        if decision.as_of == START + timedelta(days=40) and decision.kind == "retrain asked"
+    )
 
-    assert re.match(r"\w+: .+ \(.+ away, .+ is ordinary, \d+ rows\); ", asked.reason)
+    assert re.match(r"\w+ drifted: .+ -> .+ \(limit .+, n = [\d,]+.*?\) \[feature-drift\]; ", asked.reason)
+    assert asked.reason.endswith(" [drift-alarm]")
+    assert asked.facts["trigger"] == "drift-alarm"
 
 
 def test_the_retrain_that_drift_started_is_promoted_and_answers_the_request(history: list[ledger.Decision]) -> None:
-    answers = {one.answers: one.kind for one in history if one.kind in ledger.ANSWERS}
-    asked = [one.id for one in history if one.kind == "retrain asked"]
+    answers = {decision.answers: decision.kind for decision in history if decision.kind in ledger.ANSWERS}
+    asked = [decision.id for decision in history if decision.kind == "retrain asked"]
 
-    assert [answers[one] for one in asked].count("promoted") >= 1
+    assert [answers[decision] for decision in asked].count("promoted") >= 1
     assert models.champion("shop").version == str(list(answers.values()).count("promoted"))
 
 
@@ -109,14 +115,14 @@ def test_a_label_is_not_stored_before_it_is_known(summary: str) -> None:
 
 def test_each_row_since_the_first_model_is_predicted_once(summary: str) -> None:
     problem = use_case("shop")
-    told, stored = predicted(problem).read(), observations(problem).read()
+    predictions, stored = predicted(problem).read(), observations(problem).read()
 
-    assert sorted(told["visit"]) == sorted(stored.loc[stored["seen_at"] >= START, "visit"])
+    assert sorted(predictions["visit"]) == sorted(stored.loc[stored["seen_at"] >= START, "visit"])
 
 
 def test_each_window_has_a_check_with_every_feature_and_a_report(summary: str, system: Settings) -> None:
-    kept = checks(use_case("shop")).read()
-    features = kept[kept["role"] == "feature"]
+    stored = checks(use_case("shop")).read()
+    features = stored[stored["role"] == "feature"]
 
     assert features.groupby("as_of")["column"].apply(sorted).tolist() == [["channel", "interest", "price"]] * 3
     assert len(list((system.reports / "shop").glob("*.html"))) == 3

@@ -21,17 +21,17 @@ TOMORROW = NOW + timedelta(days=1)
 @pytest.fixture
 def made(system: Settings) -> Any:
     """Make runs of weather's score in some state; those that are still to come are taken away after the test."""
-    known: list[UUID] = []
+    flow_runs: list[UUID] = []
     with get_client(sync_client=True) as client:
         deployment = client.read_deployment_by_name("score/weather-score")
 
         def make(state: Any) -> Any:
             run = client.create_flow_run_from_deployment(deployment.id, state=state)
-            known.append(run.id)
+            flow_runs.append(run.id)
             return client.read_flow_run(run.id)
 
         yield make
-        [client.delete_flow_run(run) for run in known]
+        [client.delete_flow_run(run) for run in flow_runs]
 
 
 def test_the_next_run_of_each_flow_is_told_by_its_name(made: Any) -> None:
@@ -49,7 +49,7 @@ def test_of_a_run_and_the_later_ones_of_its_deployment_those_that_were_lost_do_n
         client.set_flow_run_state(lost.id, Crashed(), force=True)
         client.set_flow_run_state(later.id, Completed(), force=True)
 
-    assert {one.id for one in runs._siblings(first)} == {first.id, later.id}
+    assert {run.id for run in runs._siblings(first)} == {first.id, later.id}
 
 
 def test_with_the_server_gone_nothing_is_said_of_the_next_runs(free_port: int) -> None:

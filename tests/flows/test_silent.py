@@ -11,7 +11,7 @@ from prefect.states import Completed, Pending, Running, State
 
 from deployments.automations import SUPERSEDED, main, named
 from deployments.running import mark
-from deployments.sweep import DIED, Watch
+from deployments.sweep import DIED, DeadRunWatch
 from tasks.settings import Settings
 
 pytestmark = pytest.mark.servers
@@ -48,7 +48,7 @@ def test_a_run_is_crashed_once_two_looks_miss_its_process_and_no_other_is(
     system: Settings, runs: tuple[UUID, UUID, UUID, UUID]
 ) -> None:
     dead, alive, done, waiting = runs
-    watch = Watch(system)
+    watch = DeadRunWatch(system)
 
     first = watch.look()
     with get_client(sync_client=True) as client:

@@ -20,7 +20,7 @@ from tasks.data import ledger
 from tasks.data.tables import observations, predicted
 from tasks.lasting import in_memory
 from tasks.settings import Settings
-from tasks.simulation.replay import kept_answer, policies_in_memory, scored_steps
+from tasks.simulation.replay import ledger_answer, policies_in_memory, scored_steps
 from tasks.usecases import use_case
 from tests.flows.test_loop import POLICIES
 
@@ -92,7 +92,7 @@ def through_flows(system: Settings, publish: Callable[[datetime], None]) -> dict
 
     def answered(request: str) -> tuple[str, str]:
         retrain("fair", decision=request, **retraining(POLICIES))
-        return kept_answer(request)
+        return ledger_answer(request)
 
     for now in MOMENTS:
         publish(now)

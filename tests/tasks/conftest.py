@@ -180,8 +180,8 @@ def sales(stall_file: ModuleType):
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
     """The Prefect artifacts that were made, oldest first, instead of telling a server; events go nowhere."""
     made: list[dict] = []
-    monkeypatch.setattr("prefect.artifacts.create_markdown_artifact", lambda **told: made.append(told))
-    monkeypatch.setattr("prefect.artifacts.create_table_artifact", lambda **told: made.append(told))
+    monkeypatch.setattr("prefect.artifacts.create_markdown_artifact", lambda **artifact: made.append(artifact))
+    monkeypatch.setattr("prefect.artifacts.create_table_artifact", lambda **artifact: made.append(artifact))
     monkeypatch.setattr("prefect.events.emit_event", lambda **event: None)
     return made
 
@@ -248,7 +248,7 @@ def challenger(stored: UseCase, mlflow_server: None) -> Callable[..., tuple]:
         model = fitted(tree, rows, stored)
         request = Request(usecase="stall", as_of=as_of, reason=f"test of day {day}")
         beside = {"champion_version": over, "compared_rows": 40, "challenger_beside_champion": 0.75, "champion": 0.5}
-        found = Evidence(metric="roc_auc", rows=40, challenger=0.75, baseline=0.5, **beside if over else {})
+        evidence = Evidence(metric="roc_auc", rows=40, challenger=0.75, baseline=0.5, **beside if over else {})
         with fresh_run(request, {}) as run:
             trained = Trained(
                 run_id=run.info.run_id,
@@ -258,7 +258,7 @@ def challenger(stored: UseCase, mlflow_server: None) -> Callable[..., tuple]:
                 dataset_version=observations(stored).version(),
                 window=Window(start=stored.history_start, end=as_of),
                 rows=len(rows),
-                evidence=found,
+                evidence=evidence,
             )
             log_trained(trained.run_id, trained.model_dump(mode="json"))
         mark_complete(run.info.run_id)
@@ -280,16 +280,16 @@ def process(tmp_path: Path, state: Path) -> Iterator[Callable[..., BaseProcess]]
         ours = {name: value for name, value in os.environ.items() if name.startswith(("EVERGREEN_", "MLFLOW_"))}
         script.write_text(f"import os\nos.chdir({os.getcwd()!r})\nos.environ.update({ours!r})\n{program}")
         ready = forks.Event()
-        one = forks.Process(target=runpy.run_path, args=(str(script), {"ready": ready}))
-        one.start()
-        started.append(one)
+        child = forks.Process(target=runpy.run_path, args=(str(script), {"ready": ready}))
+        child.start()
+        started.append(child)
         assert ready.wait(60)
-        return one
+        return child
 
     yield start
-    for one in started:
-        one.kill()
-        one.join()
+    for child in started:
+        child.kill()
+        child.join()
 
 
 @pytest.fixture
@@ -347,10 +347,10 @@ def filled():
     """Make a matrix of scores from a rule on the model and the window; NaN up to the model's own window."""
 
     def make(count: int, score) -> np.ndarray:
-        found = np.full((count, count), np.nan)
+        scores = np.full((count, count), np.nan)
         for model in range(count - 1):
-            found[model, model + 1 :] = [score(model, window) for window in range(model + 1, count)]
-        return found
+            scores[model, model + 1 :] = [score(model, window) for window in range(model + 1, count)]
+        return scores
 
     return make
 

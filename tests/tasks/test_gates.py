@@ -1,11 +1,13 @@
 """Which challenger is refused, by which gate, and with which words?"""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
 from pydantic import ValidationError
 
-from tasks.gates import GatePolicy, refusal_reason, verdicts
+from tasks.gates import GATES, TITLES, GatePolicy, refusal_reason, verdicts
+from tasks.settings import ROOT
 from tasks.training.comparison import BootstrapEstimate
 from tasks.training.evidence import Evidence, GroupGap, Serving, SliceGain
 
@@ -35,6 +37,7 @@ EVERY_GATE = [
     *("finite", "in_range", "not_constant", "calibrated", "unbiased", "no_feature_too_good", "no_row_learned"),
     *("no_copies", "learned_from_the_past", "known_at_the_event", "serves", "serves_fast", "fits", "reproducible"),
 ]
+GATES_PAGE = (ROOT / "docs" / "gates.md").read_text(encoding="utf-8")
 SURE = BootstrapEstimate(value=0.25, error=0, freedom=10)
 """A gain without doubt."""
 
@@ -105,12 +108,32 @@ def test_what_is_good_in_every_way_is_judged_by_every_gate_and_refused_by_none(g
     assert refusal_reason(every_verdict) is None
 
 
+def test_a_verdict_bears_the_code_of_its_gate():
+    assert [verdict.gate for verdict in verdicts(evidence(), POLICY)] == [gate.code for gate in GATES]
+
+
+def test_each_gate_has_its_section_by_code_and_title_and_each_section_its_gate():
+    sections = re.findall(r"^## (.+) \{#([a-z_]+)\}$", GATES_PAGE, flags=re.MULTILINE)
+
+    assert {code: title for title, code in sections} == TITLES
+    assert len(sections) == len(GATES_PAGE.split("\n## ")) - 1 == len(TITLES)
+
+
+@pytest.mark.parametrize("part", ["Measures", "Limit", "Refuses because", "What to do"])
+def test_each_section_says_what_is_measured_the_limit_the_reason_and_what_to_do(part):
+    assert [section for section in GATES_PAGE.split("\n## ")[1:] if section.count(f"\n- **{part}:** ") != 1] == []
+
+
+def test_each_field_of_the_policy_is_named_in_the_section_of_a_gate():
+    assert [name for name in GatePolicy.model_fields if f"`{name}`" not in GATES_PAGE] == []
+
+
 def test_without_thresholds_nothing_is_promoted():
     judged = verdicts(evidence(), GatePolicy())
 
     assert refusal_reason(judged) == (
-        "no threshold is configured for min_gain_over_baseline, min_gain_over_champion, min_rows: "
-        "set each in the gates of the deployment"
+        "configured: no threshold is set for min_gain_over_baseline, min_gain_over_champion, min_rows: "
+        "set each under `gates` of the deployment"
     )
 
 
@@ -118,7 +141,7 @@ def test_without_thresholds_nothing_is_promoted():
 def test_a_threshold_that_is_left_out_refuses_by_its_name(name):
     judged = verdicts(evidence(), POLICY.model_copy(update={name: None}))
 
-    assert refusal_reason(judged).startswith(f"no threshold is configured for {name}: ")
+    assert refusal_reason(judged).startswith(f"configured: no threshold is set for {name}: ")
 
 
 def test_without_any_verdict_nothing_is_promoted():
@@ -127,14 +150,15 @@ def test_without_any_verdict_nothing_is_promoted():
 
 def test_all_gates_are_computed_even_when_the_first_refuses_and_all_reasons_are_given():
     nothing = BootstrapEstimate(value=0, error=0, freedom=9)
-    judged = verdicts(evidence(challenger=0.5, gain_over_baseline=nothing, finite_share=0.5), POLICY)
+    judged = verdicts(evidence(rows=1500, challenger=0.5, gain_over_baseline=nothing, finite_share=0.5), POLICY)
 
     assert [verdict.gate for verdict in judged] == EVERY_GATE
     assert refusal_reason(judged) == (
-        "roc_auc 0.5000 against 0.5000 of the trivial baseline: gain +0.0000, with 90.00% confidence at least +0.0000, "
-        "0.125 needed; "
-        "roc_auc 0.5000 against 0.6250 of a linear model: gain -0.1250, 0.0625 needed; "
-        "share of predictions that are missing or infinite: 0.5 found, at most 0 allowed"
+        "beats_baseline: roc_auc 0.5000 against 0.5000 for the trivial baseline: gain +0.0000, "
+        "lower bound +0.0000 at 90 % confidence (at least 0.125 required, n = 1,500); "
+        "beats_simple_model: roc_auc 0.5000 against 0.6250 for a linear model: gain -0.1250 "
+        "(at least 0.0625 required, n = 1,500); "
+        "finite: share of predictions that are missing or infinite: 0.5 (limit 0, n = 1,500)"
     )
 
 
@@ -303,21 +327,21 @@ def test_a_gain_that_is_not_sure_is_refused_with_its_numbers():
     gained = BootstrapEstimate(value=0.25, error=0.125, freedom=10)
 
     assert the("beats_champion", beside_a_champion(gain_over_champion=gained, error_share=0.5)).reason == (
-        "roc_auc 0.7500 against 0.5000 of champion version 3 on 200 rows: gain +0.2500, with 95.00% confidence "
-        "at least +0.0234, more than 0.0625 needed"
+        "roc_auc 0.7500 against 0.5000 for champion version 3: gain +0.2500, lower bound +0.0234 at 95 % confidence "
+        "(more than 0.0625 required, n = 200)"
     )
 
 
 def test_a_challenger_that_has_no_error_budget_left_on_these_rows_is_refused_with_that_reason():
     assert the("beats_champion", beside_a_champion(error_share=0.0)).reason == (
-        "challengers before it have spent the whole chance of error that these rows allow; newer rows bring more"
+        "earlier challengers have used up the error rate on these rows; retrain when newer labelled rows came"
     )
 
 
 def test_a_champion_that_could_not_be_asked_is_reported_with_the_fault():
     reason = the("beats_champion", beside_a_champion(champion_fault="its file is gone")).reason
 
-    assert reason == "champion version 3 (its file is gone): could not be computed"
+    assert reason == "could not be computed: champion version 3 (its file is gone)"
 
 
 @pytest.mark.parametrize(("rows", "refused"), [(99, True), (100, False), (101, False)], ids=["below", "at", "above"])
@@ -330,7 +354,8 @@ def test_too_few_rows_are_reported_with_those_left_out_and_when_there_will_be_en
 
     # 30 more at 20 a day: a day and a half
     assert the("enough_unseen_rows", compared).reason == (
-        "70 rows that champion version 3 has not seen, 100 needed to compare (300 left out that it was trained on); "
+        "70 evaluated rows that neither model was trained on (at least 100 required; champion version 3 was trained on "
+        "300 others); "
         "at 20 labelled rows a day there will be enough by 2024-03-02 12:00"
     )
 
@@ -355,16 +380,16 @@ def test_once_one_slice_is_worse_the_next_is_asked_about_one_fewer():
     reason = the("no_slice_worse", beside_a_champion(slices=(worse_by(3), worse_by(1.4, "shop=store")))).reason
 
     assert reason == (
-        "surely worse than the champion on 2 of 2 slices: shop=web (-3.0000 on 100 rows), "
-        "shop=store (-1.4000 on 100 rows)"
+        "worse than the champion on 2 of 2 slices (error rate 0.1): shop=web (gain -3.0000, n = 100), "
+        "shop=store (gain -1.4000, n = 100)"
     )
 
 
 @pytest.mark.parametrize(("rows", "refused"), [(49, False), (50, True)])
-def test_a_slice_too_small_to_tell_is_named_and_does_not_refuse(rows, refused):
+def test_a_slice_with_too_few_rows_is_named_and_does_not_refuse(rows, refused):
     verdict = the("no_slice_worse", beside_a_champion(slices=(worse_by(9, rows=rows),)))
 
-    assert (verdict.reason is not None, verdict.note) == (refused, "" if refused else "too small to tell: shop=web")
+    assert (verdict.reason is not None, verdict.note) == (refused, "" if refused else "too few rows to judge: shop=web")
 
 
 def test_a_loss_that_the_policy_allows_a_slice_is_no_loss():
@@ -380,7 +405,7 @@ def test_the_groups_of_a_protected_column_must_be_treated_alike(gap, refused):
 
 def test_a_model_that_fails_in_a_clean_process_is_refused_with_the_fault():
     assert the("serves", evidence(serving=Serving(fault="no such class"))).reason == (
-        "in a clean process the model did not serve: no such class"
+        "the model does not load and predict in a clean process: no such class"
     )
 
 
@@ -406,9 +431,9 @@ def test_what_the_policy_does_not_ask_for_is_passed_over_and_named():
     every_verdict = verdicts(first_evidence, POLICY.model_copy(update={"must_serve": False, "must_reproduce": False}))
 
     assert refusal_reason(every_verdict) is None
-    assert [verdict.gate for verdict in every_verdict if verdict.note == "not asked for by the policy"] == EVERY_GATE[
-        -4:
-    ]
+    assert [
+        verdict.gate for verdict in every_verdict if verdict.note == "switched off in the gates of the deployment"
+    ] == EVERY_GATE[-4:]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def due(hour, by_schedule=True):
 def test_of_missed_runs_the_older_ones_are_superseded_by_the_newest_that_is_due():
     missed = [due(-3), due(-2), due(-1)]
 
-    reasons = [superseded_reason(one, missed, NOON) for one in missed]
+    reasons = [superseded_reason(run, missed, NOON) for run in missed]
 
     assert reasons == [
         "scheduled for 2024-01-08 09:00, superseded by the run scheduled for 2024-01-08 11:00",

@@ -9,7 +9,7 @@ from tasks.data import ledger
 from tasks.data.ledger import Decision
 from tasks.data.tables import checks, quarantine
 from tasks.runs import NextRun
-from tasks.status import check_summaries, current_status, tell_status
+from tasks.status import check_summaries, current_status, show_status
 from tasks.status_page import CheckSummary, Status, Stored, age, champion_text, facts, open_matters, page, summary
 
 NOON = datetime(2024, 1, 8, 12, tzinfo=UTC)
@@ -191,7 +191,7 @@ def test_a_check_is_summarised_from_its_rows(stall, state):
 def test_the_status_is_shown_as_a_page_and_returned_in_a_line(stored, quiet, shown):
     ledger.record(decision("retrain asked", 1))
 
-    line = tell_status.fn("stall", NOON)
+    line = show_status.fn("stall", NOON)
 
     assert line == "stall: no model is live yet; 1 open"
     assert shown[-1]["key"] == "stall-status"

@@ -276,6 +276,6 @@ def _note(cut: Cut, rows: int, window: timedelta, policy: AlarmPolicy) -> str:
             f"of {policy.assumed_variation * cut.short**0.5:.2g} row sds"
         )
     return (
-        f"too little reference: {needed}, found {rows} rows in all; limits assume a between-window sd of "
+        f"too little reference: {needed}, found {rows:,} rows in all; limits assume a between-window sd of "
         f"{policy.assumed_variation:g} row sds"
     )

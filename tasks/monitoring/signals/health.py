@@ -1,6 +1,6 @@
 """What a fault is measured by: how rows arrived and columns were filled while the feed was well."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,10 @@ class FaultPolicy(BaseModel):
         default=0.05, gt=0, le=1, description="Rise of a column's share of missing values from which it is a fault"
     )
     min_unknown_share: float = Field(
-        default=0.05, gt=0, le=1, description="Share of categories never seen before from which it is a fault"
+        default=0.05,
+        gt=0,
+        le=1,
+        description="Share of categories that the reference did not have, from which it is a fault",
     )
     min_duplicate_jump: float = Field(
         default=0.05, gt=0, le=1, description="Rise of the share of repeated rows from which it is a fault"
@@ -44,7 +47,7 @@ class FaultPolicy(BaseModel):
     min_growth: float = Field(
         default=2.0,
         gt=1,
-        description="Multiple of the usual number of rows from which growth is told; it holds nothing",
+        description="Multiple of the usual number of rows from which growth is reported; it holds nothing",
     )
     min_run: int = Field(default=30, ge=5, description="Fewest equal values in a row that make a column frozen")
     chance: float = Field(
@@ -55,7 +58,7 @@ class FaultPolicy(BaseModel):
         default=2,
         ge=2,
         description="Windows in a row, none overlapping another, after which missing values, unknown categories, a "
-        "constant column or low volume are how the world is now: still told, no longer in the way of a retrain",
+        "constant column or low volume are how the world is now: still reported, no longer in the way of a retrain",
     )
 
 
@@ -73,8 +76,18 @@ class Fault(BaseModel):
     since: datetime
     """Start of the first piece of the window in which it shows."""
     last_good: Window | None
-    """The newest window before that was found well."""
+    """The newest window before without a fault."""
     sentence: str
+
+    @property
+    def code(self) -> str:
+        """Its name in messages and tables; `docs/codes.md` explains it."""
+        return self.kind.replace(" ", "-")
+
+
+def fault_records(faults: Iterable[Fault]) -> list[dict[str, Any]]:
+    """Return faults as JSON values, each with its code first."""
+    return [{"code": fault.code, **fault.model_dump(mode="json")} for fault in faults]
 
 
 class Filling(BaseModel):
@@ -95,7 +108,7 @@ class Filling(BaseModel):
     longest_run: int
     """Equal values in a row, in order of time; missing ones left out."""
     longest_stand_seconds: float | None = None
-    """How long the long ones of those lasted, at most: by the hour changes what tells the hour, however many rows come.
+    """How long the long ones of those lasted, at most: what changes by the hour stands an hour, however many rows come.
     None: not measured when the version was promoted."""
     spreads: tuple[float, ...]
     """Largest distance from the reference's distribution (Kolmogorov-Smirnov) of a window, a half, a piece."""
@@ -152,9 +165,9 @@ def healthy(
     rows = reference.iloc[order[some]][list(features)]
     newest = reference.iloc[order[-REFERENCE_ROWS:]][list(features)]
     per_window = len(times) * min(1.0, window.total_seconds() / max(times[-1] - times[0], 1.0))
-    pieces = next((one for one in PIECES if per_window / one >= policy.min_rows), 1)
+    pieces = next((count for count in PIECES if per_window / count >= policy.min_rows), 1)
     fewest, usual, most = _rolling(times, window.total_seconds() / pieces, pieces)
-    known = learned_coding(rows, features, 0).columns
+    columns = learned_coding(rows, features, 0).columns
     hours = hour_of(times)
     bare = Healthy(
         policy=policy,
@@ -168,8 +181,10 @@ def healthy(
         longest_gap_seconds=_longest_gap(times, window.total_seconds()),
         most_duplicates=_most_duplicates(newest, times[-REFERENCE_ROWS:], window.total_seconds()),
         fillings=tuple(
-            _filling(rows[one.name], newest[one.name], one, times, some, window.total_seconds(), pieces, policy)
-            for one in known
+            _filling(
+                rows[column.name], newest[column.name], column, times, some, window.total_seconds(), pieces, policy
+            )
+            for column in columns
         ),
         hours=tuple((np.bincount(hours, minlength=HOURS) / len(hours)).tolist()),
         most_hours_moved=None,
@@ -179,7 +194,9 @@ def healthy(
 
 def day_of(well: Healthy) -> Day:
     """Return the hours of the reference's day."""
-    return Day(well.rows, well.hours, tuple((one.column, one.by_hour) for one in well.fillings if one.by_hour))
+    return Day(
+        well.rows, well.hours, tuple((filling.column, filling.by_hour) for filling in well.fillings if filling.by_hour)
+    )
 
 
 def _most_duplicates(rows: "pd.DataFrame", times: Array, window: float) -> float:
@@ -191,9 +208,10 @@ def _most_duplicates(rows: "pd.DataFrame", times: Array, window: float) -> float
 def _most_hours_moved(well: Healthy, rows: "pd.DataFrame", times: Array) -> float | None:
     """Return the largest distance of a whole block's day from the reference's, or None where no block is whole."""
     block = ((times[-1] - times) // (well.window_days * 86400)).astype(np.int64)
-    told = [one for one in range(block.max()) if (block == one).sum() >= well.policy.min_rows]
+    whole_blocks = [number for number in range(block.max()) if (block == number).sum() >= well.policy.min_rows]
     return max(
-        (clock_distances(day_of(well), rows[block == one], times[block == one])[0] for one in told), default=None
+        (clock_distances(day_of(well), rows[block == number], times[block == number])[0] for number in whole_blocks),
+        default=None,
     )
 
 
@@ -263,7 +281,7 @@ def _rolling(times: Array, length: float, sizes: int) -> tuple[tuple[float, ...]
     back = ((times[-1] - times) // length).astype(np.int64)
     counts = np.bincount(back)[: max(back.max(), 1)]
     sums = [np.convolve(counts, np.ones(min(size, len(counts))), "valid") for size in range(1, sizes + 1)]
-    fewest, usual, most = (tuple(float(of(one)) for one in sums) for of in (np.min, np.median, np.max))
+    fewest, usual, most = (tuple(float(of(totals)) for totals in sums) for of in (np.min, np.median, np.max))
     return fewest, usual, most[: back.max()]
 
 
@@ -299,14 +317,14 @@ def _filling(
 
 def _standing(codes: Array, times: Array) -> dict[str, Any]:
     """Return the share of the commonest value, how often one was repeated at most, and how long that took."""
-    present, found = codes[codes >= 0], stands(codes, times)
+    present, stretches = codes[codes >= 0], stands(codes, times)
     if not len(present):
         return {"commonest": 1.0, "longest_run": 0, "longest_stand_seconds": 0.0}
-    longest = int(found.rows.max())
+    longest = int(stretches.rows.max())
     return {
         "commonest": float(np.bincount(present).max() / len(present)),
         "longest_run": longest,
-        "longest_stand_seconds": float(found.seconds[found.rows >= longest / 2].max()),
+        "longest_stand_seconds": float(stretches.seconds[stretches.rows >= longest / 2].max()),
     }
 
 
@@ -344,8 +362,10 @@ def _spread(values: "pd.Series", column: ReferenceColumn, times: Array, length: 
     """Return the largest distance of a stretch of that many seconds from the whole."""
     if column.kind == "categorical" or not column.knots:
         return 0.0
-    found, knots = numeric_values(values), np.array(column.knots)
-    told = ~np.isnan(found)
-    place = ((times[-1] - times) // length).astype(np.int64)[told]
-    parts = [part for part in np.split(found[told], np.flatnonzero(np.diff(place)) + 1) if len(part) >= policy.min_rows]
+    numbers, knots = numeric_values(values), np.array(column.knots)
+    present = ~np.isnan(numbers)
+    place = ((times[-1] - times) // length).astype(np.int64)[present]
+    parts = [
+        part for part in np.split(numbers[present], np.flatnonzero(np.diff(place)) + 1) if len(part) >= policy.min_rows
+    ]
     return max((distance(part, knots) for part in parts), default=0.0)

@@ -9,6 +9,7 @@ from tasks.monitoring.signals.models import Limits, Signal
 from tasks.monitoring.signals.sampling import sampled_rows
 from tasks.monitoring.signals.summaries import CodedWindow, ReferenceCoding, coded_window, window_numbers
 from tasks.monitoring.signals.variation import deviation
+from tasks.quantities import numbers_apart
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +58,7 @@ def coded_window_signals(limits: Limits, window: CodedWindow) -> tuple[Signal, .
             limit=float(shown[place]),
             exceeded=side[place],
             at_once=bool(beyond[place] and far[place]),
-            note="" if enough_rows[place] else f"{rows[place]:g} rows, {limits.policy.min_rows} needed",
+            note="" if enough_rows[place] else f"{rows[place]:,.0f} rows, {limits.policy.min_rows} needed",
         )
         for place, statistic in enumerate(limits.statistics)
     )
@@ -101,4 +102,5 @@ def _signal_with_medians(signal: Signal, window: "pd.DataFrame", limits: Limits)
         return signal
     values = numeric_values(window[signal.column])
     now, before = float(np.nanmedian(values)), column.knots[len(column.knots) // 2]
-    return signal.model_copy(update={"note": f"median {now:.4g}, {before:.4g} in the reference"})
+    before_text, now_text = numbers_apart(before, now)
+    return signal.model_copy(update={"note": f"median {before_text} -> {now_text}"})

@@ -4,8 +4,20 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tasks.codes import Code
+
 Kind = Literal["numeric", "categorical"]
 Family = Literal["features", "missing", "joint", "prediction", "target", "performance", "concept"]
+SIGNALS: dict[Family, Code] = {
+    "features": Code("feature-drift", "A feature is distributed otherwise"),
+    "missing": Code("missing-drift", "A feature is missing more or less often"),
+    "joint": Code("joint-drift", "Two features go together otherwise"),
+    "prediction": Code("prediction-drift", "The predictions are distributed otherwise"),
+    "target": Code("target-drift", "The target is distributed otherwise"),
+    "performance": Code("performance-drift", "The model errs more, or to one side"),
+    "concept": Code("concept-drift", "The model's errors go along with a feature"),
+}
+"""By the family of a signal."""
 TargetKind = Literal["number", "binary", "other"]
 """What can be compared with a prediction: a number, a class 0 or 1, nothing."""
 Basis = Literal["windows", "shorter blocks", "assumed"]
@@ -152,6 +164,11 @@ class Signal(BaseModel):
     at_once: bool = False
     """Whether the wider limit was crossed, which rings without waiting for a second check."""
     note: str = ""
+
+    @property
+    def code(self) -> str:
+        """Its name in messages and tables; `docs/codes.md` explains it."""
+        return SIGNALS[self.family].code
 
 
 class Alarm(BaseModel):

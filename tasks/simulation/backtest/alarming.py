@@ -48,11 +48,11 @@ def alarm_of(plan: Plan) -> Callable[[int, int], str | None]:
         rows = rows_at(problem, now.end, now, version=plan.dataset_version)
         if limits is None or rows.empty:
             return None
-        return monitoring_look.looked(problem, limits, rows, _unsaid(problem, rows), now, now.end)
+        return monitoring_look.window_look(problem, limits, rows, _unsaid(problem, rows), now, now.end)
 
     def reason(model: int, now: int) -> str | None:
         recent_checks = [look(model, number) for number in range(max(model + 1, now - SIGHT + 1), now + 1)]
-        alarm = monitoring_look.rung([check for check in recent_checks if check is not None], policy)
+        alarm = monitoring_look.ringing_alarm([check for check in recent_checks if check is not None], policy)
         return None if alarm is None or recent_checks[-1] is None else "; ".join(alarm.reasons[:MOST_REASONS])
 
     return reason

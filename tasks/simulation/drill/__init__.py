@@ -10,7 +10,7 @@ NOTHING = "nothing: it is promoted"
 
 
 class DrillPolicy(BaseModel):
-    """How often luck and real improvements are tried, and what counts as large enough to be accepted."""
+    """How often equal and better challengers are tried, and what counts as large enough to be accepted."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -86,7 +86,7 @@ class PromotionShare(BaseModel):
         return f"{self.promoted} of {self.tries} promoted, {self.share:.1%} (95 %: {low:.1%} to {high:.1%})"
 
 
-class Report(BaseModel):
+class DrillReport(BaseModel):
     """The results of a drill."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -100,10 +100,10 @@ class Report(BaseModel):
 
 
 class DrillFailedError(RuntimeError):
-    """A sabotage slipped through, luck was promoted too often, or a real improvement was refused."""
+    """A sabotage slipped through, there were too many false promotions, or a real improvement was refused."""
 
 
-def failures(report: Report, policy: DrillPolicy) -> list[str]:
+def failures(report: DrillReport, policy: DrillPolicy) -> list[str]:
     """Say what went wrong in a drill, one sentence each; empty if all was as it should be."""
     sentences = [
         f"{attempt.tried}: expected {attempt.expected}, "
@@ -112,21 +112,22 @@ def failures(report: Report, policy: DrillPolicy) -> list[str]:
         if not attempt.caught
     ]
     if report.luck.interval[0] > report.error_rate:
-        sentences.append(f"luck: {report.luck}, where the policy allows {report.error_rate:.1%}")
+        sentences.append(f"false promotions: {report.luck}, limit {report.error_rate:.1%}")
     large = report.improvements[-1]
     if large.share < policy.min_accepted:
-        sentences.append(f"{large.tried}: {large}, where {policy.min_accepted:.0%} must be")
+        sentences.append(f"{large.tried}: {large}, at least {policy.min_accepted:.0%} required")
     return sentences
 
 
-def summary(report: Report, failed: Sequence[str]) -> str:
+def summary(report: DrillReport, failed: Sequence[str]) -> str:
     """Say in one sentence how a drill ended."""
     caught = sum(attempt.caught for attempt in report.attempts)
     verdict = "passed" if not failed else f"failed: {'; '.join(failed)}"
-    return f"{report.usecase}: {caught} of {len(report.attempts)} as expected; luck: {report.luck}; drill {verdict}"
+    count = f"{caught} of {len(report.attempts)} as expected"
+    return f"{report.usecase}: {count}; false promotions: {report.luck}; drill {verdict}"
 
 
-def as_rows(report: Report, policy: DrillPolicy) -> list[dict[str, object]]:
+def as_rows(report: DrillReport, policy: DrillPolicy) -> list[dict[str, object]]:
     """Return the drill's table, one row an attempt, as people read it."""
     rows: list[dict[str, object]] = [
         {

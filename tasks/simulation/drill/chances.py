@@ -29,9 +29,7 @@ def luck(gates: GatePolicy, policy: DrillPolicy) -> PromotionShare:
     Both are fitted on the same rows; neither is better but by chance.
     """
     promoted = sum(_is_promoted(_lucky_evidence(seed), gates, policy.margin) for seed in range(policy.lucky_tries))
-    return PromotionShare(
-        tried="only lucky: the same recipe, another seed", promoted=promoted, tries=policy.lucky_tries
-    )
+    return PromotionShare(tried="no better: the same recipe, another seed", promoted=promoted, tries=policy.lucky_tries)
 
 
 def improvements(gates: GatePolicy, policy: DrillPolicy) -> tuple[PromotionShare, ...]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tasks import artifacts
 from tasks.settings import Settings
-from tasks.simulation.drill import DrillFailedError, DrillPolicy, Report, as_rows, failures, summary
+from tasks.simulation.drill import DrillFailedError, DrillPolicy, DrillReport, as_rows, failures, summary
 from tasks.steps import step
 
 
@@ -22,11 +22,11 @@ def report_file(usecase: str) -> Path:
 
 
 @step()
-def show_drill(report: Report, policy: DrillPolicy) -> str:
+def show_drill(report: DrillReport, policy: DrillPolicy) -> str:
     """Show the drill's table and store it; return its summary.
 
     Raises:
-        DrillFailedError: a sabotage slipped through, luck was promoted too often, or a real improvement was refused.
+        DrillFailedError: a sabotage slipped through, false promotions were too many, or an improvement was refused.
     """
     failed = failures(report, policy)
     summary_text = summary(report, failed)

@@ -7,7 +7,15 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from tasks.data.collection import as_known, collect_periods, list_windows, quarantine_records, windows_to_collect
+from tasks.data.collection import (
+    Collected,
+    as_known,
+    collect_periods,
+    list_windows,
+    quarantine_records,
+    show_collected,
+    windows_to_collect,
+)
 from tasks.data.tables import observations, quarantine
 from tasks.data.validation import BatchPolicy
 from tasks.errors import BatchRefusedError
@@ -92,15 +100,15 @@ def test_rows_exist_from_after_their_event_time_and_those_without_one_always(sta
 
 
 @pytest.mark.parametrize(
-    ("told_at", "known"),
+    ("told_at", "expected"),
     [(on_day(3) - HOUR, True), (on_day(3), True), (on_day(3) + HOUR, False), (None, False)],
     ids=["before", "at", "after", "never"],
 )
-def test_a_label_exists_from_its_label_time_on(stall, sales, told_at, known):
+def test_a_label_exists_from_its_label_time_on(stall, sales, told_at, expected):
     rows = as_known(sales({"told_at": told_at, "returned": 1.0}), stall, on_day(3))
 
-    assert rows["returned"].notna().tolist() == [known]
-    assert rows["told_at"].notna().tolist() == [known]
+    assert rows["returned"].notna().tolist() == [expected]
+    assert rows["told_at"].notna().tolist() == [expected]
 
 
 def test_what_is_known_later_is_hidden_without_touching_the_rows_given(stall, sales):
@@ -185,7 +193,7 @@ def test_a_row_without_event_time_is_set_aside_once_though_each_period_brings_it
 
     collected = collect_days(0, 1, as_of=on_day(10))
 
-    assert [one.quarantined for one in collected] == [1, 0]
+    assert [piece.quarantined for piece in collected] == [1, 0]
     assert set_aside(stall) == [("S1", "sold_at: missing")]
 
 
@@ -218,17 +226,17 @@ def test_a_bad_batch_is_refused_whole_and_taken_again_by_the_next_run(stall, sta
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "message"),
     [
         (lambda rows: rows.drop(columns="price"), "expected column 'price', found only 'sale', 'sold_at'"),
         (lambda rows: rows.astype({"price": str}), "expected 'price' as float64, found str, such as"),
     ],
     ids=["column gone", "type changed"],
 )
-def test_a_batch_of_another_shape_is_refused_whole(stall, state, spoil, told):
+def test_a_batch_of_another_shape_is_refused_whole(stall, state, spoil, message):
     stall.source.stock = spoil(stall.source.stock)
 
-    with pytest.raises(BatchRefusedError, match=f"^stall .*: {told}.*the next run takes it again"):
+    with pytest.raises(BatchRefusedError, match=f"^stall .*: {message}.*the next run takes it again"):
         collect()
 
     assert observations(stall).version() is None
@@ -301,3 +309,42 @@ def test_two_collections_at_once_store_each_row_once(stall, process):
 
     assert ends == [0, 0]
     assert_10_days_are_stored_once(stall)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "message"),
+    [
+        ([(51_955, 0, 3), (45, 1_200, 0)], "stall: 52,000 new rows, 1,200 updated, 3 quarantined"),
+        ([], "nothing to do: no time has passed since the last collection"),
+    ],
+)
+def test_a_collection_is_shown_by_its_counts(shown, pieces, message):
+    counts = ("inserted", "updated", "quarantined")
+    collected = [Collected(window=FIRST_DAY, version=1, **dict(zip(counts, piece, strict=True))) for piece in pieces]
+
+    show_collected.fn("stall", collected)
+
+    assert shown[0]["description"] == message
+
+
+@pytest.mark.parametrize(("hour", "price"), [(-1, 99.0), (0, 10.0), (1, 10.0)], ids=["before", "at", "after"])
+def test_a_row_that_is_stored_of_the_moment_or_later_keeps_a_collection_from_restating_any(
+    stall, state, sales, hour, price
+):
+    unlabelled = {"told_at": None, "returned": None}
+    observations(stall).upsert(sales(unlabelled, unlabelled | {"sold_at": on_day(1, hour)}))
+    stall.source.stock = sales({"price": 99.0})
+
+    collect(as_of=on_day(1))
+
+    assert observations(stall).read().set_index("sale")["price"]["S0"] == price
+
+
+@pytest.mark.parametrize(("hour", "price"), [(-1, 99.0), (0, 99.0), (1, 10.0)], ids=["before", "at", "after"])
+def test_so_does_a_label_that_is_known_only_after_the_moment(stall, state, sales, hour, price):
+    observations(stall).upsert(sales({"told_at": on_day(1, hour)}))
+    stall.source.stock = sales({"price": 99.0, "told_at": on_day(1, hour)})
+
+    collect(as_of=on_day(1))
+
+    assert observations(stall).read()["price"].tolist() == [price]

@@ -25,16 +25,16 @@ def test_a_decision_is_named_after_what_it_decides_and_when():
 
 
 def test_a_decision_comes_back_as_it_was_kept(state):
-    kept = asked().model_copy(update={"facts": {"share": 0.75, "labelled": 12, "report": None, "columns": ["price"]}})
+    stored = asked().model_copy(update={"facts": {"share": 0.75, "labelled": 12, "report": None, "columns": ["price"]}})
 
-    assert decision(record(kept)) == kept
+    assert decision(record(stored)) == stored
 
 
 def test_a_decision_made_again_stays_as_it_was_first_written(state):
     record(asked(reason="first"))
     record(asked(reason="second"))
 
-    assert [one.reason for one in decisions("stall")] == ["first"]
+    assert [decision_row.reason for decision_row in decisions("stall")] == ["first"]
 
 
 def test_a_number_that_is_none_is_refused_before_it_is_kept(state):
@@ -51,7 +51,7 @@ def test_a_decision_without_a_zone_is_refused():
 
 def test_decisions_come_oldest_first_up_to_and_including_a_moment_and_of_one_use_case(state):
     for_another = asked(usecase="bakery")
-    [record(one) for one in (asked(2), asked(0), asked(1), for_another)]
+    [record(item) for item in (asked(2), asked(0), asked(1), for_another)]
 
     assert decisions("stall", until=MONDAY + DAY) == [asked(0), asked(1)]
     assert decisions("bakery") == [for_another]
@@ -65,7 +65,7 @@ def test_of_one_moment_drift_comes_before_the_request_that_it_led_to_in_whatever
 
 
 def test_of_one_moment_the_request_comes_before_its_answer(state):
-    [record(one) for one in (answered(asked()), asked())]
+    [record(item) for item in (answered(asked()), asked())]
 
     assert decisions("stall") == [asked(), answered(asked())]
 
@@ -113,21 +113,21 @@ def test_an_answer_is_named_after_what_it_answers_and_a_look_after_its_moment():
 
 def test_two_requests_of_one_moment_can_both_be_promoted(state):
     by_hand = Decision(usecase="stall", kind="promoted", as_of=MONDAY, reason="better", answers="stall/by hand")
-    [record(one) for one in (answered(asked()), by_hand)]
+    [record(decision_row) for decision_row in (answered(asked()), by_hand)]
 
-    assert sorted(one.answers for one in decisions("stall")) == sorted([asked().id, "stall/by hand"])
+    assert sorted(decision_row.answers for decision_row in decisions("stall")) == sorted([asked().id, "stall/by hand"])
 
 
 def test_a_request_is_answered_once_and_the_first_answer_stands(state):
     first, second = answered(asked(), "refused"), answered(asked(), "promoted")
 
-    assert [kept_answer(one) for one in (first, second, first)] == [first] * 3
+    assert [kept_answer(item) for item in (first, second, first)] == [first] * 3
     assert decisions("stall") == [first]
 
 
 def test_a_look_or_an_approval_asked_for_closes_no_request(state):
     waiting = answered(asked(), "approval asked")
-    [record(one) for one in (asked(), waiting)]
+    [record(item) for item in (asked(), waiting)]
 
     assert answer_to(asked().id) is None
     assert open_request(decisions("stall")) == asked()

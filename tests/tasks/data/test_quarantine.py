@@ -9,7 +9,7 @@ import pandera.pandas as pa
 import pytest
 
 from tasks.data.collection import collect_periods, list_windows, quarantine_records
-from tasks.data.quarantine import STORED_BETTER, readmit_rows, restored, still_aside, tell_readmission
+from tasks.data.quarantine import STORED_BETTER, readmit_rows, restored, show_readmission, still_aside
 from tasks.data.tables import observations, quarantine, readmissions
 from tasks.data.validation import REPEATED, BatchPolicy
 from tasks.status import current_status
@@ -78,9 +78,9 @@ def names_aside(problem):
 
 
 def test_rows_that_are_good_now_are_stored_as_the_source_gave_them(relaxed):
-    found = readmit()
+    result = readmit()
 
-    assert (found.looked_at, found.readmitted, found.inserted, found.remaining) == (4, 4, 4, {})
+    assert (result.looked_at, result.readmitted, result.inserted, result.remaining) == (4, 4, 4, {})
     back = stored(relaxed, *BAD_SALES)
     expected = relaxed.source.stock.loc[[7, 27, 47, 67], list(relaxed.columns)]
     pd.testing.assert_frame_equal(back[:3].reset_index(drop=True), expected[:3].reset_index(drop=True))
@@ -106,9 +106,9 @@ def test_a_run_that_died_between_its_two_writes_is_finished_by_the_next(relaxed,
             readmit()
     assert (len(observations(relaxed).read()), len(readmissions(relaxed).read())) == (80, 0)
 
-    found = readmit()
+    result = readmit()
 
-    assert (found.readmitted, found.inserted) == (4, 0)
+    assert (result.readmitted, result.inserted) == (4, 0)
     assert (len(observations(relaxed).read()), names_aside(relaxed)) == (80, [])
 
 
@@ -124,17 +124,17 @@ def test_a_run_that_is_killed_after_its_first_write_loses_and_doubles_nothing(re
 
 
 def test_by_the_same_schema_nothing_comes_back_and_what_speaks_against_it_is_told(collected):
-    found = readmit()
+    result = readmit()
 
-    assert (found.looked_at, found.readmitted) == (4, 0)
-    assert found.remaining == {"price: in_range(0, 1000)": 4}
+    assert (result.looked_at, result.readmitted) == (4, 0)
+    assert result.remaining == {"price: in_range(0, 1000)": 4}
     assert (len(observations(collected).read()), sorted(names_aside(collected))) == (76, sorted(BAD_SALES))
 
 
 def test_an_empty_quarantine_has_nothing_to_readmit(stall, state, shown):
-    told = tell_readmission.fn("stall", readmit())
+    sentence = show_readmission.fn("stall", readmit())
 
-    assert told == "stall: nothing to readmit: no quarantined row is of this time and these reasons"
+    assert sentence == "stall: nothing to readmit: no quarantined row has this event time and these reasons"
 
 
 @pytest.mark.parametrize(
@@ -153,13 +153,13 @@ def test_only_rows_of_the_window_and_the_reason_are_looked_at(relaxed, over, bec
 
 
 def test_a_stored_row_gives_way_only_to_one_that_knows_its_label(stall, state, sales, set_aside):
-    known = sales({}, {}, {}).assign(price=99.0)
-    observations(stall).upsert(known.assign(price=10.0, returned=[None, 1.0, None]).astype(stall.dtypes))
-    set_aside(known.assign(returned=[1.0, 0.0, None]))
+    expected = sales({}, {}, {}).assign(price=99.0)
+    observations(stall).upsert(expected.assign(price=10.0, returned=[None, 1.0, None]).astype(stall.dtypes))
+    set_aside(expected.assign(returned=[1.0, 0.0, None]))
 
-    found = readmit()
+    result = readmit()
 
-    assert (found.readmitted, found.inserted, found.completed, found.remaining) == (1, 0, 1, {STORED_BETTER: 2})
+    assert (result.readmitted, result.inserted, result.completed, result.remaining) == (1, 0, 1, {STORED_BETTER: 2})
     assert stored(stall, "S0", "S1", "S2")["price"].tolist() == [99.0, 10.0, 10.0]
 
 
@@ -167,9 +167,9 @@ def test_the_newest_record_of_a_key_counts_and_the_others_share_its_fate(stall, 
     set_aside(sales({"returned": None, "told_at": None}), day=1)
     set_aside(sales({}), day=3)
 
-    found = readmit()
+    result = readmit()
 
-    assert (found.readmitted, found.inserted) == (2, 1)
+    assert (result.readmitted, result.inserted) == (2, 1)
     assert stored(stall, "S0")["returned"].tolist() == [1.0]
 
 
@@ -177,9 +177,9 @@ def test_an_older_good_record_does_not_come_back_where_the_newest_is_bad(stall, 
     set_aside(sales({}), day=1)
     set_aside(sales({"items": 0}), day=3)
 
-    found = readmit()
+    result = readmit()
 
-    assert (found.readmitted, list(found.remaining)) == (0, ["items: greater_than_or_equal_to(1)"])
+    assert (result.readmitted, list(result.remaining)) == (0, ["items: greater_than_or_equal_to(1)"])
 
 
 def test_a_row_that_gave_way_to_a_later_one_of_its_key_is_not_looked_at(stall, state, sales, set_aside):
@@ -199,9 +199,9 @@ def test_a_record_becomes_the_row_that_it_was(stall, sales):
     rows = sales({"weight": None, "price": 0.1 + 0.2}, {"told_at": None, "returned": None, "gift": True, "sale": "S01"})
     records = pd.DataFrame(quarantine_records(rows, pd.Series(["", ""]), stall, NOW))
 
-    found = restored(records, stall)
+    result = restored(records, stall)
 
-    pd.testing.assert_frame_equal(found[list(stall.columns)], rows[list(stall.columns)].astype(stall.dtypes))
+    pd.testing.assert_frame_equal(result[list(stall.columns)], rows[list(stall.columns)].astype(stall.dtypes))
 
 
 @pytest.mark.parametrize(
@@ -217,9 +217,9 @@ def test_what_cannot_be_read_stays_aside_beside_rows_that_come_back(stall, state
     set_aside(sales({}, {}).astype(object).assign(**{name: [value, None] for name, value in change.items()})[:1])
     set_aside(sales({}, {})[1:])
 
-    found = readmit()
+    result = readmit()
 
-    assert (found.readmitted, "; ".join(found.remaining)) == (1, reason)
+    assert (result.readmitted, "; ".join(result.remaining)) == (1, reason)
 
 
 def test_what_is_readmitted_no_longer_counts_as_in_quarantine(relaxed, monkeypatch):

@@ -26,12 +26,12 @@ def table(tmp_path):
 def rows(*changes):
     """Return rows a, b, c, ... of May 31, one for each dict of changes."""
     common = {"time": MAY_31, "amount": 1.5, "count": 1, "paid": True, "note": "n"}
-    found = pd.DataFrame([{"id": chr(ord("a") + n)} | common | change for n, change in enumerate(changes)])
-    return found.astype({"time": TIME, "amount": "float64", "note": "str"})
+    result = pd.DataFrame([{"id": chr(ord("a") + n)} | common | change for n, change in enumerate(changes)])
+    return result.astype({"time": TIME, "amount": "float64", "note": "str"})
 
 
-def ids(found):
-    return sorted(found["id"])
+def ids(result):
+    return sorted(result["id"])
 
 
 def test_a_table_that_was_never_written_has_no_version_and_no_rows_but_its_columns(table):
@@ -134,10 +134,10 @@ def test_a_table_without_time_cannot_be_read_by_window(tmp_path):
 
 
 def test_records_become_rows_in_which_what_they_leave_out_is_missing(table):
-    found = table.rows([{"id": "a", "amount": 2.0}])
+    result = table.rows([{"id": "a", "amount": 2.0}])
 
-    assert found["amount"].tolist() == [2.0]
-    assert found[["time", "count", "paid", "note"]].isna().all(axis=None)
+    assert result["amount"].tolist() == [2.0]
+    assert result[["time", "count", "paid", "note"]].isna().all(axis=None)
 
 
 @pytest.mark.parametrize(("most", "files"), [(1, 1), (2, 2), (3, 2)], ids=["above", "at", "below"])
@@ -157,10 +157,10 @@ def test_a_lost_race_is_run_again_on_what_the_winner_left(table, monkeypatch):
     rival = iter([rows({}, {"note": "rival"})])
 
     def overtaken(self, *args):
-        found = true_read(self, *args)
+        result = true_read(self, *args)
         for theirs in rival:
             table.append_new(theirs)
-        return found
+        return result
 
     monkeypatch.setattr(Dataset, "_stored", overtaken)
 
@@ -184,9 +184,9 @@ def test_a_write_that_was_overtaken_after_its_read_fails_rather_than_doubles(tab
 def test_rows_are_stored_unless_what_is_stored_gives_a_reason_and_known_ones_are_not_asked_about(table):
     refusal = lambda stored: None if len(stored) < 1 else f"{len(stored)} there"  # noqa: E731
 
-    said = [table.append_unless(one, refusal) for one in (rows({}), rows({}, {}), rows({"note": "other"}))]
+    result = [table.append_unless(row, refusal) for row in (rows({}), rows({}, {}), rows({"note": "other"}))]
 
-    assert said == [None, "1 there", None]
+    assert result == [None, "1 there", None]
     assert ids(table.read()) == ["a"]
 
 
@@ -234,14 +234,14 @@ def test_writers_at_once_store_each_key_once(table):
         written = list(pool.map(table.append_new, batches))
 
     assert ids(table.read()) == sorted(f"k{key}" for key in range(11))
-    assert sum(one.inserted for one in written) == 11
+    assert sum(item.inserted for item in written) == 11
 
 
 def test_differences_are_told_by_value_in_whatever_order_the_rows_are_stored():
     stored = rows({}, {"amount": None}, {"note": None}).iloc[::-1]
-    told = rows({}, {"amount": None}, {"note": "known"}, {"amount": 4.0})
+    message = rows({}, {"amount": None}, {"note": "known"}, {"amount": 4.0})
 
-    new, changed = differences(stored, told, ("id",))
+    new, changed = differences(stored, message, ("id",))
 
     assert ids(new) == ["d"]
     assert ids(changed) == ["c"]

@@ -205,3 +205,11 @@ def test_only_the_newest_eight_periods_say_what_is_usual():
 def test_an_impossible_share_is_refused_by_name(wrong):
     with pytest.raises(ValidationError, match=f"{next(iter(wrong))}\n.*should be (less|greater) than or equal to"):
         policy(**wrong)
+
+
+def test_a_refused_batch_counts_its_rows_with_separators():
+    reasons = bad(*["a"] * 1_200)
+
+    assert batch_fault(4_800, reasons, [], policy(max_bad_share=0.1), complete=True) == (
+        "expected at most 10.0% bad rows, found 25.0% of 4,800: a (1,200 rows)"
+    )

@@ -141,7 +141,7 @@ def test_writers_that_migrate_at_once_store_each_key_once(table):
         written = list(pool.map(table.append_new, [rows(first, first + 5) for first in (3, 5, 7, 9)]))
 
     assert sorted(table.read()["id"]) == sorted(rows(0, 14)["id"])
-    assert sum(one.inserted for one in written) == 9
+    assert sum(item.inserted for item in written) == 9
     assert [operation["operation"] for operation in DeltaTable(str(table.path)).history()].count(
         "SET TBLPROPERTIES"
     ) == 1

@@ -12,7 +12,7 @@ from tasks.data.watermarks import (
     late_reason,
     mark_collected,
     marks_at,
-    tell_late_feed,
+    show_late_feed,
     usual_gap,
     watermarks,
 )
@@ -139,15 +139,15 @@ def test_a_source_that_was_never_read_is_not_late():
 def test_a_late_feed_is_told_once_until_the_source_is_read_again(stall, state, events):
     collected_at(*(NOON + number * HOUR for number in range(4)))
     for hours in (4, 6, 7):
-        tell_late_feed.fn("stall", NOON + hours * HOUR)
+        show_late_feed.fn("stall", NOON + hours * HOUR)
     collected_at(NOON + 8 * HOUR)
     for hours in (8, 12, 13):
-        tell_late_feed.fn("stall", NOON + hours * HOUR)
+        show_late_feed.fn("stall", NOON + hours * HOUR)
 
-    told = ledger.decisions("stall")
+    decisions = ledger.decisions("stall")
 
     # At four hours one has passed since the newest collection, at six three; the second silence begins at eight.
-    assert [(one.kind, one.as_of) for one in told] == [
+    assert [(item.kind, item.as_of) for item in decisions] == [
         ("feed late", NOON + 6 * HOUR),
         ("feed late", NOON + 12 * HOUR),
     ]
@@ -157,8 +157,8 @@ def test_a_late_feed_is_told_once_until_the_source_is_read_again(stall, state, e
 def test_a_run_that_tells_again_what_it_has_recorded_sends_the_event_that_may_be_lost(stall, state, events):
     collected_at(*(NOON + number * HOUR for number in range(4)))
 
-    tell_late_feed.fn("stall", NOON + 6 * HOUR)
-    tell_late_feed.fn("stall", NOON + 6 * HOUR)
+    show_late_feed.fn("stall", NOON + 6 * HOUR)
+    show_late_feed.fn("stall", NOON + 6 * HOUR)
 
     assert len(ledger.decisions("stall")) == 1
     assert events == ["feed.late", "feed.late"]

@@ -2,7 +2,16 @@
 
 import pytest
 
-from tasks.simulation.drill import NOTHING, Attempt, DrillPolicy, PromotionShare, Report, as_rows, failures, summary
+from tasks.simulation.drill import (
+    NOTHING,
+    Attempt,
+    DrillPolicy,
+    DrillReport,
+    PromotionShare,
+    as_rows,
+    failures,
+    summary,
+)
 
 POLICY = DrillPolicy(min_accepted=0.9)
 
@@ -13,7 +22,7 @@ def attempt(**changes):
 
 
 def report(attempts=(), promoted=10, accepted=100):
-    return Report(
+    return DrillReport(
         usecase="stall",
         error_rate=0.1,
         attempts=attempts,
@@ -71,5 +80,6 @@ def test_the_table_has_a_row_for_each_attempt_and_each_share():
 
 def test_the_summary_counts_what_was_as_expected():
     assert summary(report([attempt(), attempt(caught=False)]), ["luck won"]) == (
-        "stall: 1 of 2 as expected; luck: 10 of 200 promoted, 5.0% (95 %: 2.4% to 9.0%); drill failed: luck won"
+        "stall: 1 of 2 as expected; false promotions: 10 of 200 promoted, 5.0% (95 %: 2.4% to 9.0%); "
+        "drill failed: luck won"
     )

@@ -20,25 +20,25 @@ def a_signal(column, value, exceeded=0, family="features"):
 
 
 def a_check(value=0.5, version="3", signals=()):
-    seen = Performance(metric="roc_auc", value=value, labelled=30, expected=0.75)
-    return Check(usecase="stall", as_of=WEEK.end, window=WEEK, model_version=version, rows=56, performance=seen,
+    performance = Performance(metric="roc_auc", value=value, labelled=30, expected=0.75)
+    return Check(usecase="stall", as_of=WEEK.end, window=WEEK, model_version=version, rows=56, performance=performance,
                  signals=signals)  # fmt: skip
 
 
 def test_a_column_is_as_far_as_its_farthest_statistic_in_multiples_of_the_limit():
-    found = distances([a_signal("price", 2.0), a_signal("price", -4.0, exceeded=-1), a_signal("weight", 1.5)])
+    by_column = distances([a_signal("price", 2.0), a_signal("price", -4.0, exceeded=-1), a_signal("weight", 1.5)])
 
-    assert found == {"price": 5 / 2, "weight": 0.5 / 2}
+    assert by_column == {"price": 5 / 2, "weight": 0.5 / 2}
 
 
 def test_what_moved_far_to_its_harmless_side_is_not_drawn_beyond_its_limit():
-    found = distances([a_signal("price", -9.0, family="missing")])
+    by_column = distances([a_signal("price", -9.0, family="missing")])
 
-    assert found == {"price": 1.0}
+    assert by_column == {"price": 1.0}
 
 
 @pytest.mark.parametrize("family", ["joint", "performance", "concept"])
-def test_what_is_not_told_of_one_column_by_itself_moves_none(family):
+def test_a_signal_that_belongs_to_no_single_column_moves_none(family):
     assert distances([a_signal("price", 9.0, exceeded=1, family=family), a_signal("weight", None)]) == {}
 
 
@@ -50,7 +50,7 @@ def test_the_drawing_counts_the_columns_that_the_check_counts():
 
     assert [name for name in ("price", "weight", "items") if drawn.beyond(name)] == list(check.drifting) == ["price"]
     assert drawn.beyond("prediction")
-    assert not drawn.beyond("never told of")
+    assert not drawn.beyond("unheard of")
     assert drawn.numbers[SHARE] == check.drifted_share == 1 / 3
 
 
@@ -80,4 +80,4 @@ def test_the_page_begins_with_the_verdict():
     assert headline(check).startswith(
         f"**Version 3, {window}, 56 rows: 50% of the features lie beyond their limits** (price)"
     )
-    assert "no feature could be told** (none)" in headline(a_check())
+    assert "no feature could be measured** (none)" in headline(a_check())

@@ -2,9 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from tasks.data.tables import observations, predicted
 from tasks.monitoring.check import Performance, performance
 from tasks.monitoring.drift_report import DriftPolicy
+from tasks.monitoring.history import updated_looks
+from tasks.monitoring.limits import WatchPolicy, learned_watch
+from tasks.monitoring.look import Look
 from tasks.scoring.scoring import live_predictions, scored_rows
 from tasks.triggers.policy import RetrainPolicy
 from tasks.windows import Window
@@ -23,16 +28,16 @@ def days(first, last):
     return Window(start=on_day(first), end=on_day(last))
 
 
-def test_a_performance_counts_labels_that_are_known_of_rows_that_the_model_had_not_seen(stall, sales):
-    live = sales(*({"returned": known} for known in (1.0, 0.0, 1.0, None, 0.0))).assign(
+def test_a_performance_counts_labelled_rows_that_the_model_did_not_learn_from(stall, sales):
+    live = sales(*({"returned": label} for label in (1.0, 0.0, 1.0, None, 0.0))).assign(
         prediction=[0.9, 0.1, 0.05, 0.9, 0.99],
         in_training=[False, False, False, False, True],
     )
 
-    seen = performance(live, stall, 0.75)
+    result = performance(live, stall, 0.75)
 
     # Of the pairs of a 1 and a 0, (.9, .1) is in the right order and (.05, .1) is not.
-    assert seen == Performance(metric="roc_auc", value=1 / 2, labelled=3, expected=0.75)
+    assert result == Performance(metric="roc_auc", value=1 / 2, labelled=3, expected=0.75)
 
 
 def test_a_performance_without_labels_is_unknown(stall, sales):
@@ -41,11 +46,11 @@ def test_a_performance_without_labels_is_unknown(stall, sales):
     assert performance(live, stall, 0.75) == Performance(metric="roc_auc", value=None, labelled=0, expected=0.75)
 
 
-def test_live_predictions_are_the_windows_rows_as_known_beside_what_was_predicted(stall, state, sales, a_champion):
+def test_live_predictions_are_the_windows_rows_beside_what_was_predicted(stall, state, sales, a_champion):
     rows = sales({"sold_at": on_day(6)}, {"sold_at": on_day(7)}, {"sold_at": on_day(8)}, {"sold_at": on_day(9)})
-    known = rows.assign(told_at=[on_day(8), on_day(9), on_day(10), on_day(11)], returned=1.0)
-    observations(stall).upsert(known.astype(stall.dtypes))
-    predicted(stall).append_new(scored_rows(known[:3], stall, a_champion(), [0.1, 0.2, 0.3], on_day(9)))
+    labelled_rows = rows.assign(told_at=[on_day(8), on_day(9), on_day(10), on_day(11)], returned=1.0)
+    observations(stall).upsert(labelled_rows.astype(stall.dtypes))
+    predicted(stall).append_new(scored_rows(labelled_rows[:3], stall, a_champion(), [0.1, 0.2, 0.3], on_day(9)))
 
     live = live_predictions(stall, days(7, 10), as_of=on_day(9)).sort_values("sold_at")
 
@@ -53,3 +58,24 @@ def test_live_predictions_are_the_windows_rows_as_known_beside_what_was_predicte
     assert live["prediction"].tolist() == [0.2, 0.3]
     assert live["returned"].notna().tolist() == [True, False]  # told on day 9 and on day 10
     assert live["model_version"].tolist() == ["3", "3"]
+
+
+@pytest.mark.parametrize(("start", "rows"), [(9, 1), (10, 56), (11, 56)], ids=["too old", "the oldest", "newer"])
+def test_an_earlier_window_is_looked_at_again_only_while_its_rows_may_change(stall, sales, start, rows):
+    sold = sales(*[{}] * 8 * 20)
+    watch = learned_watch(stall, sold, on_day(20), None, WatchPolicy())
+    window = days(start, start + 7)
+    before = Look(window=window, as_of=window.end, watch=watch.id, rows=1, labelled=0, signals=())
+
+    # at day 20 rows may change for three days, and so may windows of seven days that begin since day 10
+    [after] = updated_looks(stall, watch, [before], sold, sold.assign(prediction=0.5)[["prediction"]], on_day(20))
+
+    assert after.rows == rows
+
+
+def test_a_window_whose_rows_and_labels_are_the_same_keeps_its_look(stall, sales):
+    sold = sales(*[{}] * 8 * 20)
+    watch = learned_watch(stall, sold, on_day(20), None, WatchPolicy())
+    before = Look(window=days(12, 19), as_of=on_day(19), watch=watch.id, rows=56, labelled=56, signals=())
+
+    assert updated_looks(stall, watch, [before], sold, sold[[]].assign(prediction=0.5), on_day(20)) == [before]

@@ -48,7 +48,7 @@ def test_an_approval_is_overdue_from_its_deadline_on(hours, is_late):
 
 
 @pytest.mark.parametrize(
-    ("said", "hours", "refusal"),
+    ("approval", "hours", "refusal"),
     [
         (Approval(approve=True, comment="fine"), -1, None),
         (Approval(approve=False, comment=" too bold "), -1, "declined: too bold"),
@@ -57,8 +57,8 @@ def test_an_approval_is_overdue_from_its_deadline_on(hours, is_late):
     ],
     ids=["approved", "declined", "blank", "late"],
 )
-def test_a_challenger_is_refused_unless_it_is_approved_in_time(said, hours, refusal):
-    assert approval_refusal(said, an_approval(), CLOCK + hours * HOUR) == refusal
+def test_a_challenger_is_refused_unless_it_is_approved_in_time(approval, hours, refusal):
+    assert approval_refusal(approval, an_approval(), CLOCK + hours * HOUR) == refusal
 
 
 def test_approvals_are_open_until_their_request_is_answered():
@@ -77,11 +77,11 @@ def test_what_was_asked_first_keeps_its_deadline(state, shown):
     first = asked(an_approval())
 
     assert asked(an_approval(deadline=CLOCK + HOUR)) == first
-    assert "approval is asked for until 2026-11-25T12:00:00+00:00: better" in shown[-1]["markdown"]
+    assert "waiting for approval until 2026-11-25T12:00:00+00:00: better" in shown[-1]["markdown"]
 
 
 def test_a_flow_run_that_was_suspended_goes_on_with_its_own_request(state, monkeypatch):
-    [ledger.record(one) for one in (an_approval(), an_approval(answers="stall/2", flow_run="run 2"))]
+    [ledger.record(item) for item in (an_approval(), an_approval(answers="stall/2", flow_run="run 2"))]
     assert waiting_request("stall") is None
 
     monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__ID", "run 1")
@@ -91,13 +91,13 @@ def test_a_flow_run_that_was_suspended_goes_on_with_its_own_request(state, monke
 
 
 def test_another_flow_run_does_not_ask_again_what_one_waits_for(state, monkeypatch):
-    kept = an_approval()
-    ledger.record(kept)
+    stored = an_approval()
+    ledger.record(stored)
     request = waiting_for("stall/1")
-    told = waiting_elsewhere.fn(request)
+    answer = waiting_elsewhere.fn(request)
     monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__ID", "run 1")
 
-    assert told == "waits for approval until 2026-11-25T12:00:00+00:00: http://prefect/run"
+    assert answer == "waits for approval until 2026-11-25T12:00:00+00:00: http://prefect/run"
     assert waiting_elsewhere.fn(request) is None
     assert waiting_elsewhere.fn(waiting_for("stall/2")) is None
 
@@ -117,9 +117,9 @@ def test_what_nobody_answered_in_time_is_refused_by_the_next_run_and_kept_with_t
     assert answer_to(request.id) is None
     settle.fn("stall", CLOCK + 2 * HOUR)
 
-    kept = answer_to(request.id)
-    assert (kept.kind, kept.reason) == ("refused", "nobody approved it by 2026-11-25 14:00 UTC")
-    assert kept.facts["challenger"] == 0.75
+    stored = answer_to(request.id)
+    assert (stored.kind, stored.reason) == ("refused", "nobody approved it by 2026-11-25 14:00 UTC")
+    assert stored.facts["challenger"] == 0.75
     assert verdict_of(trained.run_id) == "refused"
 
 

@@ -32,9 +32,9 @@ def decision(kind="refused", **facts):
 
 @pytest.mark.parametrize("kind", ["refused", "promoted"])
 def test_a_challenger_that_was_compared_before_spent_its_share(kind):
-    (found,) = past_tries([decision(kind)])
+    (result,) = past_tries([decision(kind)])
 
-    assert (found.over, found.share) == (Window(start=JAN_1, end=JAN_1 + DAY), 0.5)
+    assert (result.over, result.share) == (Window(start=JAN_1, end=JAN_1 + DAY), 0.5)
 
 
 @pytest.mark.parametrize(
@@ -69,32 +69,32 @@ def evaluated(rows):
 
 
 def compared_with(live, rows):
-    known = Evidence(metric="roc_auc", rows=10, challenger=0.7, baseline=0.5, late_share=0.0)
-    return Compared(rows, [], evaluated(rows), "tree", live, known)
+    evidence = Evidence(metric="roc_auc", rows=10, challenger=0.7, baseline=0.5, late_share=0.0)
+    return Compared(rows, [], evaluated(rows), "tree", live, evidence)
 
 
 def test_without_a_champion_nothing_is_added(stall, rows):
-    found, fault = with_champion(evaluated(rows), rows, stall, None)
+    result, fault = with_champion(evaluated(rows), rows, stall, None)
 
-    assert (list(found), fault) == (["block"], None)
+    assert (list(result), fault) == (["block"], None)
 
 
 def test_the_champion_predicts_the_evaluated_rows(stall, rows, live, monkeypatch):
     model = fitted(pipeline(stall, DecisionTreeClassifier(max_depth=2)), rows, stall)
     monkeypatch.setattr(models, "load", lambda _: model)
 
-    found, fault = with_champion(evaluated(rows), rows, stall, live)
+    result, fault = with_champion(evaluated(rows), rows, stall, live)
 
     assert fault is None
-    assert found["champion"].tolist() == predictions(model, rows[:10], stall).tolist()
+    assert result["champion"].tolist() == predictions(model, rows[:10], stall).tolist()
 
 
 def test_a_champion_that_does_not_load_is_told_and_says_nothing(stall, rows, live, monkeypatch):
     monkeypatch.setattr(models, "load", lambda _: 1 / 0)
 
-    found, fault = with_champion(evaluated(rows), rows, stall, live)
+    result, fault = with_champion(evaluated(rows), rows, stall, live)
 
-    assert list(found) == ["block"]
+    assert list(result) == ["block"]
     assert fault == ("it does not load and predict: ZeroDivisionError: division by zero; roll back to another version")
 
 

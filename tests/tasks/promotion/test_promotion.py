@@ -48,15 +48,15 @@ class KilledError(BaseException):
 
 def whole(live):
     """Say whether ledger, alias, tags, profile and run agree on the live version, or on none."""
-    told = ledger.moves(ledger.decisions("stall"))
+    moves = ledger.moves(ledger.decisions("stall"))
     shown = champion("stall")
     if shown is None:
-        return live is None and told == []
+        return live is None and moves == []
     _, _, artifact = shown.profile.partition(f"runs:/{shown.run_id}/")
     return (
-        told[-1].facts["version"] == shown.version == live
-        and told[-1].facts["run_id"] == shown.run_id
-        and artifact in [one.path for one in MlflowClient().list_artifacts(shown.run_id)]
+        moves[-1].facts["version"] == shown.version == live
+        and moves[-1].facts["run_id"] == shown.run_id
+        and artifact in [artifact_row.path for artifact_row in MlflowClient().list_artifacts(shown.run_id)]
         and verdict_of(shown.run_id) == "promoted"
     )
 
@@ -77,12 +77,12 @@ def dying(monkeypatch, step, after):
 def test_a_promotion_moves_ledger_alias_tags_profile_and_run_together(challenger, shown):
     request, trained = challenger(3)
 
-    told = promote.fn(request, trained, PASSED)
+    answer = promote.fn(request, trained, PASSED)
 
-    assert told == "promoted: version 1: roc_auc 0.7500 against 0.5000 of the trivial baseline on 40 rows; " \
-                   "there was no champion"  # fmt: skip
+    assert answer == "promoted: version 1: roc_auc 0.7500 against 0.5000 for the trivial baseline (n = 40); " \
+                   "no champion before"  # fmt: skip
     assert whole("1")
-    assert [one["key"] for one in shown] == ["stall-verdict", "stall-model-card"]
+    assert [artifact["key"] for artifact in shown] == ["stall-verdict", "stall-model-card"]
     assert "| better_than_baseline | 0.2500 | 0.1250 | passed |" in shown[0]["markdown"]
 
 
@@ -106,7 +106,7 @@ def test_the_run_is_named_by_what_came_of_it_and_all_three_pages_link_to_the_ver
 
     run = MlflowClient().get_run(trained.run_id)
     link = "/#/models/stall/versions/1)"
-    pages = (run.data.tags["mlflow.note.content"], *(one["markdown"] for one in shown))
+    pages = (run.data.tags["mlflow.note.content"], *(artifact["markdown"] for artifact in shown))
     assert run.info.run_name == "2024-01-04 promoted v1: roc_auc 0.7500, no champion before"
     assert ["[Version 1](http" in page and link in page for page in pages] == [True] * 3
 
@@ -127,12 +127,12 @@ def test_the_profile_tells_the_rows_that_the_model_learned_from(challenger, show
 def test_the_run_says_what_its_alarm_s_limits_rest_on(challenger, shown):
     promote.fn(*challenger(3), PASSED)
 
-    found = MlflowClient().get_run(champion("stall").run_id).data
+    run = MlflowClient().get_run(champion("stall").run_id).data
     # nine labelled rows are one block and no windows: variation is assumed, and no statistic has rows enough
-    assert (found.metrics["limits/fallback"], found.metrics["limits/false alarms a year"]) == (1.0, 1.0)
-    assert (found.metrics["limits/reference rows"], found.metrics["limits/reference blocks"]) == (9.0, 1.0)
-    assert found.metrics["limits/statistics"] == 0.0
-    assert found.tags["evergreen.limits"].startswith("too little reference: 8 windows of 7 days")
+    assert (run.metrics["limits/fallback"], run.metrics["limits/false alarms a year"]) == (1.0, 1.0)
+    assert (run.metrics["limits/reference rows"], run.metrics["limits/reference blocks"]) == (9.0, 1.0)
+    assert run.metrics["limits/statistics"] == 0.0
+    assert run.tags["evergreen.limits"].startswith("too little reference: 8 windows of 7 days")
 
 
 @pytest.mark.slow
@@ -179,10 +179,11 @@ def test_of_two_challengers_of_one_champion_the_second_is_refused_and_leaves_no_
     second, third = challenger(5, over="1"), challenger(6, over="1")
     promote.fn(*second, PASSED)
 
-    told = promote.fn(*third, PASSED)
+    answer = promote.fn(*third, PASSED)
 
-    assert told == (
-        "refused: the evidence compares with champion version 1, but version 2 is live now: it changed meanwhile"
+    assert answer == (
+        "refused: the evidence compares with champion version 1, but version 2 is live now: the champion "
+        "changed meanwhile. Run the retrain again to compare with that one"
     )
     assert ledger.answer_to(third[0].id).kind == "refused"
     assert whole("2")
@@ -197,12 +198,12 @@ def test_two_processes_that_promote_at_once_leave_one_champion_and_one_refusal(c
         for request, trained in both
     ]
 
-    racing = [process(one) for one in programs]
+    racing = [process(contender) for contender in programs]
     (tmp_path / "go").touch()
-    [one.join() for one in racing]
+    [contender.join() for contender in racing]
 
     kinds = [ledger.answer_to(request.id).kind for request, _ in both]
-    assert [one.exitcode for one in racing] == [0, 0]
+    assert [contender.exitcode for contender in racing] == [0, 0]
     assert sorted(kinds) == ["promoted", "refused"]
     assert whole(champion("stall").version)
     assert champion("stall").run_id == both[kinds.index("promoted")][1].run_id
@@ -220,9 +221,9 @@ def test_a_promotion_that_loses_at_the_last_moment_takes_its_version_back(challe
         return register(*given)
 
     monkeypatch.setattr("tasks.registry.models.register", overtaken)
-    told = promote.fn(*third, PASSED)
+    answer = promote.fn(*third, PASSED)
 
-    assert told.startswith("refused: expected version 1 of stall to be live, found version 2")
+    assert answer.startswith("refused: expected version 1 of stall to be live, found version 2")
     assert models.registered_version("stall", third[1].run_id) is None
     assert whole("2")
 
@@ -233,19 +234,19 @@ def test_a_request_that_was_promoted_is_not_refused_by_a_run_beside_it(challenge
     promote.fn(request, trained, PASSED)
 
     assert refuse.fn(request, trained, REFUSED, "not good").startswith("promoted: version 1")
-    assert [one.kind for one in ledger.decisions("stall")] == ["promoted"]
+    assert [decision.kind for decision in ledger.decisions("stall")] == ["promoted"]
 
 
 @pytest.mark.slow
 def test_a_refusal_is_kept_with_each_gate_and_told_in_the_run(challenger, shown):
     request, trained = challenger(3)
 
-    told = refuse.fn(request, trained, REFUSED, "roc_auc cannot be computed")
+    answer = refuse.fn(request, trained, REFUSED, "roc_auc cannot be computed")
 
-    kept = ledger.answer_to(request.id)
-    assert told == "refused: roc_auc cannot be computed"
-    assert kept.facts["gates"] == [
-        {"gate": "better_than_champion", "number": None, "limit": 0.1, "reason": told.removeprefix("refused: "),
+    stored = ledger.answer_to(request.id)
+    assert answer == "refused: roc_auc cannot be computed"
+    assert stored.facts["gates"] == [
+        {"gate": "better_than_champion", "number": None, "limit": 0.1, "reason": answer.removeprefix("refused: "),
          "note": ""}
     ]  # fmt: skip
     assert verdict_of(trained.run_id) == "refused"
@@ -267,10 +268,10 @@ def test_without_data_a_request_in_the_ledger_is_answered_and_one_by_hand_is_not
     request, _ = challenger(3)
     asked = request.model_copy(update={"decision": "stall/20240103T000000/retrain-asked"})
 
-    told = [nothing_to_train.fn(one, "3 labelled rows, 10 needed") for one in (request, asked)]
+    answers = [nothing_to_train.fn(decision, "3 labelled rows, 10 needed") for decision in (request, asked)]
 
-    assert told == ["nothing to do: 3 labelled rows, 10 needed"] * 2
-    assert [one.answers for one in ledger.decisions("stall")] == [asked.decision]
+    assert answers == ["nothing to do: 3 labelled rows, 10 needed"] * 2
+    assert [decision.answers for decision in ledger.decisions("stall")] == [asked.decision]
 
 
 @pytest.mark.slow

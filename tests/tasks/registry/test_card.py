@@ -62,7 +62,7 @@ def test_the_intended_use_is_in_the_use_case_s_own_words(stall):
         "| this recipe | 0.7500 | 120 |",
         "| trivial baseline | 0.5000 | 120 |",
         "| linear model of the same features | 0.6250 | 120 |",
-        "| this recipe, on rows that the champion had not seen | 0.7000 | 40 |",
+        "| this recipe, on rows that the champion was not trained on | 0.7000 | 40 |",
         "| champion version 3, on the same | 0.6000 | 40 |",
         "| better_than_champion | 0.1250 | 0.0000 | passed | web: 3 rows |",
         "| channel=web | 25 | -0.1000, 95 % interval -0.1000 to -0.1000 |",
@@ -71,7 +71,7 @@ def test_the_intended_use_is_in_the_use_case_s_own_words(stall):
         "Categories: channel",
         "| code version | abc123 |",
         "| dependencies | numpy==2.4.6, scikit-learn==1.9.1 |",
-        "| asked for because | 3 of 4 features drifted |",
+        "| reason for the retrain | 3 of 4 features drifted |",
     ],
 )
 def test_the_card_states(stall, fact):

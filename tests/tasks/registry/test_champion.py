@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 from tasks.data import ledger
 from tasks.data.ledger import Decision
 from tasks.registry import models
-from tasks.registry.champion import ChampionMovedError, LiveVersionGoneError, crown, live, predecessor, told_version
+from tasks.registry.champion import ChampionMovedError, LiveVersionGoneError, crown, ledger_version, live, predecessor
 from tasks.registry.models import ModelFacts
 
 JAN_1 = datetime(2024, 1, 1, tzinfo=UTC)
@@ -56,22 +56,22 @@ def versions(state, mlflow_server):
 
 
 def alias():
-    found = models.champion("stall")
-    return None if found is None else found.version
+    result = models.champion("stall")
+    return None if result is None else result.version
 
 
 @pytest.mark.slow
 def test_nothing_is_live_before_the_first_promotion(versions):
     assert live("stall") is None
-    assert told_version("stall") is None
+    assert ledger_version("stall") is None
 
 
 @pytest.mark.slow
 def test_a_version_that_is_crowned_is_live_by_the_ledger_and_by_its_alias(versions):
-    kept = crown(promotion(1), "1", None)
+    stored = crown(promotion(1), "1", None)
 
-    assert (told_version("stall"), alias(), live("stall").version) == ("1", "1", "1")
-    assert kept.facts == {"version": "1", "over": None, "turn": 1}
+    assert (ledger_version("stall"), alias(), live("stall").version) == ("1", "1", "1")
+    assert stored.facts == {"version": "1", "over": None, "turn": 1}
 
 
 @pytest.mark.slow
@@ -79,10 +79,12 @@ def test_a_version_is_crowned_only_in_place_of_the_one_that_is_live(versions):
     crown(promotion(1), "1", None)
     crown(promotion(2), "2", "1")
 
-    with pytest.raises(ChampionMovedError, match="expected version 1 of stall to be live, found version 2: it changed"):
+    with pytest.raises(
+        ChampionMovedError, match="expected version 1 of stall to be live, found version 2: the champion changed"
+    ):
         crown(promotion(3), "3", "1")
 
-    assert (told_version("stall"), alias()) == ("2", "2")
+    assert (ledger_version("stall"), alias()) == ("2", "2")
 
 
 @pytest.mark.slow
@@ -103,7 +105,7 @@ def test_the_same_decision_crowns_once_and_what_was_written_first_stands(version
     again = crown(promotion(1, reason="again"), "3", "2")
 
     assert (again.facts["version"], again.reason) == ("1", "better")
-    assert told_version("stall") == "2"
+    assert ledger_version("stall") == "2"
 
 
 @pytest.mark.slow
@@ -150,12 +152,12 @@ def test_of_two_processes_that_race_at_each_turn_one_wins_and_alias_and_ledger_a
 
     racing = [process(CROWN.format(who=who)) for who in ("one", "other")]
     (tmp_path / "go").touch()
-    [one.join() for one in racing]
+    [process_row.join() for process_row in racing]
 
     past = ledger.moves(ledger.decisions("stall"))
-    assert [one.exitcode for one in racing] == [0, 0]
-    assert [one.facts["version"] for one in past] == [str(turn) for turn in range(1, 10)]
-    assert (told_version("stall"), alias()) == ("9", "9")
+    assert [process_row.exitcode for process_row in racing] == [0, 0]
+    assert [process_row.facts["version"] for process_row in past] == [str(turn) for turn in range(1, 10)]
+    assert (ledger_version("stall"), alias()) == ("9", "9")
 
 
 def test_the_predecessor_is_the_version_before():

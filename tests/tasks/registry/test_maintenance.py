@@ -14,15 +14,15 @@ from tasks.data.ledger import Decision
 from tasks.data.tables import observations, quarantine
 from tasks.errors import LostVersionError
 from tasks.registry.maintenance import (
-    Cited,
+    CitedVersions,
     MaintenancePolicy,
     NoRegistryError,
     Upkeep,
     cited,
     cited_versions,
     compacted_tables,
+    show_maintenance,
     summary,
-    tell_maintenance,
     vacuumed_tables,
 )
 
@@ -63,7 +63,7 @@ def prices(table, version):
 def test_cited_are_the_versions_that_registered_models_and_open_approvals_learned_from(
     registered, history, models, versions
 ):
-    assert cited(registered, history) == Cited(models=models, versions=versions)
+    assert cited(registered, history) == CitedVersions(models=models, versions=versions)
 
 
 def test_an_empty_registry_beside_models_that_went_live_is_not_believed():
@@ -94,14 +94,14 @@ UPKEEP = [
 def test_the_sentence_tells_files_bytes_and_what_was_protected(deletes, act):
     policy = MaintenancePolicy(delete_files=deletes, keep_days=30)
 
-    assert summary("stall", UPKEEP, Cited(models=3, versions=(3, 12)), policy) == (
+    assert summary("stall", UPKEEP, CitedVersions(models=3, versions=(3, 12)), policy) == (
         f"stall: 5 files (1.5 MB) {act} that left their tables more than 30 days ago; protected: 2 versions of the "
         "observations, cited by 3 models; 2 tables compacted from 1,208 files to 4"
     )
 
 
 def test_the_table_that_is_shown_has_a_line_for_each_table(shown):
-    tell_maintenance.fn("stall", UPKEEP, Cited(models=3, versions=(3, 12)), WEEK)
+    show_maintenance.fn("stall", UPKEEP, CitedVersions(models=3, versions=(3, 12)), WEEK)
 
     assert shown[-1]["key"] == "stall-maintenance"
     assert shown[-1]["table"][0] == {
@@ -131,7 +131,9 @@ def test_every_table_of_the_use_case_is_compacted_and_the_ledger_but_no_other_us
 def test_cited_versions_of_the_observations_are_kept_and_the_others_deleted(stall, state, sales):
     table, versions = rewritten_and_old(stall, sales)
 
-    done = vacuumed_tables.fn("stall", compacted_tables.fn("stall"), Cited(models=1, versions=(versions[1],)), WEEK)
+    done = vacuumed_tables.fn(
+        "stall", compacted_tables.fn("stall"), CitedVersions(models=1, versions=(versions[1],)), WEEK
+    )
 
     assert [prices(table, versions[1]), prices(table, None)] == [{2.0}, {4.0}]
     with pytest.raises(LostVersionError, match=f"version {versions[0]} of"):
@@ -144,7 +146,7 @@ def test_where_nothing_may_be_deleted_it_is_counted(stall, state, sales):
     table, versions = rewritten_and_old(stall, sales)
     policy = MaintenancePolicy(delete_files=False, keep_days=7)
 
-    done = vacuumed_tables.fn("stall", compacted_tables.fn("stall"), Cited(), policy)
+    done = vacuumed_tables.fn("stall", compacted_tables.fn("stall"), CitedVersions(), policy)
 
     assert [upkeep.deleted for upkeep in done] == [3]
     assert prices(table, versions[0]) == {1.0}
@@ -162,7 +164,7 @@ def test_all_registered_versions_are_asked_for_not_only_the_live_one(stall, stat
     MlflowClient().set_registered_model_alias("stall", "champion", "1")
     MlflowClient().delete_model_version("stall", "3")
 
-    assert cited_versions.fn("stall") == Cited(models=2, versions=(3, 12))
+    assert cited_versions.fn("stall") == CitedVersions(models=2, versions=(3, 12))
 
 
 @pytest.mark.slow

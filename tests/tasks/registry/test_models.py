@@ -67,7 +67,7 @@ def logged(two_runs, mlflow_at, tmp_path, monkeypatch):
 
 
 def versions():
-    return sorted(one.version for one in MlflowClient().search_model_versions("name = 'stall'"))
+    return sorted(version.version for version in MlflowClient().search_model_versions("name = 'stall'"))
 
 
 def test_there_is_no_champion_and_no_version_before_the_first_model(mlflow_server):
@@ -82,16 +82,16 @@ def test_there_is_no_champion_before_a_version_is_made_one(logged):
 
 
 def test_a_model_is_registered_once_however_often(logged):
-    found = [register("stall", *logged[0], FACTS) for _ in range(3)]
+    result = [register("stall", *logged[0], FACTS) for _ in range(3)]
 
-    assert found == ["1", "1", "1"]
+    assert result == ["1", "1", "1"]
     assert versions() == [1]
 
 
 def test_another_run_makes_another_version(logged):
-    found = [register("stall", *one, FACTS) for one in logged]
+    result = [register("stall", *logged_run, FACTS) for logged_run in logged]
 
-    assert found == ["1", "2"]
+    assert result == ["1", "2"]
     assert [registered_version("stall", run_id) for run_id, _ in logged] == ["1", "2"]
 
 
@@ -99,15 +99,15 @@ def test_a_version_tells_its_facts_as_they_were_given(logged):
     run_id, address = logged[0]
 
     register("stall", run_id, address, FACTS)
-    found = first_version("stall")
+    result = first_version("stall")
 
-    assert ModelFacts(**found.model_dump(include=set(ModelFacts.model_fields))) == FACTS
-    assert (found.name, found.version, found.run_id) == ("stall", "1", run_id)
-    assert found.trained == Window(start=JAN_1, end=JAN_1 + 7 * DAY)
+    assert ModelFacts(**result.model_dump(include=set(ModelFacts.model_fields))) == FACTS
+    assert (result.name, result.version, result.run_id) == ("stall", "1", run_id)
+    assert result.trained == Window(start=JAN_1, end=JAN_1 + 7 * DAY)
 
 
 def test_the_alias_champion_moves_and_its_predecessor_stays_registered(logged):
-    first, second = (register("stall", *one, FACTS) for one in logged)
+    first, second = (register("stall", *logged_run, FACTS) for logged_run in logged)
 
     make_champion("stall", first)
     assert champion("stall").run_id == logged[0][0]
@@ -118,7 +118,7 @@ def test_the_alias_champion_moves_and_its_predecessor_stays_registered(logged):
 
 
 def test_the_first_version_is_the_lowest_number_that_is_still_there(logged):
-    [register("stall", *one, FACTS) for one in logged]
+    [register("stall", *logged_run, FACTS) for logged_run in logged]
     assert first_version("stall").version == "1"
 
     MlflowClient().delete_model_version("stall", "1")
@@ -132,9 +132,9 @@ def test_a_use_case_without_any_version_is_named(mlflow_server):
 
 
 def test_a_champion_can_be_made_one_again_and_an_older_one_too(logged):
-    first, second = (register("stall", *one, FACTS) for one in logged)
+    first, second = (register("stall", *logged_run, FACTS) for logged_run in logged)
 
-    [make_champion("stall", one) for one in (first, second, second, first)]
+    [make_champion("stall", logged_run) for logged_run in (first, second, second, first)]
 
     assert champion("stall").version == first
 

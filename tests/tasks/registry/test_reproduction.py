@@ -18,7 +18,7 @@ from tasks.registry.reproduction import (
     refit_difference,
     refitted,
     reproduced,
-    tell_reproduction,
+    show_reproduction,
 )
 from tasks.training.estimators import fitted, pipeline
 from tasks.training.folds import labelled
@@ -28,14 +28,14 @@ def a_tree(problem):
     return pipeline(problem, DecisionTreeClassifier(max_depth=1, random_state=0))
 
 
-@pytest.mark.parametrize(("found", "is_refused"), [(0.0, False), (0.25, False), (0.26, True), (None, True)])
-def test_a_difference_is_refused_above_what_is_allowed_and_where_it_is_unknown(found, is_refused):
-    assert (difference_refusal(found, 0.25, 10) is not None) is is_refused
+@pytest.mark.parametrize(("result", "is_refused"), [(0.0, False), (0.25, False), (0.26, True), (None, True)])
+def test_a_difference_is_refused_above_what_is_allowed_and_where_it_is_unknown(result, is_refused):
+    assert (difference_refusal(result, 0.25, 10) is not None) is is_refused
 
 
 def test_a_refusal_tells_the_numbers():
     assert difference_refusal(0.5, 1e-6, 10) == (
-        "a new fit on the same data differs by 0.5 of the largest prediction on 10 rows, 1e-06 allowed"
+        "a second fit on the same data differs by 0.5 of the largest prediction (limit 1e-06, n = 10)"
     )
 
 
@@ -63,10 +63,10 @@ def test_the_rows_are_those_of_the_version_that_the_model_cites(stored, challeng
 def test_a_model_that_was_made_otherwise_than_it_says_is_refused_with_the_numbers(stored, challenger):
     _, trained = challenger(5, leaf=99)
 
-    found = reproduced("stall", trained.run_id)
+    result = reproduced("stall", trained.run_id)
 
-    assert found.largest_difference > 0.1
-    assert found.reason.startswith(f"a new fit on the same data differs by {found.largest_difference:.3g} of")
+    assert result.largest_difference > 0.1
+    assert result.reason.startswith(f"a second fit on the same data differs by {result.largest_difference:.3g} of")
 
 
 @pytest.mark.slow
@@ -74,10 +74,10 @@ def test_a_dataset_version_that_is_lost_is_a_reason(stored, challenger):
     _, trained = challenger(5)
     shutil.rmtree(observations(stored).path)
 
-    found = reproduced("stall", trained.run_id)
+    result = reproduced("stall", trained.run_id)
 
-    assert (found.rows, found.largest_difference) == (0, None)
-    assert found.reason.startswith("it cannot be made again: ")
+    assert (result.rows, result.largest_difference) == (0, None)
+    assert result.reason.startswith("it cannot be made again: ")
 
 
 @pytest.mark.slow
@@ -110,10 +110,10 @@ def test_the_live_version_is_taken_where_none_is_named_and_what_was_found_is_sho
     promote.fn(*challenger(5), ())
 
     model = cited_model.fn("stall", "")
-    told = tell_reproduction.fn(model, refitted.fn(model, 0.0), 0.0)
+    sentence = show_reproduction.fn(model, refitted.fn(model, 0.0), 0.0)
 
     assert model == champion("stall")
-    assert told == shown[-1]["description"] == "version 1 of stall is reproduced"
+    assert sentence == shown[-1]["description"] == "version 1 of stall is reproduced"
     assert "| rows compared | 25 |" in shown[-1]["markdown"]
 
 
@@ -123,7 +123,7 @@ def test_what_is_not_reproduced_is_shown_and_then_fails(challenger, shown):
     model = cited_model.fn("stall", "1")
 
     with pytest.raises(NotReproducedError, match=r"version 1 of stall is not reproduced: a new fit .* 1e-06 allowed"):
-        tell_reproduction.fn(model, refitted.fn(model, 1e-6), 1e-6)
+        show_reproduction.fn(model, refitted.fn(model, 1e-6), 1e-6)
 
     assert shown[-1]["key"] == "stall-reproduction"
 

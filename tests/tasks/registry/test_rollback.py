@@ -45,9 +45,9 @@ def three(challenger, shown):
 
 
 def test_without_a_number_the_predecessor_is_the_target():
-    found = rollback_target(PAST, "stall", "3", "")
+    result = rollback_target(PAST, "stall", "3", "")
 
-    assert (found.version, found.over, found.answers) == ("2", "3", PAST[-1].id)
+    assert (result.version, result.over, result.answers) == ("2", "3", PAST[-1].id)
 
 
 def test_a_number_is_taken_as_it_is_given():
@@ -94,10 +94,10 @@ def test_a_version_must_predict_chances(stall, predicted, fault):
 @pytest.mark.slow
 def test_a_rollback_moves_ledger_and_alias_and_says_why(three, shown):
     back_to = target.fn("stall", "")
-    told = take_back.fn(back_to, serving.fn("stall", back_to.version, NOW), "returns were missed", NOW)
+    answer = take_back.fn(back_to, serving.fn("stall", back_to.version, NOW), "returns were missed", NOW)
 
-    assert told == "rolled back: version 2 in place of 3: returns were missed"
-    assert (champion("stall").version, registry_champion.told_version("stall")) == ("2", "2")
+    assert answer == "rolled back: version 2 in place of 3: returns were missed"
+    assert (champion("stall").version, registry_champion.ledger_version("stall")) == ("2", "2")
     newest = ledger.moves(ledger.decisions("stall"))[-1]
     assert (newest.kind, newest.reason, newest.facts["over"]) == ("rolled back", "returns were missed", "3")
     assert shown[-1]["key"] == "stall-rollback"

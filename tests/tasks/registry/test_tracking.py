@@ -90,8 +90,8 @@ def test_a_run_says_why_and_as_of_when_it_was_made_and_by_which_code(mlflow_serv
     with fresh_run(REQUEST, {"evergreen.prefect": "a link"}) as run:
         tags = run.data.tags
 
-    told = {name: text for name, text in tags.items() if name.startswith("evergreen.")}
-    assert told == {
+    own_tags = {name: text for name, text in tags.items() if name.startswith("evergreen.")}
+    assert own_tags == {
         "evergreen.request": "stall/20240101T060000/retrain",
         "evergreen.as_of": "2024-01-01T06:00:00+00:00",
         "evergreen.reason": "3 of 4 features drifted",
@@ -153,7 +153,7 @@ RUN = "http://mlflow/#/experiments/1/runs/2"
 
 
 @pytest.mark.parametrize(
-    ("facts", "told"),
+    ("facts", "message"),
     [
         (
             {},
@@ -168,11 +168,11 @@ RUN = "http://mlflow/#/experiments/1/runs/2"
         ),
     ],
 )
-def test_what_goes_with_a_challenger_is_linked_and_what_is_not_there_is_left_out(monkeypatch, facts, told):
+def test_what_goes_with_a_challenger_is_linked_and_what_is_not_there_is_left_out(monkeypatch, facts, message):
     monkeypatch.delenv("EVERGREEN_MLFLOW_PORT", raising=False)
     monkeypatch.delenv("EVERGREEN_HOST", raising=False)
 
-    assert tracking.links("stall", {"mlflow_run": RUN} | facts) == told
+    assert tracking.links("stall", {"mlflow_run": RUN} | facts) == message
 
 
 def test_a_checkout_says_its_commit_and_whether_it_was_changed(monkeypatch):
@@ -206,7 +206,7 @@ def odd_model(rows):
 
 
 def points(run_id, name):
-    return [(one.value, one.timestamp) for one in MlflowClient().get_metric_history(run_id, name)]
+    return [(metric.value, metric.timestamp) for metric in MlflowClient().get_metric_history(run_id, name)]
 
 
 def test_a_check_s_numbers_are_points_of_its_model_s_run_dated_by_its_window(mlflow_server):
@@ -236,6 +236,6 @@ def test_limits_are_metrics_and_a_sentence_of_the_run(mlflow_server):
 
     tracking.log_limits(run_id, {"statistics": 12, "fallback": 1.0}, "too little reference")
 
-    found = MlflowClient().get_run(run_id).data
-    assert (found.metrics["limits/statistics"], found.metrics["limits/fallback"]) == (12.0, 1.0)
-    assert found.tags["evergreen.limits"] == "too little reference"
+    run = MlflowClient().get_run(run_id).data
+    assert (run.metrics["limits/statistics"], run.metrics["limits/fallback"]) == (12.0, 1.0)
+    assert run.tags["evergreen.limits"] == "too little reference"

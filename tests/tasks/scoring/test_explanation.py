@@ -11,7 +11,7 @@ from tasks.data.tables import observations, quarantine
 from tasks.data.validation import BatchPolicy
 from tasks.promotion.promotion import promote
 from tasks.registry.models import champion
-from tasks.scoring.explanation import UnknownRowError, key_of, quarantine_history, row_story, tell_row, with_attribution
+from tasks.scoring.explanation import UnknownRowError, key_of, quarantine_history, row_story, show_row, with_attribution
 from tasks.scoring.scoring import score_new_rows
 from tasks.windows import Window
 
@@ -97,7 +97,7 @@ def test_the_times_that_a_row_was_set_aside_are_shown_oldest_first(stored, set_a
 
 
 def test_a_row_that_was_only_set_aside_is_shown_with_its_reason(stored, set_aside, shown):
-    sentence = tell_row.fn(row_story.fn("stall", "S900", NOW))
+    sentence = show_row.fn(row_story.fn("stall", "S900", NOW))
 
     assert sentence == "S900 was set aside and never stored: price: below 0"
     assert "| 2024-01-04 00:00 | price: below 0 |" in shown[-1]["markdown"]
@@ -131,7 +131,7 @@ def test_a_prediction_is_taken_apart_by_the_version_that_made_it(challenger, sho
     assert (story.output, story.prediction.values, explained.prediction) == ("chance of returned = 1", (1.0,), 1.0)
     assert explained.contributions[0].feature == "items"
     assert explained.baseline + sum(part.contribution for part in explained.contributions) == pytest.approx(1.0)
-    sentence = tell_row.fn(story)
+    sentence = show_row.fn(story)
     assert sentence == "S48 was predicted 1.0000 by version 1"
     assert "Shapley sampling" in shown[-1]["markdown"]
 
@@ -143,7 +143,7 @@ def test_a_row_without_a_prediction_is_explained_by_the_live_version(challenger,
     story = with_attribution.fn(row_story.fn("stall", "S3", NOW))
 
     assert (story.prediction, story.explained_version) == (None, "1")
-    assert tell_row.fn(story) == "S3 is stored and has no prediction"
+    assert show_row.fn(story) == "S3 is stored and has no prediction"
 
 
 @pytest.mark.slow
@@ -151,5 +151,5 @@ def test_without_a_model_nothing_is_attributed(stored, mlflow_server, shown):
     story = with_attribution.fn(row_story.fn("stall", "S3", NOW))
 
     assert story.attribution is None
-    tell_row.fn(story)
+    show_row.fn(story)
     assert "Nothing was predicted" in shown[-1]["markdown"]

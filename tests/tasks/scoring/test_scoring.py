@@ -75,9 +75,9 @@ def sold(first, last):
 def test_a_prediction_is_kept_with_its_row_model_and_moment(stall, sales):
     rows = sales({}, {})
 
-    found = scored_rows(rows, stall, a_champion(version="7"), [0.25, 0.75], on_day(3))
+    result = scored_rows(rows, stall, a_champion(version="7"), [0.25, 0.75], on_day(3))
 
-    assert found.to_dict("records")[1] == {
+    assert result.to_dict("records")[1] == {
         "sale": "S1",
         "sold_at": JAN_1 + timedelta(hours=3),
         "prediction": 0.75,
@@ -85,18 +85,18 @@ def test_a_prediction_is_kept_with_its_row_model_and_moment(stall, sales):
         "in_training": True,
         "scored_at": on_day(3),
     }
-    assert found.dtypes.astype(str)["scored_at"] == "datetime64[us, UTC]"
+    assert result.dtypes.astype(str)["scored_at"] == "datetime64[us, UTC]"
 
 
 @pytest.mark.parametrize(
-    ("sold_at", "seen"),
+    ("sold_at", "outcome"),
     [(on_day(2) - timedelta(microseconds=1), True), (on_day(2), False), (on_day(3), False)],
     ids=["before", "at", "after"],
 )
-def test_a_row_is_in_training_before_the_end_of_the_models_training_window(stall, sales, sold_at, seen):
-    found = scored_rows(sales({"sold_at": sold_at}), stall, a_champion(until=2), [0.5], on_day(4))
+def test_a_row_is_in_training_before_the_end_of_the_models_training_window(stall, sales, sold_at, outcome):
+    result = scored_rows(sales({"sold_at": sold_at}), stall, a_champion(until=2), [0.5], on_day(4))
 
-    assert found["in_training"].tolist() == [seen]
+    assert result["in_training"].tolist() == [outcome]
 
 
 def test_rows_wait_for_a_prediction_until_their_key_has_one(stall, sales):
@@ -115,13 +115,13 @@ def test_without_a_champion_there_is_no_live_model(mlflow_server):
 def test_each_row_since_the_first_training_window_is_predicted_by_the_champion(stall, stock):
     scored = score_new_rows.fn("stall", champion("stall"), on_day(3))
 
-    found = predicted(stall).read().sort_values("sold_at")
+    result = predicted(stall).read().sort_values("sold_at")
     assert (scored.rows, scored.since, scored.model_version) == (16, on_day(1), "1")
-    assert names(found) == sold(8, 24)
-    assert set(found["model_version"]) == {"1"}
-    assert not found["in_training"].any()
+    assert names(result) == sold(8, 24)
+    assert set(result["model_version"]) == {"1"}
+    assert not result["in_training"].any()
     model = fitted(pipeline(stall, stall.candidates["tree"]), stock[:8], stall)
-    assert found["prediction"].tolist() == predictions(model, stock[8:24], stall).tolist()
+    assert result["prediction"].tolist() == predictions(model, stock[8:24], stall).tolist()
 
 
 @pytest.mark.slow
@@ -144,10 +144,10 @@ def test_a_new_champion_predicts_what_is_new_and_what_came_late_and_nothing_else
 
     scored = score_new_rows.fn("stall", champion("stall"), on_day(4))
 
-    found = predicted(stall).read()
+    result = predicted(stall).read()
     assert (scored.rows, scored.since) == (1 + 8, on_day(1))
-    assert names(found[found["model_version"] == "2"]) == [*sold(24, 32), "S999"]
-    assert found.set_index("sale")["in_training"]["S999"]
+    assert names(result[result["model_version"] == "2"]) == [*sold(24, 32), "S999"]
+    assert result.set_index("sale")["in_training"]["S999"]
 
 
 @pytest.mark.slow

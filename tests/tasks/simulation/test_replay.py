@@ -87,9 +87,9 @@ def test_a_step_is_kept_with_the_sums_of_what_was_collected(stall, state):
     step = keep_step.fn("stall", on_day(1), brought, Scored(model_version="1", rows=9, since=JAN_1), "", "")
 
     assert (step.inserted, step.updated, step.quarantined, step.scored) == (12, 3, 3, 9)
-    [kept] = steps(stall).read().to_dict("records")
-    assert (kept["as_of"], kept["inserted"], kept["scored"]) == (on_day(1), 12, 9)
-    assert np.isnan(kept["drifted_share"])
+    [stored] = steps(stall).read().to_dict("records")
+    assert (stored["as_of"], stored["inserted"], stored["scored"]) == (on_day(1), 12, 9)
+    assert np.isnan(stored["drifted_share"])
 
 
 def test_a_step_that_is_played_again_stays_as_it_was_first_kept(stall, state):
@@ -101,16 +101,16 @@ def test_a_step_that_is_played_again_stays_as_it_was_first_kept(stall, state):
 
 
 def test_a_step_knows_the_drift_that_was_found_at_its_moment(stall, state):
-    seen = Performance(metric="roc_auc", value=None, labelled=0, expected=0.75)
-    known = {"usecase": "stall", "model_version": "1", "rows": 0, "performance": seen}
-    told = {"family": "features", "statistic": "location", "rows": 9, "value": 0.5, "expected": 0, "limit": 0.1}
-    signals = [told | {"column": name, "exceeded": int(name == "a")} for name in "abcd"]
+    performance = Performance(metric="roc_auc", value=None, labelled=0, expected=0.75)
+    facts = {"usecase": "stall", "model_version": "1", "rows": 0, "performance": performance}
+    signal = {"family": "features", "statistic": "location", "rows": 9, "value": 0.5, "expected": 0, "limit": 0.1}
+    signals = [signal | {"column": name, "exceeded": int(name == "a")} for name in "abcd"]
     for_each = [(on_day(8), signals), (on_day(9), signals[1:])]
     records = [
         line
-        for now, found in for_each
+        for now, result in for_each
         for line in check_records(
-            Check(**known, as_of=now, window=Window(start=now - 7 * DAY, end=now), signals=found), ""
+            Check(**facts, as_of=now, window=Window(start=now - 7 * DAY, end=now), signals=result), ""
         )
     ]
     checks(stall).upsert(checks(stall).rows(records))
@@ -157,7 +157,7 @@ def test_a_step_tells_what_came_to_be_wrong_with_the_data_at_its_moment(stall):
 
     steps = [keep_step.fn("stall", on_day(day), [], None, "", "") for day in (8, 9, 10, 11)]
 
-    assert [one.faults for one in steps] == ["fault of day 8", "", "fault lasts of day 10", ""]
+    assert [played.faults for played in steps] == ["fault of day 8", "", "fault lasts of day 10", ""]
 
 
 def test_a_summary_tells_the_means_over_the_steps_in_which_both_models_have_a_score(stall):
@@ -176,8 +176,7 @@ def test_a_summary_tells_the_means_over_the_steps_in_which_both_models_have_a_sc
 
     # (0.5 + 1.0) / 2 and (0.25 + 0.5) / 2; of the promotions, one was the automation's
     assert replay_summary(stall, scores, played(*verdicts)) == (
-        "stall: mean roc_auc 0.7500 live, 0.3750 for the first model left alone, over 2 steps; "
-        "promoted: 1 retrain started by the automation"
+        "stall: mean roc_auc 0.7500 live, 0.3750 without retraining, over 2 steps; 1 automatic retrain promoted"
     )
 
 
@@ -185,7 +184,7 @@ def test_a_summary_without_scores_says_so(stall):
     scores = [{"live": None, "first": None}] * 2
 
     assert replay_summary(stall, scores, played(("", ""), ("", ""))) == (
-        "stall: no live model had labelled rows in 2 steps"
+        "stall: no prediction has a label yet in 2 steps"
     )
 
 
@@ -195,11 +194,11 @@ def test_each_step_is_scored_on_what_was_predicted_since_the_one_before(stall, s
     # version 1 has both wrong, version 2 both right; the last two rows were in the training of version 2
     first = scored_rows(rows[:2], stall, a_champion("1"), [0.9, 0.1], on_day(4))
     second = scored_rows(rows[2:4], stall, a_champion("2"), [0.1, 0.9], on_day(4))
-    seen = scored_rows(rows[4:], stall, a_champion("2", until=9), [0.9, 0.1], on_day(4))
-    predicted(stall).append_new(pd.concat([first, second, seen]))
+    third = scored_rows(rows[4:], stall, a_champion("2", until=9), [0.9, 0.1], on_day(4))
+    predicted(stall).append_new(pd.concat([first, second, third]))
     monkeypatch.setattr(models, "first_version", lambda _: a_champion("1"))
     monkeypatch.setattr(models, "load", lambda model: model)
-    monkeypatch.setattr(estimators, "predictions", lambda _model, told, _problem: np.full(len(told), 0.5))
+    monkeypatch.setattr(estimators, "predictions", lambda _model, features, _problem: np.full(len(features), 0.5))
 
     steps_played = pd.DataFrame({"as_of": [on_day(3), on_day(4), on_day(5)]})
     scores = window_scores("stall", steps_played, on_day(5))

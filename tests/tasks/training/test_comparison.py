@@ -217,3 +217,16 @@ def test_however_many_tries_there_are_on_overlapping_evidence_they_spend_no_more
 
     assert max(spent) <= 1
     assert past[-1].share > 0.05
+
+
+def test_a_block_that_makes_just_six_pieces_of_whole_days_is_cut_so():
+    times = days(*np.arange(0, 13, 1 / 24))
+
+    numbers = time_pieces(times, pd.Series(0, index=times.index))
+
+    # 13 days are cut into pieces of two, since 13^(1/3) is 2.35; the odd day goes to the last
+    assert np.bincount(numbers).tolist() == [2 * 24] * 5 + [3 * 24]
+
+
+def test_evidence_that_begins_where_a_later_try_s_ended_is_its_own_too():
+    assert affordable_share([Try(over=over(28, 56), share=0.5)], over(0, 28)) == 0.5

@@ -9,15 +9,15 @@ from tasks.labels import as_usable
 from tasks.training import folds
 from tasks.triggers import age_cost
 from tasks.triggers.age_cost import (
-    Scouted,
     Scouts,
-    completed,
-    declared,
+    ScoutScore,
+    completed_scouts,
+    declaration_id,
     moment_of,
     numbered,
-    scouted,
+    scout_scores,
     scouts_at,
-    wanted,
+    wanted_pairs,
 )
 from tasks.triggers.regret import RegretPolicy
 
@@ -27,14 +27,14 @@ A_DAY = 60
 FOUR = (0.5,) * 4
 
 
-def some_scouts(now=5, first=1, champion=3, found=()):
+def some_scouts(now=5, first=1, champion=3, scores=()):
     return Scouts(origin=JAN_1, length=DAY, now=now, first=first, champion=champion, greater_is_better=True,
-                  found=found)  # fmt: skip
+                  scores=scores)  # fmt: skip
 
 
 def judged(scout, window, value, wobble=0.01):
     parts = (value - wobble, value + wobble, value - wobble, value + wobble)
-    return Scouted(scout=scout, window=window, rows=100, value=value, parts=parts)
+    return ScoutScore(scout=scout, window=window, rows=100, value=value, parts=parts)
 
 
 @pytest.fixture
@@ -75,84 +75,84 @@ def test_a_moment_belongs_to_the_window_that_it_lies_in_or_ends(moment, number):
 
 
 def test_each_window_wants_the_newest_scout_the_first_and_that_of_the_live_models_age():
-    assert wanted(some_scouts()) == [(1, 3), (1, 4), (1, 5), (2, 3), (3, 4), (3, 5), (4, 5)]
+    assert wanted_pairs(some_scouts()) == [(1, 3), (1, 4), (1, 5), (2, 3), (3, 4), (3, 5), (4, 5)]
 
 
 def test_the_window_after_the_first_fit_tells_nothing_yet():
-    assert wanted(some_scouts(now=2, first=1, champion=1)) == []
+    assert wanted_pairs(some_scouts(now=2, first=1, champion=1)) == []
 
 
-def test_a_live_model_that_was_trained_within_a_window_is_taken_for_one_of_its_end(problem):
-    found = scouts_at(problem, JAN_1 + 6.5 * DAY, JAN_1 + 2 * DAY, JAN_1 + 3.25 * DAY)
+def test_a_live_model_that_was_trained_within_a_window_counts_as_trained_at_its_end(problem):
+    scouts = scouts_at(problem, JAN_1 + 6.5 * DAY, JAN_1 + 2 * DAY, JAN_1 + 3.25 * DAY)
 
-    assert (found.now, found.first, found.champion) == (5, 1, 3)
+    assert (scouts.now, scouts.first, scouts.champion) == (5, 1, 3)
 
 
 def test_a_scout_is_judged_by_windows_whose_labels_have_settled(problem, read):
-    found = scouted(problem, [(3, 5), (3, 6), (3, 7)], JAN_1 + 9 * DAY, read, {})
+    scores = scout_scores(problem, [(3, 5), (3, 6), (3, 7)], JAN_1 + 9 * DAY, read, {})
 
     # Told two days later: at the end of day 9 all sales of the days 0 to 6 are known, and none of day 7 (8 and 9).
-    assert [(one.scout, one.window, one.rows) for one in found] == [(3, 5, A_DAY), (3, 6, A_DAY)]
+    assert [(score.scout, score.window, score.rows) for score in scores] == [(3, 5, A_DAY), (3, 6, A_DAY)]
 
 
 def test_a_scout_of_the_old_rule_does_worse_after_the_rule_has_changed(problem, read):
-    old, before = scouted(problem, [(3, 6), (3, 4)], JAN_1 + 10 * DAY, read, {})[::-1]
+    old, before = scout_scores(problem, [(3, 6), (3, 4)], JAN_1 + 10 * DAY, read, {})[::-1]
 
     assert (before.value, old.value) == (1.0, 0.0)
     assert before.parts == (1.0,) * 4
 
 
-def test_a_scout_with_too_few_rows_is_told_without_a_value(problem, read):
-    [found] = scouted(problem, [(0, 2)], JAN_1 + 10 * DAY, read, {})
+def test_a_scout_with_too_few_rows_has_no_value(problem, read):
+    [scores] = scout_scores(problem, [(0, 2)], JAN_1 + 10 * DAY, read, {})
 
-    assert (found.rows, found.value, found.parts) == (A_DAY, None, (None,) * 4)
+    assert (scores.rows, scores.value, scores.parts) == (A_DAY, None, (None,) * 4)
 
 
 def test_what_is_stored_is_not_measured_again(problem, read, monkeypatch):
     whose = scouts_at(problem, JAN_1 + 9 * DAY, JAN_1 + 4 * DAY, JAN_1 + 4 * DAY)
-    once = completed(problem, whose, [], JAN_1 + 9 * DAY, read, {})
+    once = completed_scouts(problem, whose, [], JAN_1 + 9 * DAY, read, {})
     monkeypatch.delattr(folds, "fitted")
 
-    again = completed(problem, whose, once.found, JAN_1 + 9 * DAY, read, {})
+    again = completed_scouts(problem, whose, once.scores, JAN_1 + 9 * DAY, read, {})
 
-    assert [(one.scout, one.window) for one in once.found] == [(3, 5), (3, 6), (4, 5), (5, 6)]
-    assert set(again.found) == set(once.found)
+    assert [(score.scout, score.window) for score in once.scores] == [(3, 5), (3, 6), (4, 5), (5, 6)]
+    assert set(again.scores) == set(once.scores)
 
 
 def test_another_declaration_has_scouts_of_its_own(problem):
-    assert declared(problem) == declared(replace(problem, period=2 * problem.period))
-    assert declared(problem) != declared(replace(problem, numeric=("price",)))
+    assert declaration_id(problem) == declaration_id(replace(problem, period=2 * problem.period))
+    assert declaration_id(problem) != declaration_id(replace(problem, numeric=("price",)))
     moved = replace(problem, numeric=problem.numeric[1:], categorical=(problem.numeric[0], *problem.categorical))
-    assert declared(problem) != declared(moved)
+    assert declaration_id(problem) != declaration_id(moved)
 
 
 def test_a_live_model_whose_age_has_cost_more_than_noise_asks_for_a_retrain():
-    old = [judged(1, one, 0.70) for one in (3, 4, 5)]
-    new = [judged(one - 1, one, 0.80) for one in (3, 4, 5)]
-    seen = moment_of(some_scouts(champion=1, found=(*old, *new)), [])
+    old = [judged(1, window, 0.70) for window in (3, 4, 5)]
+    new = [judged(window - 1, window, 0.80) for window in (3, 4, 5)]
+    moment = moment_of(some_scouts(champion=1, scores=(*old, *new)), [])
 
-    reason = RegretPolicy(certainty=2, worth=1)(seen)
+    reason = RegretPolicy(certainty=2, worth=1)(moment)
 
-    assert reason.startswith("the live model's age has cost 0.3 in the newest 3 known windows")
+    assert reason.startswith("retraining is worth it: the model's age cost 0.30 over 3 windows (")
 
 
 def test_a_live_model_that_does_as_well_as_the_newest_may_stay():
-    old = [judged(1, one, 0.80) for one in (3, 4, 5)]
-    new = [judged(one - 1, one, 0.80) for one in (3, 4, 5)]
+    old = [judged(1, window, 0.80) for window in (3, 4, 5)]
+    new = [judged(window - 1, window, 0.80) for window in (3, 4, 5)]
 
-    assert RegretPolicy(certainty=2, worth=1)(moment_of(some_scouts(champion=1, found=(*old, *new)), [])) is None
+    assert RegretPolicy(certainty=2, worth=1)(moment_of(some_scouts(champion=1, scores=(*old, *new)), [])) is None
 
 
 def test_a_retrain_that_was_asked_for_in_the_window_before_rests():
-    old = [judged(1, one, 0.70) for one in (3, 4, 5)]
-    new = [judged(one - 1, one, 0.80) for one in (3, 4, 5)]
-    seen = moment_of(some_scouts(champion=1, found=(*old, *new)), [JAN_1 + 5 * DAY])
+    old = [judged(1, window, 0.70) for window in (3, 4, 5)]
+    new = [judged(window - 1, window, 0.80) for window in (3, 4, 5)]
+    moment = moment_of(some_scouts(champion=1, scores=(*old, *new)), [JAN_1 + 5 * DAY])
 
-    assert seen.asked == (4,)
-    assert RegretPolicy(certainty=2, worth=1, rest=2, most_share=1)(seen) is None
+    assert moment.asked == (4,)
+    assert RegretPolicy(certainty=2, worth=1, rest=2, most_share=1)(moment) is None
 
 
 def test_no_window_further_back_than_the_most_is_looked_at(problem):
-    found = scouts_at(problem, JAN_1 + 100 * DAY, JAN_1 + 2 * DAY, JAN_1 + 90 * DAY)
+    scouts = scouts_at(problem, JAN_1 + 100 * DAY, JAN_1 + 2 * DAY, JAN_1 + 90 * DAY)
 
-    assert found.first == 99 - age_cost.MOST_WINDOWS
+    assert scouts.first == 99 - age_cost.MOST_WINDOWS

@@ -9,10 +9,10 @@ from tasks.data.ledger import Decision
 from tasks.monitoring.check import Check, Performance
 from tasks.monitoring.signals.health import Fault
 from tasks.monitoring.signals.models import Alarm, Signal
-from tasks.triggers.age_cost import Scouted, Scouts
+from tasks.triggers.age_cost import Scouts, ScoutScore
 from tasks.triggers.episodes import Episode
-from tasks.triggers.history import History, known_history, standing_refusal
-from tasks.triggers.policy import RetrainPolicy, harmless_reason, holding_reason, retrain_reason
+from tasks.triggers.history import History, retrain_history, standing_refusal
+from tasks.triggers.policy import RetrainPolicy, asking_trigger, harmless_reason, holding_reason, retrain_reason
 from tasks.windows import Window
 
 MONDAY = datetime(2024, 1, 8, tzinfo=UTC)
@@ -26,8 +26,8 @@ def policy(**numbers):
     return RetrainPolicy(**common | numbers)
 
 
-def a_history(last_retrain=None, new_rows=1000, **known):
-    return History(last_retrain=last_retrain, new_rows=new_rows, **known)
+def a_history(last_retrain=None, new_rows=1000, **past):
+    return History(last_retrain=last_retrain, new_rows=new_rows, **past)
 
 
 def a_signal(column="price", family="features", side=1, value=0.5, rows=500, statistic="location"):
@@ -45,10 +45,12 @@ def a_signal(column="price", family="features", side=1, value=0.5, rows=500, sta
 
 
 def an_alarm(*signals):
-    return Alarm(signals=signals, reasons=tuple(f"{one.column} moved" for one in signals))
+    return Alarm(signals=signals, reasons=tuple(f"{signal.column} moved" for signal in signals))
 
 
-def a_check(signals=(), alarm=None, metric="roc_auc", value=None, labelled=1000, expected=0.75, as_of=MONDAY, **found):
+def a_check(
+    signals=(), alarm=None, metric="roc_auc", value=None, labelled=1000, expected=0.75, as_of=MONDAY, **evidence
+):
     """Return a check of these signals, silent and without a performance unless one is given."""
     return Check(
         usecase="stall",
@@ -59,12 +61,12 @@ def a_check(signals=(), alarm=None, metric="roc_auc", value=None, labelled=1000,
         signals=signals,
         alarm=alarm,
         performance=Performance(metric=metric, value=value, labelled=labelled, expected=expected),
-        **found,
+        **evidence,
     )
 
 
-def a_bad_check(as_of=MONDAY, **found):
-    return a_check((a_signal(),), an_alarm(a_signal()), as_of=as_of, **found)
+def a_bad_check(as_of=MONDAY, **evidence):
+    return a_check((a_signal(),), an_alarm(a_signal()), as_of=as_of, **evidence)
 
 
 def refused_drift(rows=0, **changes):
@@ -92,19 +94,21 @@ def test_a_retrain_needs_enough_new_labels_to_learn_from(rows, asks):
 
 def aged(cost):
     """Return scouts of windows 1 to 3, on which that of the live model's age did worse by `cost` each."""
-    pairs = [(one, scout, 0.8 - cost * (scout == 0)) for one in (2, 3) for scout in (0, one - 1)]
-    found = [
-        Scouted(scout=scout, window=one, rows=100, value=value, parts=(value - 0.01, value + 0.01) * 2)
-        for one, scout, value in pairs
+    pairs = [(window, scout, 0.8 - cost * (scout == 0)) for window in (2, 3) for scout in (0, window - 1)]
+    scores = [
+        ScoutScore(scout=scout, window=window, rows=100, value=value, parts=(value - 0.01, value + 0.01) * 2)
+        for window, scout, value in pairs
     ]
     start = MONDAY - 4 * 7 * DAY
-    return Scouts(origin=start, length=7 * DAY, now=3, first=0, champion=0, greater_is_better=True, found=tuple(found))
+    return Scouts(
+        origin=start, length=7 * DAY, now=3, first=0, champion=0, greater_is_better=True, scores=tuple(scores)
+    )
 
 
 def test_an_age_that_has_cost_enough_asks_where_the_alarm_is_silent():
     asked = retrain_reason(a_check(), a_history(scouts=aged(0.1)), policy())
 
-    assert asked.startswith("the live model's age has cost 0.2 in the newest 2 known windows")
+    assert asked.startswith("retraining is worth it: the model's age cost 0.20 over 2 windows (")
     assert retrain_reason(a_check(), a_history(scouts=aged(0.0)), policy()) is None
     assert retrain_reason(a_check(), a_history(scouts=aged(0.1)), policy(regret=None)) is None
 
@@ -130,13 +134,13 @@ def test_a_reason_names_the_models_own_signals_first_and_counts_those_that_it_le
 
     reason = retrain_reason(a_check(tuple(moved), an_alarm(*moved)), a_history(), policy())
 
-    assert reason == "prediction moved; a moved; b moved; and 1 more signal"
+    assert reason == ("prediction moved [performance-drift]; 3 columns moved: a, b, c [feature-drift] [drift-alarm]")
 
 
-def test_the_share_counts_features_beyond_a_limit_among_those_that_were_told():
-    seen = (a_signal("a"), a_signal("a", "missing", 0), a_signal("b", side=0), a_signal("c", side=0, value=None))
+def test_the_share_counts_features_beyond_a_limit_among_those_that_were_measured():
+    signals = (a_signal("a"), a_signal("a", "missing", 0), a_signal("b", side=0), a_signal("c", side=0, value=None))
 
-    assert a_check(seen).drifted_share == 1 / 2
+    assert a_check(signals).drifted_share == 1 / 2
     assert a_check().drifted_share is None
 
 
@@ -145,7 +149,7 @@ def test_inputs_that_moved_while_the_loss_is_ordinary_by_prompt_labels_warn_and_
     check = a_check((a_signal(), loss), an_alarm(a_signal()), labels_prompt=True)
 
     assert harmless_reason(check, policy()) == (
-        "harmless: the loss is 0.125 on 10 labelled rows, 0.1 expected and 0.1 more still ordinary"
+        "harmless: the model's loss is 0.12, 0.10 expected (limit 0.10 more, n = 10)"
     )
     assert retrain_reason(check, a_history(), policy()) is None
 
@@ -158,7 +162,8 @@ def test_inputs_that_moved_without_harm_ask_once_as_many_rows_are_new_as_the_cha
     reason = retrain_reason(check, a_history(new_rows=new), policy(growth_asks=1.0))
 
     assert reason == (
-        f"price moved; nothing was lost yet, but {new} labelled rows are new to a model that learned from 500"
+        f"price moved [feature-drift]; performance holds so far, but {new} labelled rows have arrived since it was "
+        "trained on 500 [drift-alarm]"
         if asks
         else None
     )
@@ -171,7 +176,7 @@ def test_inputs_that_moved_ask_where_the_labels_do_not_say_that_it_is_harmless(p
     loss = a_signal("prediction", "performance", side=side, rows=rows, statistic="loss")
     check = a_check((a_signal(), loss), an_alarm(a_signal()), labels_prompt=prompt)
 
-    assert retrain_reason(check, a_history(), policy()) == "price moved"
+    assert retrain_reason(check, a_history(), policy()) == "price moved [feature-drift] [drift-alarm]"
 
 
 def test_broken_data_ask_for_nothing_and_the_fault_is_the_reason():
@@ -181,7 +186,7 @@ def test_broken_data_ask_for_nothing_and_the_fault_is_the_reason():
     check = a_bad_check(faults=(fault,))
 
     assert retrain_reason(check, a_history(), policy()) is None
-    assert holding_reason(check, a_history(), policy()) == "the data are broken: half twice"
+    assert holding_reason(check, a_history(), policy()) == "the data are broken: half twice [duplicates]"
 
 
 @pytest.mark.parametrize("mode", ["suggest", "off"])
@@ -207,9 +212,9 @@ def test_a_model_that_is_too_old_is_renewed_without_an_alarm(days, asks):
 @pytest.mark.parametrize(("rows", "asks"), [(99, False), (100, True), (101, True)], ids=["below", "at", "above"])
 def test_a_refused_drift_asks_again_once_enough_labels_came(rows, asks):
     # The signal lies 0.4 away, four times its limit; ten times would count as grown.
-    known = policy(rows_after_refusal=100, growth_after_refusal=5)
+    rules = policy(rows_after_refusal=100, growth_after_refusal=5)
 
-    assert (retrain_reason(a_bad_check(), refused_drift(rows), known) is not None) is asks
+    assert (retrain_reason(a_bad_check(), refused_drift(rows), rules) is not None) is asks
 
 
 @pytest.mark.parametrize(("rows", "asks"), [(99, False), (100, True)], ids=["below", "at"])
@@ -230,9 +235,9 @@ def test_a_refusal_no_longer_stands_once_another_version_went_live():
 
 @pytest.mark.parametrize(("growth", "asks"), [(1.9, True), (2.1, False)], ids=["grown", "not grown"])
 def test_a_refused_drift_asks_again_once_it_has_clearly_grown(growth, asks):
-    known = policy(rows_after_refusal=100, growth_after_refusal=growth)
+    rules = policy(rows_after_refusal=100, growth_after_refusal=growth)
 
-    assert (retrain_reason(a_bad_check(), refused_drift(), known) is not None) is asks
+    assert (retrain_reason(a_bad_check(), refused_drift(), rules) is not None) is asks
 
 
 @pytest.mark.parametrize(("days", "asks"), [(1, False), (0, True), (-1, True)], ids=["before", "at", "after"])
@@ -242,24 +247,26 @@ def test_a_muted_episode_asks_for_nothing_until_its_date(days, asks):
     assert (retrain_reason(a_bad_check(), muted, policy()) is not None) is asks
 
 
-def test_a_history_is_told_by_the_decisions_and_a_count_of_labels():
+def test_a_history_comes_from_the_decisions_and_a_count_of_labels():
     past = [
         Decision(usecase="stall", kind="promoted", as_of=MONDAY - 40 * DAY, reason="better"),
         Decision(usecase="stall", kind="drift found", as_of=MONDAY - 9 * DAY, reason="x", facts={"severity": 2.0}),
         Decision(usecase="stall", kind="refused", as_of=MONDAY - DAY, reason="worse"),
     ]
 
-    found = known_history(past, lambda since: (MONDAY - since).days, MONDAY - 40 * DAY, MONDAY)
+    history = retrain_history(past, lambda since: (MONDAY - since).days, MONDAY - 40 * DAY, MONDAY)
 
-    assert (found.last_retrain, found.new_rows, found.rows_since_refusal) == (MONDAY - DAY, 40, 1)
-    assert (found.answered_this_month, found.episode.opened) == (1, MONDAY - 9 * DAY)
+    assert (history.last_retrain, history.new_rows, history.rows_since_refusal) == (MONDAY - DAY, 40, 1)
+    assert (history.answered_this_month, history.episode.opened) == (1, MONDAY - 9 * DAY)
 
 
 def test_a_loss_counts_only_where_no_limit_of_the_performance_could_be_calibrated():
     loss = a_signal("prediction", "performance", side=0, statistic="loss")
 
     assert retrain_reason(a_check((loss,), value=0.25), a_history(), policy()) is None
-    assert retrain_reason(a_check((a_signal(side=0),), value=0.25), a_history(), policy()).startswith("roc_auc 0.2500")
+    assert retrain_reason(a_check((a_signal(side=0),), value=0.25), a_history(), policy()).startswith(
+        "roc_auc got worse: 0.7500 at promotion -> 0.2500"
+    )
 
 
 @pytest.mark.parametrize(("value", "asks"), [(0.51, False), (0.5, True), (0.49, True)], ids=["below", "at", "above"])
@@ -295,13 +302,49 @@ def test_a_request_that_nobody_answered_stays_the_reason_whatever_else_holds_it_
     assert reason == "it drifted yesterday"
 
 
-def test_a_lost_performance_is_told_with_its_numbers():
+def test_a_lost_performance_is_given_with_its_numbers():
     reason = retrain_reason(a_check(value=0.5, labelled=40), a_history(), policy())
 
     assert reason == (
-        "roc_auc 0.5000 on 40 labelled rows of [2024-01-01 00:00, 2024-01-08 00:00), 0.7500 at promotion: "
-        "0.2500 lost, 0.25 allowed"
+        "roc_auc got worse: 0.7500 at promotion -> 0.5000 in [2024-01-01 00:00, 2024-01-08 00:00) "
+        "(lost 0.2500, limit 0.25, n = 40) [performance-loss]"
     )
+
+
+def test_columns_that_moved_alike_are_one_finding_and_the_others_are_counted():
+    moved = [a_signal(name) for name in "abcdef"]
+    numbers = ["by 1", "by 2", "by 1", "by 3", "by 4", "by 5"]
+    alarm = Alarm(
+        signals=tuple(moved), reasons=tuple(f"{s.column} moved {by}" for s, by in zip(moved, numbers, strict=True))
+    )
+
+    reason = retrain_reason(a_check(tuple(moved), alarm), a_history(), policy())
+
+    assert reason == (
+        "2 columns moved by 1: a, c [feature-drift]; b moved by 2 [feature-drift]; d moved by 3 [feature-drift]; "
+        "and 2 more signals [drift-alarm]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("check", "changes", "code"),
+    [
+        (a_bad_check(), {}, "drift-alarm"),
+        (a_check(), {"scouts": aged(0.1)}, "age-cost"),
+        (a_check(value=0.25), {}, "performance-loss"),
+        (a_check(), {"trained_until": MONDAY - 60 * DAY}, "max-age"),
+    ],
+    ids=["alarm", "age", "loss", "old"],
+)
+def test_each_trigger_has_its_code_at_the_end_of_its_reason(check, changes, code):
+    rules = policy(max_age_days=30)
+
+    assert asking_trigger(check, a_history(**changes), rules).code == code
+    assert retrain_reason(check, a_history(**changes), rules).endswith(f" [{code}]")
+
+
+def test_nothing_asks_where_no_trigger_has_a_reason():
+    assert asking_trigger(a_check(), a_history(), policy()) is None
 
 
 @pytest.mark.parametrize(
@@ -319,3 +362,37 @@ def test_a_lost_performance_is_told_with_its_numbers():
 def test_an_impossible_number_is_refused_by_name(wrong):
     with pytest.raises(ValidationError, match=f"{next(iter(wrong))}\n.*should be"):
         policy(**wrong)
+
+
+def test_of_the_inputs_that_moved_the_farthest_is_named_first():
+    moved = [a_signal("near", value=0.3), a_signal("far", value=0.9), a_signal("farther below", value=-0.9)]
+
+    # 0.1 is expected and 0.1 ordinary: 2, 8 and 10 times the limit away
+    reason = retrain_reason(a_check(tuple(moved), an_alarm(*moved)), a_history(), policy())
+
+    assert reason == "3 columns moved: farther below, far, near [feature-drift] [drift-alarm]"
+
+
+def test_what_rings_is_the_reason_before_the_cost_of_age_and_that_before_the_age_itself():
+    old = a_history(scouts=aged(0.1), trained_until=MONDAY - 40 * DAY)
+
+    reasons = [retrain_reason(check, old, policy(max_age_days=30)) for check in (a_bad_check(), a_check())]
+
+    assert [reason.rpartition("[")[2] for reason in reasons] == ["drift-alarm]", "age-cost]"]
+
+
+def test_a_refused_drift_that_has_grown_just_as_much_as_asked_for_asks_again():
+    # 0.5 from 0.0 at a limit of 0.25 is twice the limit; refused at once the limit, twice that would count as grown
+    signal = a_signal().model_copy(update={"expected": 0.0, "limit": 0.25})
+    check = a_check((signal,), an_alarm(signal))
+
+    reason = retrain_reason(check, refused_drift(severity=1.0), policy(rows_after_refusal=100, growth_after_refusal=2))
+
+    assert reason == "price moved [feature-drift] [drift-alarm]"
+
+
+@pytest.mark.parametrize(("hours", "counted"), [(1, 0), (0, 0), (-1, 1)], ids=["older", "30 days", "younger"])
+def test_an_answer_of_thirty_days_ago_is_of_this_month_no_more(hours, counted):
+    answer = Decision(usecase="stall", kind="refused", as_of=MONDAY - 30 * DAY - timedelta(hours=hours), reason="worse")
+
+    assert retrain_history([answer], lambda _since: 0, MONDAY, MONDAY).answered_this_month == counted

@@ -80,7 +80,7 @@ def test_a_model_that_does_not_age_stays_live(moment):
 def test_a_model_whose_age_costs_is_retrained(moment):
     reason = POLICY(moment(30, 8, flat, turned_at(5)))
 
-    assert reason.startswith("the live model's age has cost 0.3 in the newest 3 known windows")
+    assert reason.startswith("retraining is worth it: the model's age cost 0.30 over 3 windows (")
 
 
 def test_regret_that_may_be_noise_asks_for_nothing(moment):

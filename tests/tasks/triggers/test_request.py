@@ -7,14 +7,22 @@ import pytest
 from tasks.data import ledger
 from tasks.data.ledger import Decision
 from tasks.data.tables import scouts_of
-from tasks.monitoring.check import Check, Performance
+from tasks.monitoring.check import Check, ColumnDrift, Performance
 from tasks.monitoring.drift_report import DriftPolicy
 from tasks.monitoring.signals.health import Fault
 from tasks.monitoring.signals.models import Alarm, Signal
 from tasks.triggers.episodes import open_episode
 from tasks.triggers.history import History
 from tasks.triggers.policy import RetrainPolicy
-from tasks.triggers.request import ask_for_retrain, findings, history, keep_findings
+from tasks.triggers.request import (
+    ask_for_retrain,
+    check_facts,
+    drift_rows,
+    findings,
+    history,
+    keep_findings,
+    show_check,
+)
 from tasks.windows import Window
 
 JAN_1 = datetime(2024, 1, 1, tzinfo=UTC)
@@ -45,14 +53,14 @@ def a_signal(column="price", side=1):
     )
 
 
-def a_check(**found):
-    seen = Performance(metric="roc_auc", value=0.5, labelled=40, expected=0.75)
+def a_check(**evidence):
+    performance = Performance(metric="roc_auc", value=0.5, labelled=40, expected=0.75)
     common = {"usecase": "stall", "as_of": on_day(14), "window": days(7, 14), "model_version": "3", "rows": 56}
-    return Check(**common | {"performance": seen} | found)
+    return Check(**common | {"performance": performance} | evidence)
 
 
 @pytest.fixture
-def told(monkeypatch):
+def sent(monkeypatch):
     """What the automations were told, instead of telling a server."""
     events = []
     monkeypatch.setattr("prefect.events.emit_event", lambda **event: events.append(event))
@@ -67,14 +75,15 @@ def a_fault():
 def test_a_fault_is_a_decision_of_its_own_while_it_is_new(stall):
     past = History(last_retrain=None, new_rows=0)
 
-    [found] = findings(a_check(faults=(a_fault(),), new_faults=(a_fault(),)), past)
+    [decision] = findings(a_check(faults=(a_fault(),), new_faults=(a_fault(),)), past)
 
-    assert (found.kind, found.reason) == ("fault", "half of the rows are there twice")
-    assert found.facts["faults"][0]["last_good"]["start"] == "2024-01-01T00:00:00Z"
+    assert (decision.kind, decision.reason) == ("fault", "half of the rows are there twice [duplicates]")
+    assert decision.facts["faults"][0]["code"] == "duplicates"
+    assert decision.facts["faults"][0]["last_good"]["start"] == "2024-01-01T00:00:00Z"
     assert findings(a_check(faults=(a_fault(),)), past) == []
 
 
-def test_a_fault_is_told_once_of_a_window_that_is_checked_again(stall, state, told):
+def test_a_fault_is_recorded_once_of_a_window_that_is_checked_again(stall, state, sent):
     past = History(last_retrain=None, new_rows=0)
     check = a_check(faults=(a_fault(),), new_faults=(a_fault(),))
 
@@ -82,13 +91,13 @@ def test_a_fault_is_told_once_of_a_window_that_is_checked_again(stall, state, to
     keep_findings.fn(check.model_copy(update={"as_of": on_day(14, 1)}), past)
     keep_findings.fn(check.model_copy(update={"as_of": on_day(15), "window": days(8, 15)}), past)
 
-    assert [(one.kind, one.as_of) for one in ledger.decisions("stall")] == [
+    assert [(decision.kind, decision.as_of) for decision in ledger.decisions("stall")] == [
         ("fault", on_day(14)),
         ("fault", on_day(15)),
     ]
 
 
-def test_another_model_is_told_of_the_fault_anew(stall, state, told):
+def test_the_fault_is_recorded_anew_for_another_model(stall, state, sent):
     past = History(last_retrain=None, new_rows=0)
     check = a_check(faults=(a_fault(),), new_faults=(a_fault(),))
 
@@ -98,7 +107,7 @@ def test_another_model_is_told_of_the_fault_anew(stall, state, told):
     assert len(ledger.decisions("stall")) == 2
 
 
-def test_findings_that_are_kept_again_at_the_same_moment_send_their_event_again(stall, state, told):
+def test_findings_that_are_recorded_again_at_the_same_moment_send_their_event_again(stall, state, sent):
     past = History(last_retrain=None, new_rows=0)
     check = a_check(faults=(a_fault(),), new_faults=(a_fault(),))
 
@@ -106,16 +115,16 @@ def test_findings_that_are_kept_again_at_the_same_moment_send_their_event_again(
     keep_findings.fn(check, past)
 
     assert len(ledger.decisions("stall")) == 1
-    assert [one["event"] for one in told] == ["data.fault", "data.fault"]
+    assert [decision["event"] for decision in sent] == ["data.fault", "data.fault"]
 
 
-def test_a_fault_that_comes_to_last_is_told_once(stall):
+def test_a_fault_that_comes_to_last_is_recorded_once(stall):
     past = History(last_retrain=None, new_rows=0)
 
-    [found] = findings(a_check(lasting=(a_fault(),), new_lasting=(a_fault(),)), past)
+    [decision] = findings(a_check(lasting=(a_fault(),), new_lasting=(a_fault(),)), past)
 
-    assert found.kind == "fault lasts"
-    assert found.reason.endswith("since it lasts: half of the rows are there twice")
+    assert decision.kind == "fault lasts"
+    assert decision.reason.endswith("since it lasts: half of the rows are there twice [duplicates]")
     assert findings(a_check(lasting=(a_fault(),)), past) == []
 
 
@@ -126,9 +135,14 @@ def test_an_alarm_opens_one_episode_and_quiet_checks_close_it(stall):
     [opened] = findings(a_check(alarm=alarm), past)
     within = past.model_copy(update={"episode": open_episode([opened])})
 
-    assert (opened.kind, opened.reason, opened.facts["severity"]) == ("drift found", "price moved", 0.5 / 0.25)
+    assert (opened.kind, opened.reason, opened.facts["severity"]) == (
+        "drift found",
+        "price moved [feature-drift]",
+        0.5 / 0.25,
+    )
+    assert opened.facts["codes"] == ["feature-drift"]
     assert findings(a_check(alarm=alarm), within) == []
-    assert [one.kind for one in findings(a_check(quiet=True), within)] == ["episode closed"]
+    assert [decision.kind for decision in findings(a_check(quiet=True), within)] == ["episode closed"]
 
 
 def test_history_counts_the_labels_since_the_champion_learned(stall, observed, a_champion):
@@ -144,7 +158,7 @@ def test_history_knows_the_last_answer_and_the_open_request_up_to_its_moment(sta
         Decision(usecase="stall", kind="promoted", as_of=on_day(30), reason="later"),
     ]
     asked = Decision(usecase="stall", kind="retrain asked", as_of=on_day(9), reason="drift")
-    [ledger.record(one) for one in [*ends, asked]]
+    [ledger.record(decision) for decision in [*ends, asked]]
 
     past = history.fn(a_check(as_of=on_day(10)), a_champion(until=7), NO_SCOUTS)
 
@@ -157,7 +171,9 @@ def test_history_before_the_first_retrain_is_empty(stall, state, a_champion):
     assert past == History(last_retrain=None, new_rows=0, trained_until=on_day(7))
 
 
-def test_scouts_are_kept_once_and_told_of_windows_whose_labels_have_settled(stall, observed, monkeypatch, a_champion):
+def test_scouts_are_stored_once_and_measured_on_windows_whose_labels_have_settled(
+    stall, observed, monkeypatch, a_champion
+):
     monkeypatch.setattr("tasks.registry.models.first_version", lambda _name: a_champion())
     check = a_check(as_of=on_day(35), window=days(28, 35))
     champion = a_champion(dataset_version=observed)
@@ -166,7 +182,7 @@ def test_scouts_are_kept_once_and_told_of_windows_whose_labels_have_settled(stal
 
     # Five whole weeks; the labels of the last come until two days after it.
     pairs = [(0, 2), (0, 3), (1, 2), (2, 3)]
-    assert [[(score.scout, score.window) for score in scouts.found] for scouts in costs] == [pairs, pairs]
+    assert [[(score.scout, score.window) for score in scouts.scores] for scouts in costs] == [pairs, pairs]
     assert len(scouts_of(stall).read()) == len(pairs)
 
 
@@ -177,11 +193,11 @@ def test_without_a_policy_for_the_cost_of_age_no_scout_is_fitted(stall, observed
     assert scouts_of(stall).read().empty
 
 
-def test_a_request_is_kept_before_the_automations_are_told_its_id(stall, state, told):
-    name = ask_for_retrain.fn(a_check(), "3 of 4 features drifted", History(last_retrain=None, new_rows=0))
+def test_a_request_is_recorded_before_the_automations_get_its_id(stall, state, sent):
+    name = ask_for_retrain.fn(a_check(), "3 of 4 features drifted", History(last_retrain=None, new_rows=0), RETRAINING)
 
     assert ledger.decision(name).reason == "3 of 4 features drifted"
-    assert told == [
+    assert sent == [
         {
             "event": "drift.detected",
             "resource": {
@@ -194,12 +210,107 @@ def test_a_request_is_kept_before_the_automations_are_told_its_id(stall, state, 
     ]
 
 
-def test_a_request_that_nobody_answered_is_told_again_and_no_other_is_made(stall, state, told):
+def test_a_request_that_nobody_answered_is_sent_again_and_no_other_is_made(stall, state, sent):
     asked = Decision(usecase="stall", kind="retrain asked", as_of=on_day(9), reason="drift")
     ledger.record(asked)
 
-    name = ask_for_retrain.fn(a_check(), "drift", History(last_retrain=None, new_rows=0, unanswered=asked))
+    name = ask_for_retrain.fn(a_check(), "drift", History(last_retrain=None, new_rows=0, unanswered=asked), RETRAINING)
 
     assert name == asked.id
     assert ledger.decisions("stall") == [asked]
-    assert [one["payload"]["decision"] for one in told] == [asked.id]
+    assert [event["payload"]["decision"] for event in sent] == [asked.id]
+
+
+def gone(column):
+    return Fault(kind="missing values", column=column, number=1.0, expected=0.0, since=on_day(7), last_good=None,
+                 sentence=f"{column} is missing in all 56 rows")  # fmt: skip
+
+
+def test_a_request_has_the_codes_of_its_trigger_and_its_signals(stall, state, sent):
+    check = a_check(alarm=Alarm(signals=(a_signal(),), reasons=("price moved",)))
+
+    name = ask_for_retrain.fn(check, "price moved", History(last_retrain=None, new_rows=0), RETRAINING)
+
+    facts = ledger.decision(name).facts
+    assert (facts["trigger"], facts["codes"]) == ("drift-alarm", ["feature-drift"])
+
+
+def test_a_table_of_drift_names_the_code_and_begins_with_the_farthest_signal():
+    signals = (a_signal("near"), a_signal("far").model_copy(update={"value": 5.0}), a_signal("ordinary", side=0))
+
+    rows = drift_rows(a_check(signals=signals))
+
+    assert [(row["code"], row["column"]) for row in rows] == [("feature-drift", "far"), ("feature-drift", "near")]
+
+
+def test_forty_findings_are_a_summary_of_five_on_the_page_and_all_in_the_table(stall, shown):
+    signals = tuple(a_signal(f"c{place:02}") for place in range(40))
+    reasons = tuple(f"c{place:02} drifted by {place}" for place in range(40))
+    check = a_check(signals=signals, alarm=Alarm(signals=signals, reasons=reasons))
+
+    show_check.fn(check, None, History(last_retrain=None, new_rows=0), RETRAINING)
+
+    table, page = shown[0]["table"], shown[1]["markdown"]
+    assert [row["code"] for row in table] == ["feature-drift"] * 40
+    assert "c04 drifted by 4 [feature-drift]; and 35 more in the artifact stall-drift |" in page
+    assert "| features beyond their limits | c00, c01, c02, c03, c04 and 35 more |" in page
+
+
+def test_columns_that_went_missing_together_are_one_line_on_the_page_and_a_row_each_in_the_table(stall, shown):
+    check = a_check(faults=tuple(map(gone, "abcdefgh")))
+
+    show_check.fn(check, None, History(last_retrain=None, new_rows=0), RETRAINING)
+    facts = check_facts(check, History(last_retrain=None, new_rows=0), RETRAINING)
+
+    line = "8 columns are missing in all 56 rows: a, b, c, d, e and 3 more [missing-values]"
+    assert facts["data faults"] == line
+    assert facts["held back because"] == f"the data are broken: {line}"
+    assert [artifact["key"] for artifact in shown] == ["stall-drift", "stall-faults", "stall-check"]
+    assert [row["code"] for row in shown[1]["table"]] == ["missing-values"] * 8
+
+
+def test_an_episode_stays_open_while_a_request_is_unanswered_however_quiet_the_checks(stall):
+    opened = Decision(usecase="stall", kind="drift found", as_of=on_day(5), reason="price moved")
+    asked = Decision(usecase="stall", kind="retrain asked", as_of=on_day(6), reason="price moved")
+    past = History(last_retrain=None, new_rows=0, episode=open_episode([opened]), unanswered=asked)
+
+    assert findings(a_check(quiet=True), past) == []
+
+
+def test_a_check_is_shown_with_what_lies_beyond_its_limit_what_was_decided_and_the_report(stall, shown):
+    beyond, within = a_signal("price"), a_signal("weight", side=0)
+    check = a_check(
+        signals=(beyond, within),
+        alarm=Alarm(signals=(beyond,), reasons=("price moved",)),
+        faults=(a_fault(),),
+        report_url="http://reports/a",
+        evidently_url="http://evidently/b",
+    )
+
+    show_check.fn(check, "price moved", History(last_retrain=None, new_rows=0), RETRAINING)
+
+    table, page = shown[0], shown[-1]
+    assert (table["key"], [row["column"] for row in table["table"]]) == ("stall-drift", ["price"])
+    assert (page["key"], page["description"]) == ("stall-check", "retrain: price moved")
+    assert page["markdown"].startswith("# retrain: price moved\n")
+    assert "(http://reports/a)" in page["markdown"]
+    assert "(http://evidently/b)" in page["markdown"]
+    assert "| champion | version 3 |" in page["markdown"]
+    assert "| features beyond their limits | price |" in page["markdown"]
+    assert "| share of them | 50.0% |" in page["markdown"]
+    assert "| roc_auc on 40 labelled rows | 0.5000 |" in page["markdown"]
+    assert "| roc_auc at promotion | 0.7500 |" in page["markdown"]
+    assert "| data faults | half of the rows are there twice" in page["markdown"]
+
+
+def test_a_check_that_asks_for_nothing_is_shown_with_all_columns_that_were_drawn_and_no_link(stall, shown):
+    column = ColumnDrift(column="price", method="wasserstein", threshold=0.5, value=0.25, drifted=False,
+                         reference_missing=0.0, current_missing=0.0)  # fmt: skip
+
+    show_check.fn(a_check(features=(column,)), None, History(last_retrain=None, new_rows=0), RETRAINING)
+
+    table, page = shown
+    assert [(row["column"], row["value"]) for row in table["table"]] == [("price", 0.25)]
+    assert page["description"] == "no retrain"
+    assert "| alarm | silent |" in page["markdown"]
+    assert "](" not in page["markdown"]

@@ -1,12 +1,13 @@
 """When does the alarm ring, and what does it say?"""
 
+import re
 from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.monitoring.signals.alarm import alarm, signals
+from tasks.monitoring.signals.alarm import alarm, reason, signals
 from tasks.monitoring.signals.calibration import calibrated_limits
 from tasks.monitoring.signals.measuring import limit_at
 from tasks.monitoring.signals.models import AlarmPolicy, Signal
@@ -57,21 +58,76 @@ def test_two_columns_beyond_once_each_are_no_persistence():
     )
 
 
-def test_beyond_the_wider_limit_one_check_is_enough():
+def test_beyond_the_wider_limit_a_single_check_is_enough():
     ringing = alarm([(a_signal(1, at_once=True),)], POLICY)
 
-    assert ringing.reasons == (
-        "price: location 0.25, 0.05 expected (0.2 away, 0.15 is ordinary, 1000 rows); far enough to ring at once",
-    )
+    assert ringing.reasons == ("price drifted: location 0.050 -> 0.25 (limit 0.15, n = 1,000)",)
 
 
 def test_the_reason_names_column_number_limit_and_how_often():
     ringing = alarm([(a_signal(1),), (a_signal(0),), (a_signal(1), a_signal(0, "age"))], POLICY)
 
-    assert ringing.reasons == (
-        "price: location 0.25, 0.05 expected (0.2 away, 0.15 is ordinary, 1000 rows); in 2 of the last 3 checks",
-    )
+    assert ringing.reasons == ("price drifted: location 0.050 -> 0.25 (limit 0.15, n = 1,000, 2 of the last 3 checks)",)
     assert ringing.families == ("features",)
+
+
+def a_moved(family, column, statistic, expected, value, limit, rows=26_374, note="", side=1):
+    return Signal(family=family, column=column, statistic=statistic, rows=rows, value=value, expected=expected,
+                  limit=limit, exceeded=side, note=note)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("signal", "sentence"),
+    [
+        (
+            a_moved("features", "temp", "tails", 0.0, 1.59, 0.934, note="median 36.0 -> 53.6"),
+            "temp drifted: median 36.0 -> 53.6, tail distance 1.59 (limit 0.93, n = 26,374)",
+        ),
+        (
+            a_moved("features", "channel", "share of web", 0.10, 0.40, 0.03),
+            "channel drifted: share of web 10.0% -> 40.0% (limit 3.00 points, n = 26,374)",
+        ),
+        (
+            a_moved("features", "product", "share unseen", 0.0001, 0.4155, 0.0024, 888),
+            "product drifted: share of new categories 0.0% -> 41.5% (limit 0.24 points, n = 888)",
+        ),
+        (
+            a_moved("missing", "weight", "share missing", 0.01, 0.25, 0.03, 1_200),
+            "weight is missing more often: 1.0% -> 25.0% of the rows (limit 3.00 points, n = 1,200)",
+        ),
+        (
+            a_moved("missing", "weight", "share missing", 0.25, 0.0, 0.03, 1_200, side=-1),
+            "weight is missing less often: 25.0% -> 0.0% of the rows (limit 3.00 points, n = 1,200)",
+        ),
+        (
+            a_moved("missing", "weight", "share missing", 0.01, 1.0, 0.03, 1_200),
+            "weight is missing in all 1,200 rows, 1.0% in the reference (limit 3.00 points, n = 1,200)",
+        ),
+        (
+            a_moved("joint", "temp & dewp", "correlation", 0.82, 0.1, 0.2),
+            "temp & dewp drifted: correlation 0.82 -> 0.10 (limit 0.20, n = 26,374)",
+        ),
+        (
+            a_moved("performance", "prediction", "loss", 0.18, 0.25, 0.03),
+            "the model's loss rose: 0.18 -> 0.25 (limit 0.030, n = 26,374)",
+        ),
+        (
+            a_moved("performance", "prediction", "bias", 0.0, -0.125, 0.03, side=-1),
+            "the model's errors moved to one side: target less prediction: 0 -> -0.12 (limit 0.030, n = 26,374)",
+        ),
+        (
+            a_moved("performance", "prediction", "error along it", 0.0, 0.1, 0.05),
+            "the model's errors go along with its prediction: correlation: 0 -> 0.10 (limit 0.050, n = 26,374)",
+        ),
+        (
+            a_moved("concept", "temp", "error along it", 0.0, 0.31, 0.1),
+            "the model's errors go along with temp: correlation: 0 -> 0.31 (limit 0.10, n = 26,374)",
+        ),
+    ],
+    ids=lambda value: value.family if isinstance(value, Signal) else "",
+)
+def test_a_reason_says_in_the_words_of_its_family_what_moved_from_where_to_where(signal, sentence):
+    assert reason(signal, times=1, checks=3) == sentence
 
 
 def a_world(rows, seed, price=0.0, turned=False):
@@ -106,7 +162,7 @@ def test_a_price_that_rose_exceeds_its_location_limit_and_is_explained_by_its_me
 
     assert (signal.exceeded, signal.at_once) == (1, True)
     assert signal.value - signal.expected > signal.limit
-    assert signal.note.startswith("median 0.9")
+    assert re.fullmatch(r"median -?0\.0\d+ -> (0\.9|1\.0)\d*", signal.note)
 
 
 def test_a_label_rule_that_turned_shows_in_performance_and_not_in_the_features():

@@ -11,7 +11,7 @@ def normal_tail(limit):
 
 
 @pytest.mark.parametrize("limit", [0.0, 1.0, 2.0])
-def test_one_check_alone_begins_to_ring_where_it_is_beyond_and_the_one_before_was_not(limit):
+def test_a_single_check_begins_to_ring_where_it_is_beyond_and_the_check_before_was_not(limit):
     beyond = normal_tail(limit)
 
     assert onset_rate(1, 1, 1)(np.array([limit])) == pytest.approx([beyond * (1 - beyond)], rel=1e-3)
@@ -35,7 +35,7 @@ def test_the_rule_holds_where_the_newest_is_beyond_and_enough_of_the_last_are():
     assert rings(beyond, 2, 3).tolist() == [False, False, True, False, False, False, True, False]
 
 
-def test_windows_that_overlap_begin_to_ring_less_often_than_separate_ones_at_one_check_alone():
+def test_windows_that_overlap_begin_to_ring_less_often_than_separate_windows_at_a_single_check():
     limits = np.array([1.0, 2.0, 3.0])
 
     assert (onset_rate(1, 1, 28)(limits) < onset_rate(1, 1, 1)(limits)).all()

@@ -64,7 +64,7 @@ def test_variation_between_windows_is_estimated_for_many_columns_at_once():
     assert between_sds(blocks).mean() == pytest.approx(0.1, rel=0.15)
 
 
-def test_one_unsteady_column_among_steady_ones_keeps_its_variation():
+def test_an_unsteady_column_among_steady_columns_keeps_its_variation():
     rng = np.random.default_rng(2)
     blocks = rng.standard_normal((12, 40)) / 1_000**0.5
     blocks[:, 7] += 0.3 * rng.standard_normal(12)

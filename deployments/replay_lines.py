@@ -8,17 +8,17 @@ from rich.table import Table
 
 
 class StepLines:
-    """The steps of a replay as lines, each said once as soon as it was played, after one that says what begins."""
+    """The steps of a replay as lines, printed once each as they are played, after one that announces the replay."""
 
     def __init__(self, usecase: str, total: int, say: Callable[[str], Any]) -> None:
-        self._said, self._total, self._say = 0, total, say
+        self._shown, self._total, self._say = 0, total, say
         say(f"Playing {total} moments of {usecase}: collect, score, monitor, and retrain where that asks for it ...")
 
     def add(self, played: Sequence[dict[Any, Any]]) -> None:
-        """Say those of the steps played so far, oldest first, that were not said yet."""
-        for number, step in enumerate(played[self._said :], start=self._said + 1):
+        """Print those of the steps played so far, oldest first, that were not printed yet."""
+        for number, step in enumerate(played[self._shown :], start=self._shown + 1):
             self._say(f"{number} of {self._total}  {step_line(step)}")
-        self._said = len(played)
+        self._shown = len(played)
 
 
 def step_line(step: dict[Any, Any]) -> str:
@@ -51,7 +51,7 @@ def short_table(usecase: str, rows: list[dict[str, Any]]) -> Table:
     table = Table(*(name for name in rows[0] if name != "faults"), title=f"{usecase}, replayed")
     for row in rows:
         short = {name: cell for name, cell in row.items() if name != "faults"} | {
-            "retrain": row["retrain"].split(":")[0].removeprefix("no "),
+            "retrain": row["retrain"].split(":")[0],
             "verdict": row["verdict"].split(":")[0],
         }
         table.add_row(*("" if cell is None else str(cell) for cell in short.values()))

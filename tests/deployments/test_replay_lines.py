@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from deployments.telling import StepLines, step_line
+from deployments.replay_lines import StepLines, short_table, step_line
 
 MARCH = {
     "as_of": datetime(2013, 3, 1, 5, tzinfo=UTC),
@@ -39,17 +39,30 @@ def test_a_step_is_a_line_with_its_rows_and_what_came_of_a_retrain(changes: dict
     assert step_line(APRIL | changes) == line
 
 
-def test_each_step_is_said_once_as_soon_as_it_was_played() -> None:
-    said: list[str] = []
-    lines = StepLines("flights", 11, said.append)
+def test_each_step_is_printed_once_as_soon_as_it_was_played() -> None:
+    lines_printed: list[str] = []
+    lines = StepLines("flights", 11, lines_printed.append)
 
     lines.add([])
     lines.add([MARCH])
     lines.add([MARCH])
     lines.add([MARCH, APRIL])
 
-    assert said == [
+    assert lines_printed == [
         "Playing 11 moments of flights: collect, score, monitor, and retrain where that asks for it ...",
         "1 of 11  2013-03-01  51,955 new rows, 0 predicted; retrain (no champion yet): promoted",
         "2 of 11  2013-04-01  0 new rows, 28,000 predicted",
     ]
+
+
+def test_the_short_table_names_who_asked_for_a_retrain_and_what_came_of_it() -> None:
+    rows = [
+        {"as of": "2013-03-01", "faults": "", "retrain": "no champion yet", "verdict": "promoted: version 1: better"},
+        {"as of": "2013-04-01", "faults": "a: b", "retrain": "automation: drift", "verdict": "refused: no better"},
+    ]
+
+    table = short_table("flights", rows)
+
+    assert [column.header for column in table.columns] == ["as of", "retrain", "verdict"]
+    assert list(table.columns[1].cells) == ["no champion yet", "automation"]
+    assert list(table.columns[2].cells) == ["promoted", "refused"]
