@@ -270,3 +270,9 @@ def test_a_rollback_that_died_after_the_row_is_finished_by_the_next_run(second, 
     assert live_model.fn("stall").version == "1"
     assert judge_probation.fn("stall", on_day(14), FaultPolicy()) is None
     assert len(ledger.moves(ledger.decisions("stall"))) == 3
+
+
+def test_a_version_that_predicts_just_as_its_predecessor_is_not_worse():
+    equal = BootstrapEstimate(value=0.0, error=0.0, freedom=20)
+
+    assert worse_reason(equal, TRIAL, "roc_auc", 100) is None
