@@ -22,6 +22,7 @@ HOST = "127.0.0.1"
 SHOP = Path(__file__).parent / "shop"
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let tests of one system, or else of one file, run in one process, where they share what they start."""
     for item in items:
