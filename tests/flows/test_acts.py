@@ -1,5 +1,7 @@
 """A person's answer and the hand tools against real servers: suspended, declined, overdue, approved, made again."""
 
+import json
+import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +11,7 @@ from uuid import UUID
 import pytest
 import yaml
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import FlowPauseTimeout, NotPausedError, PrefectHTTPStatusError
 from prefect.flow_runs import resume_flow_run
@@ -16,12 +19,13 @@ from prefect.flow_runs import resume_flow_run
 from deployments.running import supervised
 from flows.collect import collect
 from flows.monitor import monitor
-from tasks.data import ledger
+from tasks.data import delta, ledger
 from tasks.data.validation import BatchPolicy
 from tasks.monitoring.drift_report import DriftPolicy
 from tasks.registry import models
 from tasks.settings import ROOT, Settings
 from tasks.triggers.policy import RetrainPolicy
+from tasks.usecases import use_case
 
 pytestmark = pytest.mark.servers
 
@@ -64,6 +68,20 @@ def processes_of(run: UUID) -> list[str]:
     """Return the processes of this system in which a flow run is executed."""
     environments = [Path(f"/proc/{pid}/environ") for pid in supervised(Settings())]
     return [str(file) for file in environments if file.exists() and str(run).encode() in file.read_bytes()]
+
+
+def shown_by(run: UUID) -> dict[str, Any]:
+    """Return what a run has shown, a page or a table, by its key."""
+    mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run]))
+    with get_client(sync_client=True) as client:
+        return {str(artifact.key): artifact.data for artifact in client.read_artifacts(artifact_filter=mine)}
+
+
+def completed(flow: str, **parameters: Any) -> dict[str, Any]:
+    """Run a deployment to its good end, and return what it has shown."""
+    run = in_state(started(flow, **parameters), "Completed", "Failed", "Crashed")
+    assert run.state.name == "Completed", run.state.message
+    return shown_by(run.id)
 
 
 def answered(verdict: str) -> ledger.Decision:
@@ -115,13 +133,7 @@ def test_a_challenger_that_is_declined_is_refused_with_the_comment(declined: Flo
 
 
 def test_the_evidence_is_an_artifact_of_the_run_that_waits(declined: FlowRun) -> None:
-    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
-
-    with get_client(sync_client=True) as client:
-        mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[declined.id]))
-        shown = {artifact.key: artifact.data for artifact in client.read_artifacts(artifact_filter=mine)}
-
-    assert "| beats_baseline |" in shown["weather-approval"]
+    assert "| beats_baseline |" in shown_by(declined.id)["weather-approval"]
 
 
 def test_silence_is_a_refusal_that_the_next_run_keeps(overdue: FlowRun) -> None:
@@ -154,19 +166,39 @@ def test_what_waited_was_trained_once(approved: FlowRun) -> None:
     ]
 
 
+REPRODUCED = "# version 1 of weather is reproduced\n"
+
+
 def test_the_live_model_is_made_again_from_the_data_that_it_cites(approved: FlowRun) -> None:
-    assert in_state(started("reproduce"), "Completed", "Failed").state.name == "Completed"
+    page = completed("reproduce")["weather-reproduction"]
+
+    assert page.startswith(REPRODUCED)
+    assert f"| dataset version | {models.champion('weather').dataset_version} |" in page
+    assert "| rows compared | 1000 |" in page
 
 
 def test_a_row_is_explained_by_its_key(approved: FlowRun) -> None:
-    run = in_state(started("explain", key="JFK, 2013-03-01T12:00:00Z"), "Completed", "Failed")
+    page = completed("explain", key="JFK, 2013-03-01T12:00:00Z")["weather-row"]
 
-    assert run.state.name == "Completed"
+    # version 1 went live on 3 April: it was never asked about a row of March
+    assert page.startswith("# JFK, 2013-03-01T12:00:00Z is stored and has no prediction\n")
+    assert "| origin | JFK |" in page
+    assert "It passes today's schema." in page
+    contributions = page.split("## What each feature contributed")[1]
+    assert " by version 1: " in contributions
+    assert set(re.findall(r"^\| (\w+) \| .+ \| -?[\d.]+ \| [\d.]+ \|$", contributions, re.MULTILINE)) == set(
+        use_case("weather").features
+    )
 
 
 def test_a_maintained_problem_s_live_model_can_still_be_made_again(approved: FlowRun) -> None:
-    assert in_state(started("maintain"), "Completed", "Failed").state.name == "Completed"
-    assert in_state(started("reproduce"), "Completed", "Failed").state.name == "Completed"
+    tables = {row["table"]: row for row in json.loads(completed("maintain")["weather-maintenance"])}
+
+    assert tables["weather/observations"]["versions protected"] == 1
+    assert {"weather/observations", "ledger"} <= set(tables)
+    assert delta.file_count(Settings().tables / "ledger") == tables["ledger"]["files after"]
+    assert tables["ledger"]["files after"] < tables["ledger"]["files before"]
+    assert completed("reproduce")["weather-reproduction"].startswith(REPRODUCED)
 
 
 def test_a_rollback_without_a_predecessor_fails_and_says_why(approved: FlowRun) -> None:
