@@ -21,17 +21,19 @@ def acceptance(
     Raises:
         CannotAcceptError: there is no such fault, or only of a kind that the world does not bring about.
     """
-    known = accepted(past)
-    meant = [one for one in faults if column in ("", one.column) and (one.kind, one.column) not in known]
-    taken = [one for one in meant if one.kind in OF_THE_WORLD]
+    accepted_names = accepted(past)
+    meant = [
+        fault for fault in faults if column in ("", fault.column) and (fault.kind, fault.column) not in accepted_names
+    ]
+    taken = [fault for fault in meant if fault.kind in OF_THE_WORLD]
     if not taken:
         where = f" of {column!r}" if column else ""
-        found = ", ".join(f"{one.kind} of {one.column or 'all rows'}" for one in meant or faults) or "none"
+        fault_names = ", ".join(f"{fault.kind} of {fault.column or 'all rows'}" for fault in meant or faults) or "none"
         raise CannotAcceptError(
             f"expected a fault{where} of {usecase} that the world can bring about ({', '.join(sorted(OF_THE_WORLD))}) "
-            f"and that nobody has accepted yet, found {found}"
+            f"and that nobody has accepted yet, found {fault_names}"
         )
-    facts = {"faults": [one.model_dump(mode="json") for one in taken]}
+    facts = {"faults": [fault.model_dump(mode="json") for fault in taken]}
     return Decision(usecase=usecase, kind="fault accepted", as_of=now, reason=reason, facts=facts)
 
 
@@ -40,10 +42,10 @@ def accepted(past: Sequence[Decision]) -> frozenset[tuple[str, str]]:
 
     Another version that goes live has limits of its own, and takes none over.
     """
-    found: set[tuple[str, str]] = set()
-    for one in past:
-        if one.kind in MOVES:
-            found.clear()
-        if one.kind == "fault accepted":
-            found |= {(fault["kind"], fault["column"]) for fault in one.facts["faults"]}
-    return frozenset(found)
+    names: set[tuple[str, str]] = set()
+    for decision in past:
+        if decision.kind in MOVES:
+            names.clear()
+        if decision.kind == "fault accepted":
+            names |= {(fault["kind"], fault["column"]) for fault in decision.facts["faults"]}
+    return frozenset(names)

@@ -101,17 +101,17 @@ class Check(BaseModel):
     @property
     def drifting(self) -> tuple[str, ...]:
         """The features that lie beyond a limit, in distribution or in missing values."""
-        beyond = [one.column for one in self._of_features() if one.exceeded]
+        beyond = [signal.column for signal in self._of_features() if signal.exceeded]
         return tuple(dict.fromkeys(beyond))
 
     @property
     def drifted_share(self) -> float | None:
         """Share of the features beyond a limit among those that could be told, or None where none could."""
-        told = {one.column for one in self._of_features() if one.value is not None}
-        return len(self.drifting) / len(told) if told else None
+        measured = {signal.column for signal in self._of_features() if signal.value is not None}
+        return len(self.drifting) / len(measured) if measured else None
 
     def _of_features(self) -> list[Signal]:
-        return [one for one in self.signals if one.family in ("features", "missing")]
+        return [signal for signal in self.signals if signal.family in ("features", "missing")]
 
 
 def performance(live: "pd.DataFrame", problem: UseCase, expected: float) -> Performance:
@@ -123,29 +123,33 @@ def performance(live: "pd.DataFrame", problem: UseCase, expected: float) -> Perf
     return Performance(metric=problem.metric, value=value, labelled=len(fair), expected=expected)
 
 
-def judged_check(problem: UseCase, watch: Watch, seen: Sequence[Look], version: str, found: Performance) -> Check:
+def judged_check(
+    problem: UseCase, watch: Watch, looks: Sequence[Look], version: str, live_performance: Performance
+) -> Check:
     """Return what the newest of the looks, in order of time and at the same limits, amounts to."""
-    newest, before = seen[-1], seen[:-1]
+    newest, before = looks[-1], looks[:-1]
     policy = watch.policy
-    known = before[-1].faults if before else ()
-    lasts = look.lasting(seen, policy.faults)
-    distrust = look.distrusted(seen, found.expected, policy.estimation)
+    faults_before = before[-1].faults if before else ()
+    lasts = look.lasting(looks, policy.faults)
+    distrust = look.distrusted(looks, live_performance.expected, policy.estimation)
     return Check(
         usecase=problem.name,
         as_of=newest.as_of,
         window=newest.window,
         model_version=version,
         rows=newest.rows,
-        performance=found,
+        performance=live_performance,
         signals=newest.signals,
         faults=look.broken(newest, lasts),
-        new_faults=look.beside(newest, known),
+        new_faults=look.beside(newest, faults_before),
         warnings=look.warnings(newest),
         lasting=lasts,
-        new_lasting=tuple(one for one in lasts if one in look.broken(newest, look.lasting(before, policy.faults))),
-        alarm=look.rung(seen, policy),
-        labels_prompt=newest in look.ripe(seen),
-        quiet=look.quiet(seen, policy),
+        new_lasting=tuple(
+            fault for fault in lasts if fault in look.broken(newest, look.lasting(before, policy.faults))
+        ),
+        alarm=look.rung(looks, policy),
+        labels_prompt=newest in look.ripe(looks),
+        quiet=look.quiet(looks, policy),
         estimate=None if distrust else newest.estimate,
         distrust=distrust,
         limits=watch.note,

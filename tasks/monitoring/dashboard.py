@@ -31,8 +31,8 @@ def publish(snapshot: "Snapshot", project: str, metric: MetricName, replaces: st
     from evidently.ui.workspace import Workspace
 
     workspace = Workspace.create(str(Settings().evidently_workspace))
-    found = [one for one in workspace.search_project(project) if one.name == project]
-    home = found[0] if found else workspace.create_project(project)
+    candidates = [candidate for candidate in workspace.search_project(project) if candidate.name == project]
+    home = candidates[0] if candidates else workspace.create_project(project)
     complete(home, panels(metric))
     if replaces in {str(run) for run in workspace.list_runs(home.id)}:
         workspace.delete_run(home.id, replaces)
@@ -76,7 +76,9 @@ def _panel(title: str, subtitle: str, series: Mapping[str, Mapping[str, str]], k
     from evidently.sdk.models import PanelMetric
     from evidently.sdk.panels import DashboardPanelPlot
 
-    values = [PanelMetric(metric="Ours", metric_labels=dict(labels), legend=told) for told, labels in series.items()]
+    values = [
+        PanelMetric(metric="Ours", metric_labels=dict(labels), legend=legend) for legend, labels in series.items()
+    ]
     shown: dict[str, Any] = {"plot_type": kind} | ({"is_stacked": False} if kind == "bar" else {})
     return DashboardPanelPlot(title=title, subtitle=subtitle, size="half", values=values, plot_params=shown)
 

@@ -23,19 +23,19 @@ class OursCalculation(DataframeCalculation[Ours]):
 
     def calculate(self, context: Context, current_data: Dataset, reference_data: Dataset | None) -> DataframeValue:
         """Return the numbers, shown as the headline and a table of what is told of columns."""
-        told = context.additional_data[OURS].as_dataframe()
-        columns = told[told["role"] == "column"].sort_values("value", ascending=False)
+        numbers = context.additional_data[OURS].as_dataframe()
+        columns = numbers[numbers["role"] == "column"].sort_values("value", ascending=False)
         rows = [
             (name, f"{far:.2f}", "beyond its limit" if far > 1.0 else "ordinary")
             for name, far in zip(columns["name"], columns["value"], strict=True)
         ]
         headline = context.additional_data[HEADLINE].as_dataframe()[HEADLINE].iloc[0]
-        found = self.result(told)
-        found.widget = [
+        result = self.result(numbers)
+        result.widget = [
             text_widget(text=headline, title=self.display_name()),
             table_data(column_names=["column", "distance in limits", "verdict"], data=rows),
         ]
-        return found
+        return result
 
     def display_name(self) -> str:
         """Return the title of the page's first part."""

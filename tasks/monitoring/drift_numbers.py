@@ -32,20 +32,20 @@ class Drawing(BaseModel):
 
 def drawing(check: Check) -> Drawing:
     """Return what is drawn of a check; what it could not tell is left out."""
-    seen = check.performance
-    known = {
+    performance = check.performance
+    numbers = {
         SHARE: check.drifted_share,
         "rows": check.rows,
-        "labelled rows": seen.labelled,
+        "labelled rows": performance.labelled,
         "version": float(check.model_version) if check.model_version.isdigit() else None,
-        f"{seen.metric} on labelled rows": seen.value,
-        f"{seen.metric} at promotion": seen.expected,
+        f"{performance.metric} on labelled rows": performance.value,
+        f"{performance.metric} at promotion": performance.expected,
         "severity of the alarm": severity(check.alarm),
         "data faults": len(check.faults),
     }
     return Drawing(
         headline=headline(check),
-        numbers={name: float(value) for name, value in known.items() if value is not None},
+        numbers={name: float(value) for name, value in numbers.items() if value is not None},
         distances=distances(check.signals),
         tags=(f"version {check.model_version}",),
     )
@@ -56,27 +56,28 @@ def distances(signals: Iterable[Signal]) -> dict[str, float]:
 
     One that may move to one side as far as it likes is told as 1 there at most: only what is beyond a limit is above.
     """
-    found: dict[str, float] = {}
-    for one in signals:
-        if one.family in OF_A_COLUMN and one.value is not None:
-            far = away(one) if one.exceeded else min(away(one), 1.0)
-            found[one.column] = max(found.get(one.column, 0.0), far)
-    return found
+    farthest: dict[str, float] = {}
+    for signal in signals:
+        if signal.family in OF_A_COLUMN and signal.value is not None:
+            far = away(signal) if signal.exceeded else min(away(signal), 1.0)
+            farthest[signal.column] = max(farthest.get(signal.column, 0.0), far)
+    return farthest
 
 
 def headline(check: Check) -> str:
     """Say as markdown what the limits make of the window, and what the rest of the page is worth."""
-    seen, share = check.performance, check.drifted_share
-    told = "no feature could be told" if share is None else f"{share:.0%} of the features lie beyond their limits"
+    performance, share = check.performance, check.drifted_share
+    share_text = "no feature could be told" if share is None else f"{share:.0%} of the features lie beyond their limits"
     drifting = ", ".join(check.drifting) or "none"
-    measured = "unknown yet" if seen.value is None else figure(seen.value)
-    faults = "; ".join(one.sentence for one in check.faults) or "none"
+    measured = "unknown yet" if performance.value is None else figure(performance.value)
+    faults = "; ".join(fault.sentence for fault in check.faults) or "none"
     alarm = "; ".join(check.alarm.reasons) if check.alarm else "silent"
     return "\n\n".join(
         [
-            f"**Version {check.model_version}, {check.window}, {check.rows} rows: {told}** ({drifting}).",
+            f"**Version {check.model_version}, {check.window}, {check.rows} rows: {share_text}** ({drifting}).",
             f"Alarm: {alarm}.",
-            f"{seen.metric} on {seen.labelled} labelled rows: {measured}, {figure(seen.expected)} at promotion. "
+            f"{performance.metric} on {performance.labelled} labelled rows: {measured}, "
+            f"{figure(performance.expected)} at promotion. "
             f"Data faults: {faults}.",
             "Below, a column is drawn as drifted where this verdict says so; the score beside it is Evidently's own "
             "distance of the two distributions, and decides nothing.",

@@ -64,8 +64,8 @@ def constant_share(reference: "pd.Series", current: "pd.Series") -> float | None
 
     Evidently divides by the reference's spread and calls 1.001 against a constant 1.0 a drift of .83.
     """
-    known = reference.dropna()
-    return None if known.nunique() > 1 else float((current.dropna() != known.iloc[0]).mean())
+    present = reference.dropna()
+    return None if present.nunique() > 1 else float((current.dropna() != present.iloc[0]).mean())
 
 
 def column_drift(
@@ -97,7 +97,7 @@ def column_drift(
     )
 
 
-def compared(
+def drift_comparison(
     reference: "pd.DataFrame",
     current: "pd.DataFrame",
     kinds: Mapping[str, Kind],
@@ -128,11 +128,11 @@ def compared(
         *frames, timestamp=until, name=name, additional_data=_ours(drawing), tags=list(drawing.tags) if drawing else []
     )
     distances = _distances(snapshot)
-    found = [
+    drifts = [
         column_drift(column, kind, sides[0][column], sides[1][column], distances.get(column), policy)
         for column, kind in kinds.items()
     ]
-    return found, snapshot
+    return drifts, snapshot
 
 
 def _declared(rows: "pd.DataFrame", kinds: Mapping[str, Kind]) -> Any:
@@ -176,8 +176,8 @@ def _ours(drawing: "Drawing | None") -> "dict[str, pd.DataFrame] | None":
 
     if drawing is None:
         return None
-    told = (("window", drawing.numbers), ("column", drawing.distances))
-    rows = [(role, name, value) for role, numbers in told for name, value in numbers.items()]
+    parts = (("window", drawing.numbers), ("column", drawing.distances))
+    rows = [(role, name, value) for role, numbers in parts for name, value in numbers.items()]
     return {
         OURS: pd.DataFrame(rows, columns=["role", "name", "value"]),
         HEADLINE: pd.DataFrame({HEADLINE: [drawing.headline]}),
@@ -186,9 +186,9 @@ def _ours(drawing: "Drawing | None") -> "dict[str, pd.DataFrame] | None":
 
 def _distances(snapshot: "Snapshot") -> dict[str, float]:
     """Return the distance of each column that came back."""
-    found = snapshot.dict()["metrics"]
+    results = snapshot.dict()["metrics"]
     return {
-        one["config"]["column"]: float(one["value"])
-        for one in found
-        if one["config"]["type"].endswith(":ValueDrift") and one["value"] is not None
+        result["config"]["column"]: float(result["value"])
+        for result in results
+        if result["config"]["type"].endswith(":ValueDrift") and result["value"] is not None
     }

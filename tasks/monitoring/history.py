@@ -20,65 +20,72 @@ from tasks.scoring.scoring import fair_predictions
 
 def stored_looks(problem: UseCase, watch: str, until: datetime) -> list[Look]:
     """Return the looks at windows that end before `until` beside these limits, in order of time."""
-    kept = looks(problem).read()
-    same = kept[(kept["watch"] == watch) & (kept["window_end"] < until)].sort_values(["window_end", "window_start"])
+    stored = looks(problem).read()
+    same = stored[(stored["watch"] == watch) & (stored["window_end"] < until)].sort_values(
+        ["window_end", "window_start"]
+    )
     return [Look.model_validate_json(body) for body in same["body"]]
 
 
 def newest_look(problem: UseCase, until: datetime) -> Look | None:
     """Return the look at the newest window that ends by `until`, or None."""
-    kept = looks(problem).read()
-    known = kept[kept["window_end"] <= until].sort_values(["window_end", "as_of"])
-    return None if known.empty else Look.model_validate_json(known["body"].iloc[-1])
+    stored = looks(problem).read()
+    past = stored[stored["window_end"] <= until].sort_values(["window_end", "as_of"])
+    return None if past.empty else Look.model_validate_json(past["body"].iloc[-1])
 
 
-def keep_looks(problem: UseCase, found: Sequence[Look]) -> None:
+def keep_looks(problem: UseCase, new_looks: Sequence[Look]) -> None:
     """Keep looks, each window's once."""
     records = [
         {
-            "as_of": one.as_of,
-            "window_start": one.window.start,
-            "window_end": one.window.end,
-            "watch": one.watch,
-            "body": one.model_dump_json(),
+            "as_of": new_look.as_of,
+            "window_start": new_look.window.start,
+            "window_end": new_look.window.end,
+            "watch": new_look.watch,
+            "body": new_look.model_dump_json(),
         }
-        for one in found
+        for new_look in new_looks
     ]
     looks(problem).upsert(looks(problem).rows(records))
 
 
 def broken_windows(
-    problem: UseCase, until: datetime, policy: FaultPolicy, known: Collection[tuple[str, str]]
+    problem: UseCase, until: datetime, policy: FaultPolicy, accepted: Collection[tuple[str, str]]
 ) -> list[Window]:
     """Return the windows that end by `until` whose data were broken at the last look.
 
-    Faults that last, or are `known` by kind and column to be none, break nothing.
+    Faults that last, or are `accepted` by kind and column, break nothing.
     """
-    kept = looks(problem).read().sort_values(["window_end", "window_start"])
-    stored = [Look.model_validate_json(body) for body in kept[kept["window_end"] <= until]["body"]]
-    seen = look.without(stored, known)
-    lasts = look.lasting(seen, policy)
-    return [one.window for one in seen if look.broken(one, lasts)]
+    stored_rows = looks(problem).read().sort_values(["window_end", "window_start"])
+    stored = [Look.model_validate_json(body) for body in stored_rows[stored_rows["window_end"] <= until]["body"]]
+    judged = look.without(stored, accepted)
+    lasts = look.lasting(judged, policy)
+    return [judged_look.window for judged_look in judged if look.broken(judged_look, lasts)]
 
 
 def brought_up_to_date(
-    problem: UseCase, watch: Watch, before: Sequence[Look], rows: "pd.DataFrame", said: "pd.DataFrame", as_of: datetime
+    problem: UseCase,
+    watch: Watch,
+    before: Sequence[Look],
+    rows: "pd.DataFrame",
+    predicted: "pd.DataFrame",
+    as_of: datetime,
 ) -> list[Look]:
     """Return earlier looks, those anew whose window has got other rows or labels since.
 
     `rows` and their predictions reach back as far as anything may still change.
     """
     times = rows[problem.event_time]
-    found: list[Look] = []
-    for one in before:
-        inside = (times >= one.window.start) & (times < one.window.end)
+    updated: list[Look] = []
+    for current in before:
+        inside = (times >= current.window.start) & (times < current.window.end)
         now = int(inside.sum()), int(rows.loc[inside, problem.target].notna().sum())
-        changeable = one.window.start >= as_of - problem.look_back - problem.window
-        if changeable and now != (one.rows, one.labelled):
-            good = look.last_good(found)
-            one = look.looked(problem, watch, rows[inside], said[inside], one.window, as_of, good)
-        found.append(one)
-    return found
+        changeable = current.window.start >= as_of - problem.look_back - problem.window
+        if changeable and now != (current.rows, current.labelled):
+            good = look.last_good(updated)
+            current = look.window_look(problem, watch, rows[inside], predicted[inside], current.window, as_of, good)
+        updated.append(current)
+    return updated
 
 
 def changeable_span(problem: UseCase, window: Window) -> Window:
@@ -98,4 +105,4 @@ def looks_at(
     before = brought_up_to_date(problem, watch, stored, rows, fair, as_of)
     inside = rows[problem.event_time] >= window.start
     good = look.last_good(before)
-    return [*before, look.looked(problem, watch, rows[inside], fair[inside], window, as_of, good)]
+    return [*before, look.window_look(problem, watch, rows[inside], fair[inside], window, as_of, good)]

@@ -27,7 +27,7 @@ LABELLED: tuple[Family, ...] = ("target", "performance", "concept")
 """What is told of labels, which may come long after their window."""
 
 
-EARLY: tuple[Family, ...] = tuple(one for one in get_args(Family) if one not in LABELLED)
+EARLY: tuple[Family, ...] = tuple(family for family in get_args(Family) if family not in LABELLED)
 
 
 class WatchPolicy(BaseModel):
@@ -80,13 +80,13 @@ def learned_watch(
     from tasks.monitoring.signals.calibration import calibrated_limits
 
     visible = as_usable(rows, problem, until)
-    known = folds.labelled(rows, problem, until)
-    frame = watched(problem, known, unseen)
+    labelled = folds.labelled(rows, problem, until)
+    frame = watched(problem, labelled, unseen)
     kinds = watched_kinds(problem, predicted=frame[PREDICTION].notna().any())
     times = visible[problem.event_time]
     limits = calibrated_limits(
         frame[list(kinds)],
-        known[problem.event_time],
+        labelled[problem.event_time],
         kinds,
         window=problem.window,
         checks_per_year=policy.checks_per_year,
@@ -105,15 +105,15 @@ def learned_watch(
     )
 
 
-def watched(problem: UseCase, rows: "pd.DataFrame", said: "pd.DataFrame | None") -> "pd.DataFrame":
+def watched(problem: UseCase, rows: "pd.DataFrame", predicted: "pd.DataFrame | None") -> "pd.DataFrame":
     """Return features, `prediction` (of several classes the likeliest) and `target` of rows, missing where unknown."""
     import numpy as np
 
     columns = predictions.columns_of(PREDICTION, problem)
-    if said is None:
+    if predicted is None:
         shown = np.full((len(rows), problem.outputs), np.nan)
     else:
-        shown = said[columns].reindex(rows.index).to_numpy(float)
+        shown = predicted[columns].reindex(rows.index).to_numpy(float)
     target = rows[problem.target]
     return estimators.features(rows, problem).assign(
         **{
@@ -125,12 +125,12 @@ def watched(problem: UseCase, rows: "pd.DataFrame", said: "pd.DataFrame | None")
 
 def watched_kinds(problem: UseCase, *, predicted: bool = True) -> dict[str, Kind]:
     """Return how each column of `watched` is looked at; the prediction only where there is any."""
-    found: dict[str, Kind] = dict.fromkeys(problem.numeric, "numeric")
-    found.update(dict.fromkeys(problem.categorical, "categorical"))
+    kinds: dict[str, Kind] = dict.fromkeys(problem.numeric, "numeric")
+    kinds.update(dict.fromkeys(problem.categorical, "categorical"))
     if predicted:
-        found[PREDICTION] = "categorical" if problem.classes else "numeric"
-    found[TARGET] = "categorical" if problem.kind == "classification" else "numeric"
-    return found
+        kinds[PREDICTION] = "categorical" if problem.classes else "numeric"
+    kinds[TARGET] = "categorical" if problem.kind == "classification" else "numeric"
+    return kinds
 
 
 def _likeliest(shown, problem: UseCase) -> "pd.Series":

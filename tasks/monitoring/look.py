@@ -45,16 +45,16 @@ class Look(BaseModel):
     estimate: PerformanceEstimate | None = None
 
 
-def looked(
+def window_look(
     problem: UseCase,
     watch: Watch,
     rows: "pd.DataFrame",
-    said: "pd.DataFrame",
+    predicted: "pd.DataFrame",
     window: Window,
     as_of: datetime,
     last_good: Window | None = None,
 ) -> Look:
-    """Return what a window's rows show; `said` are this version's predictions of rows that it had not learned from.
+    """Return what a window's rows show; `predicted` are this version's predictions of rows that it had not learned from.
 
     Both are indexed alike. Targets are missing where they are not known and mature at `as_of`.
     """
@@ -62,11 +62,11 @@ def looked(
     from tasks.monitoring.signals.estimation import performance_estimate
     from tasks.monitoring.signals.faults import faults
 
-    frame = watched(problem, rows, said)
+    frame = watched(problem, rows, predicted)
     times = rows[problem.event_time]
-    found: tuple[Fault, ...] = ()
+    window_faults: tuple[Fault, ...] = ()
     if watch.healthy is not None:
-        found = faults(watch.healthy, frame[list(problem.features)], times, window, last_good)
+        window_faults = faults(watch.healthy, frame[list(problem.features)], times, window, last_good)
     guess = None
     if watch.confidence is not None:
         guess = performance_estimate(problem.metric, frame[PREDICTION], watch.confidence, watch.policy.estimation)
@@ -77,15 +77,15 @@ def looked(
         rows=len(rows),
         labelled=int(rows[problem.target].notna().sum()),
         signals=signals(watch.limits, frame) if watch.limits.statistics else (),
-        faults=found,
-        measured=measured(problem, rows, said),
+        faults=window_faults,
+        measured=measured_metric(problem, rows, predicted),
         estimate=guess,
     )
 
 
-def measured(problem: UseCase, rows: "pd.DataFrame", said: "pd.DataFrame") -> float | None:
+def measured_metric(problem: UseCase, rows: "pd.DataFrame", predicted: "pd.DataFrame") -> float | None:
     """Return the metric over predicted rows whose label is known, or None where it is not defined."""
-    shown = said[predictions.columns_of(PREDICTION, problem)].reindex(rows.index)
+    shown = predicted[predictions.columns_of(PREDICTION, problem)].reindex(rows.index)
     both = rows[problem.target].notna() & shown.notna().all(axis=1)
     return score(
         problem.metric,
@@ -107,37 +107,37 @@ def lasting(looks: Sequence[Look], policy: FaultPolicy) -> tuple[Fault, ...]:
 
     def since(fault: Fault) -> datetime:
         ends = newest.end
-        for one in reversed(looks):
-            if _name(fault) not in map(_name, one.faults):
+        for earlier in reversed(looks):
+            if _name(fault) not in map(_name, earlier.faults):
                 break
-            ends = one.window.end
+            ends = earlier.window.end
         return ends
 
-    return tuple(one for one in looks[-1].faults if one.kind in OF_THE_WORLD and since(one) <= first)
+    return tuple(fault for fault in looks[-1].faults if fault.kind in OF_THE_WORLD and since(fault) <= first)
 
 
 def without(looks: Sequence[Look], accepted: Collection[tuple[str, str]]) -> list[Look]:
     """Return the looks without the faults, by kind and column, that a person has taken for how the world is."""
     return [
-        one.model_copy(update={"faults": tuple(fault for fault in one.faults if _name(fault) not in accepted)})
-        for one in looks
+        look.model_copy(update={"faults": tuple(fault for fault in look.faults if _name(fault) not in accepted)})
+        for look in looks
     ]
 
 
 def broken(look: Look, lasts: Sequence[Fault]) -> tuple[Fault, ...]:
     """Return the look's faults beside those that last, as far as a retrain has to wait for their end."""
-    return tuple(one for one in beside(look, lasts) if one.kind not in HOLDING_NOTHING)
+    return tuple(fault for fault in beside(look, lasts) if fault.kind not in HOLDING_NOTHING)
 
 
 def beside(look: Look, others: Sequence[Fault]) -> tuple[Fault, ...]:
     """Return the look's faults beside those."""
-    names = {_name(one) for one in others}
-    return tuple(one for one in look.faults if _name(one) not in names)
+    names = {_name(fault) for fault in others}
+    return tuple(fault for fault in look.faults if _name(fault) not in names)
 
 
 def warnings(look: Look) -> tuple[Fault, ...]:
     """Return what is unusual about the look's data, and makes no row wrong."""
-    return tuple(one for one in look.faults if one.kind in HOLDING_NOTHING)
+    return tuple(fault for fault in look.faults if fault.kind in HOLDING_NOTHING)
 
 
 def rung(looks: Sequence[Look], policy: WatchPolicy) -> Alarm | None:
@@ -149,23 +149,23 @@ def rung(looks: Sequence[Look], policy: WatchPolicy) -> Alarm | None:
     lasts = lasting(looks, policy.faults)
     if not looks or broken(looks[-1], lasts):
         return None
-    sound = [one for one in looks if not broken(one, lasts)]
-    rings = [
-        alarm([_of(one, EARLY) for one in sound], policy.alarm),
-        alarm([_of(one, LABELLED) for one in ripe(sound)], policy.alarm),
+    sound = [look for look in looks if not broken(look, lasts)]
+    alarms = [
+        alarm([_of(look, EARLY) for look in sound], policy.alarm),
+        alarm([_of(look, LABELLED) for look in ripe(sound)], policy.alarm),
     ]
-    found = [one for one in rings if one is not None]
-    if not found:
+    ringing = [each for each in alarms if each is not None]
+    if not ringing:
         return None
     return Alarm(
-        signals=tuple(signal for one in found for signal in one.signals),
-        reasons=tuple(reason for one in found for reason in one.reasons),
+        signals=tuple(signal for each in ringing for signal in each.signals),
+        reasons=tuple(reason for each in ringing for reason in each.reasons),
     )
 
 
 def ripe(looks: Sequence[Look]) -> Sequence[Look]:
     """Return the looks up to the newest whose share of labelled rows comes near the best one's."""
-    shares = [one.labelled / max(one.rows, 1) for one in looks]
+    shares = [look.labelled / max(look.rows, 1) for look in looks]
     last = max((at for at, share in enumerate(shares) if 0 < share >= RIPE * max(shares)), default=-1)
     return looks[: last + 1]
 
@@ -175,23 +175,23 @@ def quiet(looks: Sequence[Look], policy: WatchPolicy) -> bool:
     many = policy.alarm.memory
     ends = [looks[: len(looks) - back] for back in range(many)]
     return len(looks) >= many and all(
-        not broken(one[-1], lasting(one, policy.faults)) and rung(one, policy) is None for one in ends
+        not broken(past[-1], lasting(past, policy.faults)) and rung(past, policy) is None for past in ends
     )
 
 
 def distrusted(looks: Sequence[Look], expected: float, policy: EstimationPolicy) -> str | None:
     """Say why estimates made before labels came are switched off, or None while the labels bear them out."""
     landed = [
-        Landed(estimate=one.estimate, measured=one.measured)
-        for one in ripe(looks)
-        if one.estimate is not None and one.measured is not None
+        Landed(estimate=look.estimate, measured=look.measured)
+        for look in ripe(looks)
+        if look.estimate is not None and look.measured is not None
     ]
     return distrust_reason(landed, expected, policy)
 
 
 def last_good(looks: Sequence[Look]) -> Window | None:
     """Return the newest window in which nothing was wrong with the data, or None."""
-    return next((one.window for one in reversed(looks) if not broken(one, ())), None)
+    return next((look.window for look in reversed(looks) if not broken(look, ())), None)
 
 
 def _name(fault: Fault) -> tuple[str, str]:
@@ -199,4 +199,4 @@ def _name(fault: Fault) -> tuple[str, str]:
 
 
 def _of(look: Look, families: Collection[Family]) -> tuple[Signal, ...]:
-    return tuple(one for one in look.signals if one.family in families)
+    return tuple(signal for signal in look.signals if signal.family in families)

@@ -34,18 +34,20 @@ TARGET_DRIFT = "target"
 def column_records(check: Check) -> list[dict[str, Any]]:
     """Return what Evidently drew of each column, and whether our limits say that it drifted, which counts."""
     return [
-        {"role": role, **one.model_dump(), "drifted": _beyond(check, one.column)}
+        {"role": role, **drift.model_dump(), "drifted": _beyond(check, drift.column)}
         for role, columns in (("feature", check.features), ("outcome", check.outcomes))
-        for one in columns
+        for drift in columns
     ]
 
 
 def _beyond(check: Check, column: str) -> float | None:
     """Return 1 where a statistic of the column lies beyond its limit, 0 where none does, None where none is told."""
-    told = [
-        one for one in check.signals if one.column == column and one.family in OF_A_COLUMN and one.value is not None
+    signals = [
+        signal
+        for signal in check.signals
+        if signal.column == column and signal.family in OF_A_COLUMN and signal.value is not None
     ]
-    return float(any(one.exceeded for one in told)) if told else None
+    return float(any(signal.exceeded for signal in signals)) if signals else None
 
 
 def check_records(check: Check, evidently_run: str) -> list[dict[str, Any]]:
@@ -60,19 +62,19 @@ def check_records(check: Check, evidently_run: str) -> list[dict[str, Any]]:
         "evidently_run": evidently_run,
         "rows": float(check.rows),
     }
-    seen = check.performance
-    found = column_records(check)
-    found.append(
+    live_performance = check.performance
+    records = column_records(check)
+    records.append(
         {
             "role": "performance",
-            "column": seen.metric,
-            "value": seen.value,
-            "threshold": seen.expected,
-            "note": f"{seen.labelled} labelled rows; the threshold is the value at promotion",
+            "column": live_performance.metric,
+            "value": live_performance.value,
+            "threshold": live_performance.expected,
+            "note": f"{live_performance.labelled} labelled rows; the threshold is the value at promotion",
         }
     )
-    found.append({"role": "window", "column": "drifted share", "value": check.drifted_share, "note": check.note})
-    return [common | one for one in found]
+    records.append({"role": "window", "column": "drifted share", "value": check.drifted_share, "note": check.note})
+    return [common | record for record in records]
 
 
 @step(**retries.RETRIED)
@@ -134,7 +136,7 @@ def _compared(
     compared_as = kinds(problem, sides[1])
     outcomes = {PREDICTION, TARGET_DRIFT}
     name = f"{check.window} version {live.version}"
-    columns, snapshot = drift_report.compared(
+    columns, snapshot = drift_report.drift_comparison(
         sides[0], sides[1], compared_as, policy, until=check.window.end, name=name, drawing=drawing(check)
     )
     page = f"{problem.name}/{check.window.start:%Y-%m-%d}-{check.window.end:%Y-%m-%dT%H%M}.html"
@@ -155,27 +157,27 @@ def with_outcomes(rows: "pd.DataFrame", model: Any, problem: UseCase, policy: Dr
     import numpy as np
 
     some = drift_report.sampled(rows, policy.max_rows)
-    known = estimators.features(some, problem)
-    said = estimators.predictions(model, some, problem)
+    inputs = estimators.features(some, problem)
+    predicted = estimators.predictions(model, some, problem)
     if problem.classes:
-        said = np.array(problem.classes)[said.argmax(axis=1)]
-    return known.assign(**{PREDICTION: said, TARGET_DRIFT: some[problem.target]})
+        predicted = np.array(problem.classes)[predicted.argmax(axis=1)]
+    return inputs.assign(**{PREDICTION: predicted, TARGET_DRIFT: some[problem.target]})
 
 
 def kinds(problem: UseCase, current: "pd.DataFrame") -> dict[str, drift_report.Kind]:
     """Return which columns are compared and how; the target only where labels have arrived."""
-    found: dict[str, drift_report.Kind] = dict.fromkeys(problem.numeric, "numeric")
-    found.update(dict.fromkeys(problem.categorical, "categorical"))
-    found[PREDICTION] = "categorical" if problem.classes else "numeric"
+    column_kinds: dict[str, drift_report.Kind] = dict.fromkeys(problem.numeric, "numeric")
+    column_kinds.update(dict.fromkeys(problem.categorical, "categorical"))
+    column_kinds[PREDICTION] = "categorical" if problem.classes else "numeric"
     if current[TARGET_DRIFT].notna().any():
-        found[TARGET_DRIFT] = "categorical" if problem.kind == "classification" else "numeric"
-    return found
+        column_kinds[TARGET_DRIFT] = "categorical" if problem.kind == "classification" else "numeric"
+    return column_kinds
 
 
 def _replaced_run(problem: UseCase, window: Window) -> str:
     """Return the id of the Evidently run that showed this window before, or an empty string."""
-    kept = checks(problem).read()
-    same = kept[(kept["window_start"] == window.start) & (kept["window_end"] == window.end)]
+    stored = checks(problem).read()
+    same = stored[(stored["window_start"] == window.start) & (stored["window_end"] == window.end)]
     return "" if same.empty else str(same["evidently_run"].iloc[0])
 
 

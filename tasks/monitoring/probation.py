@@ -47,17 +47,17 @@ def probation_gain(pairs: "pd.DataFrame", problem: UseCase, since: datetime) -> 
     return gain_estimate(problem.metric, target, new, old, blocks.to_numpy(), time_pieces(times, blocks))
 
 
-def worse_reason(found: BootstrapEstimate, trial: Trial, metric: str, rows: int) -> str | None:
+def worse_reason(gain: BootstrapEstimate, trial: Trial, metric: str, rows: int) -> str | None:
     """Say how much worse than its predecessor the champion surely is, or None where it may not be worse.
 
     Each of the looks may err with its share of the rate (Bonferroni): they go on however the earlier ones ended.
     """
     rate = trial.policy.error_rate / trial.policy.windows
-    if not found.high(rate) < 0:
+    if not gain.high(rate) < 0:
         return None
     return (
         f"{metric} of version {trial.version} is worse than that of its predecessor {trial.predecessor} on the same "
-        f"{rows} labelled rows: gain {change(found.value)}, at most {change(found.high(rate))} "
+        f"{rows} labelled rows: gain {change(gain.value)}, at most {change(gain.high(rate))} "
         f"at an error rate of {rate:.2g}"
     )
 
@@ -78,16 +78,18 @@ def judge_probation(usecase: str, as_of: datetime, faults: FaultPolicy) -> str |
         return None
     broken = broken_windows(problem, as_of, faults, accepted(past))
     pairs = outside(labelled_pairs(trial, problem, window, until), problem, broken)
-    if len(pairs) < trial.policy.min_rows or (found := probation_gain(pairs, problem, trial.since)) is None:
+    if len(pairs) < trial.policy.min_rows or (gain := probation_gain(pairs, problem, trial.since)) is None:
         return None
-    reason = worse_reason(found, trial, problem.metric, len(pairs))
-    facts = found.model_dump() | {"rows": len(pairs), "window": str(window), "look": trial.looks + 1}
+    reason = worse_reason(gain, trial, problem.metric, len(pairs))
+    facts = gain.model_dump() | {"rows": len(pairs), "window": str(window), "look": trial.looks + 1}
     if reason is None:
-        return _kept(usecase, trial, as_of, f"look {trial.looks + 1} of {trial.policy.windows}: not worse", facts)
+        return _recorded_look(
+            usecase, trial, as_of, f"look {trial.looks + 1} of {trial.policy.windows}: not worse", facts
+        )
     try:
         old = working_version(usecase, trial.predecessor, as_of)
     except CannotRollBackError as error:
-        return _kept(usecase, trial, as_of, f"{reason}. It stays, because {error}", facts)
+        return _recorded_look(usecase, trial, as_of, f"{reason}. It stays, because {error}", facts)
     target = Target(version=trial.predecessor, over=trial.version, answers=trial.promotion)
     return restored(target, old, reason, as_of, facts)
 
@@ -105,18 +107,18 @@ def labelled_pairs(trial: Trial, problem: UseCase, window: Window, as_of: dateti
 
 def outside(rows: "pd.DataFrame", problem: UseCase, windows: Sequence[Window]) -> "pd.DataFrame":
     """Return the rows that lie in none of the windows."""
-    for one in windows:
+    for window in windows:
         times = rows[problem.event_time]
-        rows = rows[(times < one.start) | (times >= one.end)]
+        rows = rows[(times < window.start) | (times >= window.end)]
     return rows
 
 
-def _kept(usecase: str, trial: Trial, as_of: datetime, reason: str, facts: dict) -> str:
+def _recorded_look(usecase: str, trial: Trial, as_of: datetime, reason: str, facts: dict) -> str:
     """Keep a look that left the champion where it is, and show it."""
     looked = Decision(
         usecase=usecase, kind="on probation", as_of=as_of, reason=reason, facts=facts, answers=trial.promotion
     )
     ledger.record(looked)
-    told = f"version {trial.version} on probation: {reason}"
-    artifacts.show_markdown(f"{usecase} probation", f"# {told}\n\n{artifacts.as_markdown(facts)}", told)
-    return told
+    sentence = f"version {trial.version} on probation: {reason}"
+    artifacts.show_markdown(f"{usecase} probation", f"# {sentence}\n\n{artifacts.as_markdown(facts)}", sentence)
+    return sentence

@@ -32,12 +32,12 @@ def profile(rows: "pd.DataFrame", problem: UseCase) -> dict[str, Any]:
     return {"rows": len(rows), "columns": columns}
 
 
-def watch_told(watch: Watch) -> dict[str, Any]:
+def watch_entry(watch: Watch) -> dict[str, Any]:
     """Return what a version is watched by as the entry of its profile."""
     return {WATCH: watch.model_dump(mode="json")}
 
 
-def limits_told(watch: Watch) -> dict[str, float]:
+def limit_numbers(watch: Watch) -> dict[str, float]:
     """Return the handful of numbers by which one version's limits are compared with another's."""
     limits = watch.limits
     return {
@@ -55,12 +55,12 @@ def learned(problem: UseCase, rows: "pd.DataFrame", until: datetime, run_id: str
 
     A run that kept none of those leaves out what needs them.
     """
-    kept = tracking.unseen_predictions(run_id)
-    if kept is None:
+    predictions = tracking.unseen_predictions(run_id)
+    if predictions is None:
         return learned_watch(problem, rows, until, None, policy)
     names = list(problem.key)
-    told = rows[names].merge(kept, on=names, how="left", validate="1:1").set_index(rows.index)
-    return learned_watch(problem, rows, until, told, policy)
+    unseen = rows[names].merge(predictions, on=names, how="left", validate="1:1").set_index(rows.index)
+    return learned_watch(problem, rows, until, unseen, policy)
 
 
 def watch_of(problem: UseCase, live: Champion, policy: WatchPolicy) -> Watch:
@@ -75,12 +75,12 @@ def watch_of(problem: UseCase, live: Champion, policy: WatchPolicy) -> Watch:
 
 
 def _numeric(values: "pd.Series") -> dict[str, Any]:
-    known = values.dropna().astype(float)
-    told: dict[str, Any] = {"kind": "numeric", "missing": _missing(values)}
-    if known.empty:
-        return told
-    quantiles = {str(at): float(known.quantile(at)) for at in QUANTILES}
-    return told | {"mean": float(known.mean()), "sd": float(known.std(ddof=0)), "quantiles": quantiles}
+    present = values.dropna().astype(float)
+    entry: dict[str, Any] = {"kind": "numeric", "missing": _missing(values)}
+    if present.empty:
+        return entry
+    quantiles = {str(at): float(present.quantile(at)) for at in QUANTILES}
+    return entry | {"mean": float(present.mean()), "sd": float(present.std(ddof=0)), "quantiles": quantiles}
 
 
 def _categorical(values: "pd.Series") -> dict[str, Any]:

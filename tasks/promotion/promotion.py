@@ -131,9 +131,9 @@ def _registered(request: Request, trained: Trained, told: dict[str, Any], watch:
     known = folds.labelled(rows, problem, trained.window.end)
     ordinary = monitoring_profile.learned(problem, rows, trained.window.end, trained.run_id, watch)
     profile = tracking.log_profile(
-        trained.run_id, monitoring_profile.profile(known, problem) | monitoring_profile.watch_told(ordinary)
+        trained.run_id, monitoring_profile.profile(known, problem) | monitoring_profile.watch_entry(ordinary)
     )
-    tracking.log_limits(trained.run_id, monitoring_profile.limits_told(ordinary), ordinary.note)
+    tracking.log_limits(trained.run_id, monitoring_profile.limit_numbers(ordinary), ordinary.note)
     score = trained.evidence.challenger
     assert score is not None
     facts = ModelFacts(

@@ -66,7 +66,7 @@ class Scouts(BaseModel):
     champion: int
     """The window in which the live model was trained."""
     greater_is_better: bool
-    found: tuple[Scouted, ...] = ()
+    results: tuple[Scouted, ...] = ()
 
     def number(self, moment: datetime) -> int:
         """Return the window that a moment lies in, or ends; the first moment of a window belongs to the one before."""
@@ -95,7 +95,9 @@ def scouts_at(problem: UseCase, as_of: datetime, first_until: datetime, until: d
 def wanted(scouts: Scouts) -> list[Pair]:
     """Return the pairs that tell the age of the live model, and of the first; the window after a fit tells nothing."""
     later = range(scouts.first + 2, scouts.now + 1)
-    each = [(model, one) for one in later for model in (one - 1, scouts.first, scouts.champion) if model < one]
+    each = [
+        (model, window) for window in later for model in (window - 1, scouts.first, scouts.champion) if model < window
+    ]
     return sorted(set(each))
 
 
@@ -109,10 +111,10 @@ def completed(
 ) -> Scouts:
     """Return the scouts with what is wanted of them: what is stored, and the rest measured now, as far as it can be."""
     pairs = wanted(scouts)
-    known = {(one.scout, one.window): one for one in stored}
-    missing = [pair for pair in pairs if pair not in known]
-    found = [known[pair] for pair in pairs if pair in known]
-    return scouts.model_copy(update={"found": (*found, *scouted(problem, missing, as_of, read, shelf))})
+    stored_results = {(result.scout, result.window): result for result in stored}
+    missing = [pair for pair in pairs if pair not in stored_results]
+    results = [stored_results[pair] for pair in pairs if pair in stored_results]
+    return scouts.model_copy(update={"results": (*results, *scouted(problem, missing, as_of, read, shelf))})
 
 
 def declared(problem: UseCase) -> str:
@@ -140,18 +142,18 @@ def scouted(
     windows = history_windows(problem, as_of)
     if not pairs:
         return []
-    judged = {one: read(as_of, windows[one]) for one in sorted({window for _, window in pairs})}
-    shares = {one: _labelled_share(rows, problem) for one, rows in judged.items()}
+    judged = {window: read(as_of, windows[window]) for window in sorted({window for _, window in pairs})}
+    shares = {window: _labelled_share(rows, problem) for window, rows in judged.items()}
     usual = _labelled_share(read(as_of, windows[min(pairs)[0]]), problem)
-    found = []
-    for model, one in sorted(pairs):
-        if shares[one] == 0 or shares[one] < SETTLED * usual:
+    results = []
+    for model, window in sorted(pairs):
+        if shares[window] == 0 or shares[window] < SETTLED * usual:
             continue
         if model not in shelf:
             shelf[model] = _fitted(problem, windows[model].end, read)
-        rows = judged[one][judged[one][problem.target].notna()]
-        found.append(_judged(problem, shelf[model], rows, (model, one)))
-    return found
+        rows = judged[window][judged[window][problem.target].notna()]
+        results.append(_judged(problem, shelf[model], rows, (model, window)))
+    return results
 
 
 def _labelled_share(rows: "pd.DataFrame", problem: UseCase) -> float:
@@ -160,11 +162,11 @@ def _labelled_share(rows: "pd.DataFrame", problem: UseCase) -> float:
 
 def _fitted(problem: UseCase, until: datetime, read: Read) -> "Pipeline | None":
     """Return the scout fitted at a moment, or None where there are too few rows to learn from."""
-    known = folds.labelled(read(until, folds.training_window(problem, until)), problem, until)
-    known = scout_rows(known, problem)
-    if len(known) < FEWEST_ROWS or (problem.kind != "regression" and known[problem.target].nunique() < 2):
+    rows = folds.labelled(read(until, folds.training_window(problem, until)), problem, until)
+    rows = scout_rows(rows, problem)
+    if len(rows) < FEWEST_ROWS or (problem.kind != "regression" and rows[problem.target].nunique() < 2):
         return None
-    return estimators.fitted(estimators.pipeline(problem, scout(problem)), known, problem)
+    return estimators.fitted(estimators.pipeline(problem, scout(problem)), rows, problem)
 
 
 def _judged(problem: UseCase, model: "Pipeline | None", rows: "pd.DataFrame", pair: Pair) -> Scouted:
@@ -173,14 +175,14 @@ def _judged(problem: UseCase, model: "Pipeline | None", rows: "pd.DataFrame", pa
     ordered = rows.sort_values(problem.event_time, kind="stable")
     if model is None:
         return Scouted(scout=pair[0], window=pair[1], rows=len(rows), value=None, parts=(None,) * PARTS)
-    target, said = estimators.targets(ordered, problem), estimators.predictions(model, ordered, problem)
+    target, predicted = estimators.targets(ordered, problem), estimators.predictions(model, ordered, problem)
     pieces = np.array_split(np.arange(len(ordered)), PARTS)
     return Scouted(
         scout=pair[0],
         window=pair[1],
         rows=len(ordered),
-        value=score(problem.metric, target, said),
-        parts=tuple(score(problem.metric, target[piece], said[piece]) for piece in pieces),
+        value=score(problem.metric, target, predicted),
+        parts=tuple(score(problem.metric, target[piece], predicted[piece]) for piece in pieces),
     )
 
 
@@ -191,10 +193,10 @@ def moment_of(scouts: Scouts, asked: Sequence[datetime]) -> DecisionMoment:
     count = max(scouts.now, scouts.champion) + 1
     values, rows = np.full((count, count), np.nan), np.zeros(count, dtype=int)
     parts = np.full((count, count, PARTS), np.nan)
-    for one in scouts.found:
-        values[one.scout, one.window] = np.nan if one.value is None else one.value
-        parts[one.scout, one.window] = [np.nan if part is None else part for part in one.parts]
-        rows[one.window] = one.rows
+    for result in scouts.results:
+        values[result.scout, result.window] = np.nan if result.value is None else result.value
+        parts[result.scout, result.window] = [np.nan if part is None else part for part in result.parts]
+        rows[result.window] = result.rows
     unknown = np.full_like(values, np.nan)
     return DecisionMoment(
         now=scouts.now,
@@ -211,17 +213,22 @@ def moment_of(scouts: Scouts, asked: Sequence[datetime]) -> DecisionMoment:
     )
 
 
-def told_scouts(problem: UseCase, live: Champion, as_of: datetime) -> Scouts:
+def scouts_with_costs(problem: UseCase, live: Champion, as_of: datetime) -> Scouts:
     """Return what the age of the live model costs as far as labels tell at `as_of`; what is new is kept."""
-    kept = scouts_of(problem).read()
+    stored_rows = scouts_of(problem).read()
     name = declared(problem)
-    stored = [Scouted.model_validate_json(body) for body in kept[kept["declared"] == name]["body"]]
+    stored = [Scouted.model_validate_json(body) for body in stored_rows[stored_rows["declared"] == name]["body"]]
     first = models.first_version(problem.name).trained_until
     whose = scouts_at(problem, as_of, first, live.trained_until)
-    told = completed(problem, whose, stored, as_of, partial(rows_at, problem), {})
+    scouts = completed(problem, whose, stored, as_of, partial(rows_at, problem), {})
     records = [
-        {"declared": name, "scout": float(one.scout), "window": float(one.window), "body": one.model_dump_json()}
-        for one in told.found
+        {
+            "declared": name,
+            "scout": float(result.scout),
+            "window": float(result.window),
+            "body": result.model_dump_json(),
+        }
+        for result in scouts.results
     ]
     scouts_of(problem).append_new(scouts_of(problem).rows(records))
-    return told
+    return scouts

@@ -34,8 +34,8 @@ class Episode(BaseModel):
 def open_episode(past: Sequence[Decision]) -> Episode | None:
     """Return the episode that stands open after these decisions, oldest first, or None."""
     standing: Episode | None = None
-    for one in past:
-        standing = after(standing, one)
+    for decision in past:
+        standing = after(standing, decision)
     return standing
 
 
@@ -55,9 +55,9 @@ def after(standing: Episode | None, decision: Decision) -> Episode | None:
 
 def opening(usecase: str, as_of: datetime, alarm: Alarm, facts: dict) -> Decision:
     """Return the decision that opens an episode."""
-    told = "; ".join(alarm.reasons)
-    known = facts | {"severity": severity(alarm), "families": list(alarm.families)}
-    return Decision(usecase=usecase, kind="drift found", as_of=as_of, reason=told, facts=known)
+    reason = "; ".join(alarm.reasons)
+    episode_facts = facts | {"severity": severity(alarm), "families": list(alarm.families)}
+    return Decision(usecase=usecase, kind="drift found", as_of=as_of, reason=reason, facts=episode_facts)
 
 
 def closing(usecase: str, as_of: datetime, episode: Episode, reason: str) -> Decision:

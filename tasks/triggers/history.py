@@ -40,15 +40,15 @@ class History(BaseModel):
 
 def standing_refusal(past: Sequence[Decision]) -> datetime | None:
     """Return when a challenger was refused last, or None where another version went live since."""
-    told = [one for one in past if one.kind == "refused" or one.kind in MOVES]
-    return told[-1].as_of if told and told[-1].kind == "refused" else None
+    moves = [decision for decision in past if decision.kind == "refused" or decision.kind in MOVES]
+    return moves[-1].as_of if moves and moves[-1].kind == "refused" else None
 
 
-def known_history(
+def retrain_history(
     past: Sequence[Decision], labelled_since: Callable[[datetime], int], trained_until: datetime, as_of: datetime
 ) -> History:
     """Return what bears on the next retrain, from the decisions up to `as_of` and a count of labelled rows since."""
-    ends = [one.as_of for one in past if one.kind in ANSWERS]
+    ends = [decision.as_of for decision in past if decision.kind in ANSWERS]
     refused = standing_refusal(past)
     return History(
         last_retrain=max(ends, default=None),
@@ -57,7 +57,7 @@ def known_history(
         episode=open_episode(past),
         refused=refused,
         rows_since_refusal=labelled_since(refused) if refused else 0,
-        answered_this_month=sum(one > as_of - MONTH for one in ends),
+        answered_this_month=sum(end > as_of - MONTH for end in ends),
         trained_until=trained_until,
-        asked=tuple(one.as_of for one in past if one.kind == "retrain asked"),
+        asked=tuple(decision.as_of for decision in past if decision.kind == "retrain asked"),
     )

@@ -20,7 +20,7 @@ def mute_episode(usecase: str, until: datetime, reason: str, now: datetime) -> s
         ValueError: no episode is open, or the date is not ahead.
     """
     decision = episodes.muting(usecase, now, until, reason, ledger.decisions(usecase, now))
-    return _kept(decision, f"muted until {until:%Y-%m-%d %H:%M}: {reason}")
+    return _recorded(decision, f"muted until {until:%Y-%m-%d %H:%M}: {reason}")
 
 
 @step()
@@ -31,13 +31,13 @@ def accept_faults(usecase: str, column: str, reason: str, now: datetime) -> str:
         CannotAcceptError: there is no such fault, or only of a kind that the world does not bring about.
     """
     look = newest_look(use_case(usecase), now)
-    found = look.faults if look else ()
-    decision = acceptance(usecase, now, found, column, reason, ledger.decisions(usecase, now))
-    told = "; ".join(one["sentence"] for one in decision.facts["faults"])
-    return _kept(decision, f"taken for how the world is now: {told}: {reason}")
+    faults = look.faults if look else ()
+    decision = acceptance(usecase, now, faults, column, reason, ledger.decisions(usecase, now))
+    sentences = "; ".join(fault["sentence"] for fault in decision.facts["faults"])
+    return _recorded(decision, f"taken for how the world is now: {sentences}: {reason}")
 
 
-def _kept(decision: Decision, told: str) -> str:
+def _recorded(decision: Decision, message: str) -> str:
     ledger.record(decision)
-    artifacts.show_markdown(f"{decision.usecase} {decision.kind}", f"# {told}", told)
-    return f"{decision.usecase}: {told}"
+    artifacts.show_markdown(f"{decision.usecase} {decision.kind}", f"# {message}", message)
+    return f"{decision.usecase}: {message}"

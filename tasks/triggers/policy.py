@@ -23,7 +23,7 @@ ASKING: tuple[Family, ...] = ("features", "joint", "prediction", "target", "perf
 OF_THE_MODEL: tuple[Family, ...] = ("performance", "concept")
 
 
-TOLD = 3
+MOST_COLUMNS = 3
 """How many columns a reason names, each by its farthest signal."""
 
 
@@ -133,10 +133,10 @@ def refused_reason(check: Check, history: History, policy: RetrainPolicy) -> str
     if history.episode is None:
         return since
     needed = policy.growth_after_refusal * history.episode.severity
-    found = severity(check.alarm)
-    if found >= needed > 0:
+    current = severity(check.alarm)
+    if current >= needed > 0:
         return None
-    return f"{since}; drift of {found:.3g} times its limit, {needed:.3g} would count as grown"
+    return f"{since}; drift of {current:.3g} times its limit, {needed:.3g} would count as grown"
 
 
 def alarm_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
@@ -145,21 +145,21 @@ def alarm_reason(check: Check, history: History, policy: RetrainPolicy) -> str |
     if check.alarm is None or (harmless and not _teaches(check, history, policy)):
         return None
     both = zip(check.alarm.signals, check.alarm.reasons, strict=True)
-    asking = [(one, told) for one, told in both if one.family in policy.asks]
+    asking = [(signal, text) for signal, text in both if signal.family in policy.asks]
     if not asking:
         return None
-    ordered = sorted(asking, key=lambda one: (one[0].family not in OF_THE_MODEL, -away(one[0])))
+    ordered = sorted(asking, key=lambda pair: (pair[0].family not in OF_THE_MODEL, -away(pair[0])))
     farthest: dict[str, str] = {}
-    for one, reason in ordered:
-        farthest.setdefault(one.column, reason)
-    each = list(farthest.values())[:TOLD]
-    told = "; ".join(each)
+    for signal, reason in ordered:
+        farthest.setdefault(signal.column, reason)
+    each = list(farthest.values())[:MOST_COLUMNS]
+    named = "; ".join(each)
     more = len(ordered) - len(each)
-    told += f"; and {more} more signal{'s' * (more > 1)}" if more > 0 else ""
+    named += f"; and {more} more signal{'s' * (more > 1)}" if more > 0 else ""
     if not harmless:
-        return told
+        return named
     learned = f"{history.new_rows} labelled rows are new to a model that learned from {check.reference_rows}"
-    return f"{told}; nothing was lost yet, but {learned}"
+    return f"{named}; nothing was lost yet, but {learned}"
 
 
 def _teaches(check: Check, history: History, policy: RetrainPolicy) -> bool:
@@ -169,9 +169,9 @@ def _teaches(check: Check, history: History, policy: RetrainPolicy) -> bool:
 
 def harmless_reason(check: Check, policy: RetrainPolicy) -> str | None:
     """Say that what moved does the model no harm, by labels that are there already, or None."""
-    of_model = [one for one in check.signals if one.family in OF_THE_MODEL and one.value is not None]
-    losses = [one for one in of_model if one.statistic == "loss" and one.rows >= policy.min_labelled]
-    if not check.labels_prompt or not losses or any(one.exceeded for one in of_model):
+    of_model = [signal for signal in check.signals if signal.family in OF_THE_MODEL and signal.value is not None]
+    losses = [signal for signal in of_model if signal.statistic == "loss" and signal.rows >= policy.min_labelled]
+    if not check.labels_prompt or not losses or any(signal.exceeded for signal in of_model):
         return None
     if check.alarm is None or set(check.alarm.families) & set(OF_THE_MODEL):
         return None
@@ -184,17 +184,17 @@ def harmless_reason(check: Check, policy: RetrainPolicy) -> str | None:
 
 def loss_reason(check: Check, policy: RetrainPolicy) -> str | None:
     """Say by how much the live predictions are worse than at promotion, where no limit could be calibrated, or None."""
-    seen = check.performance
-    if any(one.family == "performance" for one in check.signals):
+    performance = check.performance
+    if any(signal.family == "performance" for signal in check.signals):
         return None
-    if seen.value is None or seen.labelled < policy.min_labelled:
+    if performance.value is None or performance.labelled < policy.min_labelled:
         return None
-    lost = -gain(seen.metric, seen.value, seen.expected)
+    lost = -gain(performance.metric, performance.value, performance.expected)
     if lost < policy.max_loss:
         return None
     return (
-        f"{seen.metric} {figure(seen.value)} on {seen.labelled} labelled rows of {check.window}, "
-        f"{figure(seen.expected)} at promotion: {figure(lost)} lost, {policy.max_loss} allowed"
+        f"{performance.metric} {figure(performance.value)} on {performance.labelled} labelled rows of {check.window}, "
+        f"{figure(performance.expected)} at promotion: {figure(lost)} lost, {policy.max_loss} allowed"
     )
 
 

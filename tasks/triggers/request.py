@@ -14,8 +14,8 @@ from tasks.monitoring.signals import models
 from tasks.registry.models import Champion
 from tasks.steps import step
 from tasks.triggers import episodes
-from tasks.triggers.age_cost import told_scouts
-from tasks.triggers.history import History, known_history
+from tasks.triggers.age_cost import scouts_with_costs
+from tasks.triggers.history import History, retrain_history
 from tasks.triggers.policy import RetrainPolicy, harmless_reason, holding_reason, wanted_reason
 from tasks.usecases import use_case
 from tasks.windows import Window
@@ -35,91 +35,100 @@ def history(check: Check, live: Champion, policy: RetrainPolicy) -> History:
         rows = rows_at(problem, as_of, Window(start=start, end=as_of), columns=())
         return int(rows[problem.target].notna().sum())
 
-    before = known_history(past, labelled_since, live.trained_until, as_of)
+    before = retrain_history(past, labelled_since, live.trained_until, as_of)
     if policy.regret is None:
         return before
-    return before.model_copy(update={"scouts": told_scouts(problem, live, check.window.end)})
+    return before.model_copy(update={"scouts": scouts_with_costs(problem, live, check.window.end)})
 
 
 @step()
 def keep_findings(check: Check, past: History) -> None:
     """Keep in the ledger, and tell the automations, that a fault is new, that a drift begins, or that it is over."""
     before = ledger.decisions(check.usecase, check.as_of)
-    for one in untold(findings(check, past), before):
-        ledger.record(one)
-        if one.kind in EVENTS:
-            events.tell(EVENTS[one.kind], check.usecase, one.id, one.reason)
+    for decision in new_findings(findings(check, past), before):
+        ledger.record(decision)
+        if decision.kind in EVENTS:
+            events.tell(EVENTS[decision.kind], check.usecase, decision.id, decision.reason)
 
 
-def untold(found: Sequence[Decision], past: Sequence[Decision]) -> list[Decision]:
+def new_findings(decisions: Sequence[Decision], past: Sequence[Decision]) -> list[Decision]:
     """Return the findings that no earlier check of the same window has made: it stands until more is collected."""
-    return [one for one in found if not any(_same_finding(one, other) for other in past)]
+    return [decision for decision in decisions if not any(_same_finding(decision, other) for other in past)]
 
 
-def _same_finding(one: Decision, earlier: Decision) -> bool:
+def _same_finding(decision: Decision, earlier: Decision) -> bool:
     places = ("window", "model_version")
     return (
-        "window" in one.facts
-        and (earlier.kind, earlier.reason) == (one.kind, one.reason)
-        and earlier.as_of < one.as_of
-        and all(earlier.facts.get(name) == one.facts[name] for name in places)
+        "window" in decision.facts
+        and (earlier.kind, earlier.reason) == (decision.kind, decision.reason)
+        and earlier.as_of < decision.as_of
+        and all(earlier.facts.get(name) == decision.facts[name] for name in places)
     )
 
 
 def findings(check: Check, past: History) -> list[Decision]:
     """Return the decisions that a check makes beside that on a retrain."""
-    found = []
+    decisions = []
     facts = {"window": str(check.window), "report": check.report_url, "model_version": check.model_version}
     if check.new_faults:
-        told = "; ".join(one.sentence for one in check.new_faults)
-        known = facts | {"faults": [one.model_dump(mode="json") for one in check.new_faults]}
-        found.append(Decision(usecase=check.usecase, kind="fault", as_of=check.as_of, reason=told, facts=known))
+        reason = "; ".join(fault.sentence for fault in check.new_faults)
+        fault_facts = facts | {"faults": [fault.model_dump(mode="json") for fault in check.new_faults]}
+        decisions.append(
+            Decision(usecase=check.usecase, kind="fault", as_of=check.as_of, reason=reason, facts=fault_facts)
+        )
     if check.new_lasting:
-        told = "taken for how the world is now, since it lasts: " + "; ".join(one.sentence for one in check.new_lasting)
-        known = facts | {"faults": [one.model_dump(mode="json") for one in check.new_lasting]}
-        found.append(Decision(usecase=check.usecase, kind="fault lasts", as_of=check.as_of, reason=told, facts=known))
+        reason = "taken for how the world is now, since it lasts: " + "; ".join(
+            fault.sentence for fault in check.new_lasting
+        )
+        fault_facts = facts | {"faults": [fault.model_dump(mode="json") for fault in check.new_lasting]}
+        decisions.append(
+            Decision(usecase=check.usecase, kind="fault lasts", as_of=check.as_of, reason=reason, facts=fault_facts)
+        )
     if check.alarm is not None and past.episode is None:
-        found.append(episodes.opening(check.usecase, check.as_of, check.alarm, facts))
+        decisions.append(episodes.opening(check.usecase, check.as_of, check.alarm, facts))
     if past.episode is not None and past.unanswered is None and check.quiet:
-        told = "the newest checks were all within their limits"
-        found.append(episodes.closing(check.usecase, check.as_of, past.episode, told))
-    return found
+        reason = "the newest checks were all within their limits"
+        decisions.append(episodes.closing(check.usecase, check.as_of, past.episode, reason))
+    return decisions
 
 
 @step()
 def show_check(check: Check, reason: str | None, past: History, policy: RetrainPolicy) -> None:
     """Show the check's numbers as a table, and its links and outcome as a page."""
-    rows = [one.model_dump() for one in check.signals if one.exceeded] or column_records(check)
+    rows = [signal.model_dump() for signal in check.signals if signal.exceeded] or column_records(check)
     artifacts.show_table(f"{check.usecase} drift", rows, f"{check.usecase} {check.window} {check.note}")
-    seen = check.performance
-    told = f"retrain: {reason}" if reason else "no retrain"
+    performance = check.performance
+    outcome = f"retrain: {reason}" if reason else "no retrain"
     facts = {
         "window": check.window,
         "rows": check.rows,
         "champion": f"version {check.model_version}",
         "features beyond their limits": ", ".join(check.drifting) or "none",
         "share of them": "unknown" if check.drifted_share is None else f"{check.drifted_share:.1%}",
-        f"{seen.metric} on {seen.labelled} labelled rows": "unknown" if seen.value is None else seen.value,
-        f"{seen.metric} at promotion": seen.expected,
-        "data faults": "; ".join(one.sentence for one in check.faults) or "none",
-        "faults that last, taken for how the world is now": "; ".join(one.sentence for one in check.lasting) or "none",
-        "unusual, and nothing waits for it": "; ".join(one.sentence for one in check.warnings) or "none",
+        f"{performance.metric} on {performance.labelled} labelled rows": "unknown"
+        if performance.value is None
+        else performance.value,
+        f"{performance.metric} at promotion": performance.expected,
+        "data faults": "; ".join(fault.sentence for fault in check.faults) or "none",
+        "faults that last, taken for how the world is now": "; ".join(fault.sentence for fault in check.lasting)
+        or "none",
+        "unusual, and nothing waits for it": "; ".join(fault.sentence for fault in check.warnings) or "none",
         "alarm": "; ".join(check.alarm.reasons) if check.alarm else "silent",
         "a retrain would be wanted because": wanted_reason(check, past, policy) or "",
         "held back because": holding_reason(check, past, policy) or "",
         "warning only": harmless_reason(check, policy) or "",
         "open episode": f"since {past.episode.opened:%Y-%m-%d %H:%M}" if past.episode else "none",
-        f"{seen.metric} estimated before labels": estimate_told(check),
+        f"{performance.metric} estimated before labels": estimate_text(check),
         "feed": check.feed,
         "limits": check.limits,
         "note": check.note,
     }
     links = f"[Evidently report]({check.report_url}) · [in Evidently's UI]({check.evidently_url})"
-    page = f"# {told}\n\n{links if check.report_url else ''}\n\n{artifacts.as_markdown(facts)}"
-    artifacts.show_markdown(f"{check.usecase} check", page, told)
+    page = f"# {outcome}\n\n{links if check.report_url else ''}\n\n{artifacts.as_markdown(facts)}"
+    artifacts.show_markdown(f"{check.usecase} check", page, outcome)
 
 
-def estimate_told(check: Check) -> str:
+def estimate_text(check: Check) -> str:
     """Say what the metric may be expected to become, and what that is worth."""
     if check.distrust is not None:
         return f"switched off: {check.distrust}"
@@ -140,8 +149,13 @@ def ask_for_retrain(check: Check, reason: str, past: History) -> str:
 
     The ledger comes first: an event that is lost is emitted again by the next check.
     """
-    seen = check.performance.model_dump()
-    facts = {"window": str(check.window), "drifted_share": check.drifted_share, **seen, "report": check.report_url}
+    performance = check.performance.model_dump()
+    facts = {
+        "window": str(check.window),
+        "drifted_share": check.drifted_share,
+        **performance,
+        "report": check.report_url,
+    }
     facts |= {"severity": models.severity(check.alarm)}
     asked = past.unanswered or Decision(
         usecase=check.usecase, kind="retrain asked", as_of=check.as_of, reason=reason, facts=facts

@@ -108,15 +108,17 @@ def faults(
     times = seconds(event_times)
     order = np.argsort(times, kind="stable")
     rows, times = rows.iloc[order], times[order]
-    found = [*_arrival(well, rows, times, window)]
+    window_faults = [*_arrival(well, rows, times, window)]
     if len(rows) >= well.policy.min_rows:
         pieces = _pieces(well, times, window)
         for filling in well.fillings:
             if filling.column.name in rows:
                 values = rows[filling.column.name]
-                found += [one for rule in COLUMN_RULES for one in rule(well, filling, values, times, pieces)]
-        found += _clock(well, rows, times)
-    return tuple(one.model_copy(update={"last_good": last_good}) for one in found)
+                window_faults += [
+                    fault for rule in COLUMN_RULES for fault in rule(well, filling, values, times, pieces)
+                ]
+        window_faults += _clock(well, rows, times)
+    return tuple(fault.model_copy(update={"last_good": last_good}) for fault in window_faults)
 
 
 def _arrival(well: Healthy, rows: "pd.DataFrame", times: Array, window: Window) -> Iterable[Fault]:
@@ -126,18 +128,18 @@ def _arrival(well: Healthy, rows: "pd.DataFrame", times: Array, window: Window) 
     silent = end - newest
     longest = max(2 * well.longest_gap_seconds, window.length.total_seconds() / 50)
     if silent > longest:
-        told = f"no row since {_moment(newest):%Y-%m-%d %H:%M}: {_spoken(silent)}, at most "
-        told += f"{_spoken(well.longest_gap_seconds)} passed between rows of the reference"
-        yield _fault("stopped feed", "", silent, well.longest_gap_seconds, newest, told)
+        sentence = f"no row since {_moment(newest):%Y-%m-%d %H:%M}: {_spoken(silent)}, at most "
+        sentence += f"{_spoken(well.longest_gap_seconds)} passed between rows of the reference"
+        yield _fault("stopped feed", "", silent, well.longest_gap_seconds, newest, sentence)
     else:
         yield from _volume(well, times, start, end)
     if len(times) < well.policy.min_rows:
         return
-    share = repeated(rows[[one.column.name for one in well.fillings if one.column.name in rows]], times)
+    share = repeated(rows[[filling.column.name for filling in well.fillings if filling.column.name in rows]], times)
     usual = well.most_duplicates
     if _impossible(share.sum(), len(times), usual, well) and share.mean() >= usual + well.policy.min_duplicate_jump:
-        told = f"{share.mean():.1%} of {len(times)} rows repeat another one, at most {usual:.1%} in the reference"
-        yield _fault("duplicates", "", float(share.mean()), usual, float(times[share][0]), told)
+        sentence = f"{share.mean():.1%} of {len(times)} rows repeat another one, at most {usual:.1%} in the reference"
+        yield _fault("duplicates", "", float(share.mean()), usual, float(times[share][0]), sentence)
 
 
 def _volume(well: Healthy, times: Array, start: float, end: float) -> Iterable[Fault]:
@@ -159,15 +161,15 @@ def _volume(well: Healthy, times: Array, start: float, end: float) -> Iterable[F
     for kind, where, bound, word in judged:
         if where.any():
             size = int(np.flatnonzero(where)[-1])
-            told = f"{back[size]} rows in {_spoken((size + 1) * length)}, {usual[size]:.0f} are usual and never "
-            told += f"{word} than {bound[size]:.0f} came in the reference"
-            yield _fault(kind, "", float(back[size]), float(usual[size]), end - (size + 1) * length, told)
+            sentence = f"{back[size]} rows in {_spoken((size + 1) * length)}, {usual[size]:.0f} are usual and never "
+            sentence += f"{word} than {bound[size]:.0f} came in the reference"
+            yield _fault(kind, "", float(back[size]), float(usual[size]), end - (size + 1) * length, sentence)
 
 
 def _pieces(well: Healthy, times: Array, window: Window) -> list[_Piece]:
     """Return the whole window, its halves and its pieces, as far as they have rows enough."""
     start, length = window.start.timestamp(), window.length.total_seconds()
-    found = [
+    pieces = [
         _Piece(
             start=start + place * length / count,
             cut=cut,
@@ -176,7 +178,7 @@ def _pieces(well: Healthy, times: Array, window: Window) -> list[_Piece]:
         for cut, count in enumerate((1, 2, well.pieces))
         for place in range(count)
     ]
-    return [one for one in found if one.chosen.sum() >= well.policy.min_rows]
+    return [piece for piece in pieces if piece.chosen.sum() >= well.policy.min_rows]
 
 
 def _missing(
@@ -187,9 +189,9 @@ def _missing(
     gone = _worst(codes < 0, codes < 2**62, pieces, filling.most_missing, well.policy.min_missing_jump, well)
     if gone:
         share, since = gone
-        told = f"{name}: {share:.1%} missing from {_moment(since):%Y-%m-%d %H:%M} on, {filling.missing:.1%} in the "
-        told += f"reference, at most {filling.most_missing:.1%}"
-        yield _fault("missing values", name, share, filling.missing, since, told)
+        sentence = f"{name}: {share:.1%} missing from {_moment(since):%Y-%m-%d %H:%M} on, {filling.missing:.1%} in the "
+        sentence += f"reference, at most {filling.most_missing:.1%}"
+        yield _fault("missing values", name, share, filling.missing, since, sentence)
 
 
 def _unknown(
@@ -200,13 +202,13 @@ def _unknown(
         return
     codes, name = codes_of(values, filling.column), filling.column.name
     strange = codes == len(filling.column.known)
-    seen = _worst(strange, codes >= 0, pieces, filling.most_unknown, well.policy.min_unknown_share, well)
-    if seen:
-        share, since = seen
+    worst = _worst(strange, codes >= 0, pieces, filling.most_unknown, well.policy.min_unknown_share, well)
+    if worst:
+        share, since = worst
         some = ", ".join(map(repr, values[strange].astype(str).value_counts().index[:3]))
-        told = f"{name}: {share:.1%} of the values from {_moment(since):%Y-%m-%d %H:%M} on were never seen before, "
-        told += f"such as {some}; {filling.unknown:.2%} usual"
-        yield _fault("unknown categories", name, share, filling.unknown, since, told)
+        sentence = f"{name}: {share:.1%} of the values from {_moment(since):%Y-%m-%d %H:%M} on were never seen before, "
+        sentence += f"such as {some}; {filling.unknown:.2%} usual"
+        yield _fault("unknown categories", name, share, filling.unknown, since, sentence)
 
 
 def _worst(
@@ -217,7 +219,9 @@ def _worst(
     The jump is the whole window's; a share jumps further in a piece, by the root of how many there are.
     """
     widest = (1.0, 2.0**0.5, well.pieces**0.5)
-    counts = [(bad[one.chosen].sum(), of[one.chosen].sum(), jump * widest[one.cut], one.start) for one in pieces]
+    counts = [
+        (bad[piece.chosen].sum(), of[piece.chosen].sum(), jump * widest[piece.cut], piece.start) for piece in pieces
+    ]
     over = [
         (float(count / size), start)
         for count, size, needed, start in counts
@@ -238,25 +242,25 @@ def _frozen(
     well: Healthy, filling: Filling, values: "pd.Series", times: Array, pieces: list[_Piece]
 ) -> Iterable[Fault]:
     """Yield a value that stood impossibly often and long: more rows an hour repeat what tells the hour more often."""
-    found, usual = stands(identities(values), times), filling.longest_stand_seconds
+    stretches, usual = stands(identities(values), times), filling.longest_stand_seconds
     chance = np.log(max(min(filling.commonest, 1 - 0.5 / well.rows), 1e-12))
-    often = found.rows >= max(well.policy.min_run, MUCH_MORE_OFTEN * filling.longest_run)
-    long = found.seconds > (-1.0 if usual is None else MUCH_LONGER * usual)
-    frozen = np.flatnonzero(often & long & (found.rows * chance <= np.log(well.policy.chance)))
+    often = stretches.rows >= max(well.policy.min_run, MUCH_MORE_OFTEN * filling.longest_run)
+    long = stretches.seconds > (-1.0 if usual is None else MUCH_LONGER * usual)
+    frozen = np.flatnonzero(often & long & (stretches.rows * chance <= np.log(well.policy.chance)))
     if not len(frozen):
         return
-    worst = frozen[found.rows[frozen].argmax()]
-    first, rows = found.first[worst], int(found.rows[worst])
-    told = f"{filling.column.name}: the value {values.iloc[first]} stands {rows} times in a row, for "
-    told += f"{_spoken(found.seconds[worst])}; at most {filling.longest_run} times"
-    told += "" if usual is None else f" and {_spoken(usual)}"
+    worst = frozen[stretches.rows[frozen].argmax()]
+    first, rows = stretches.first[worst], int(stretches.rows[worst])
+    sentence = f"{filling.column.name}: the value {values.iloc[first]} stands {rows} times in a row, for "
+    sentence += f"{_spoken(stretches.seconds[worst])}; at most {filling.longest_run} times"
+    sentence += "" if usual is None else f" and {_spoken(usual)}"
     yield _fault(
         "constant column",
         filling.column.name,
         rows,
         filling.longest_run,
         float(times[first]),
-        f"{told} in the reference",
+        f"{sentence} in the reference",
     )
 
 
@@ -267,19 +271,21 @@ def _units(well: Healthy, filling: Filling, values: "pd.Series", times: Array, p
     """
     if filling.column.kind == "categorical" or len(set(filling.column.knots)) < 5:
         return
-    found = numeric_values(values)
+    numbers = numeric_values(values)
     over = []
     for piece in pieces:
-        some = found[piece.chosen & ~np.isnan(found)]
+        some = numbers[piece.chosen & ~np.isnan(numbers)]
         usual = filling.spreads[piece.cut]
-        if len(some) >= well.policy.min_rows and (seen := _undone(some, np.array(filling.column.knots), usual)):
-            over.append((*seen, usual, piece.start))
+        if len(some) >= well.policy.min_rows and (undone := _undone(some, np.array(filling.column.knots), usual)):
+            over.append((*undone, usual, piece.start))
     if over:
         far, name, usual, _ = over[0]
         since = min(start for *_, start in over)
-        told = f"{filling.column.name}: like the reference if taken as {name}, at distance {far:.2f} from it as it is, "
-        told += f"at most {usual:.2f} in the reference"
-        yield _fault("changed units", filling.column.name, far, usual, since, told)
+        sentence = (
+            f"{filling.column.name}: like the reference if taken as {name}, at distance {far:.2f} from it as it is, "
+        )
+        sentence += f"at most {usual:.2f} in the reference"
+        yield _fault("changed units", filling.column.name, far, usual, since, sentence)
 
 
 COLUMN_RULES = (
@@ -297,11 +303,11 @@ def _undone(values: Array, knots: Array, usual: float) -> tuple[float, str] | No
     near = max(1.5 * usual, 0.05) + 1.6 / np.sqrt(len(values))
     far = distance(values, knots)
     warm = TEMPERATURES if knots[0] > COLDEST and knots[-1] < HOTTEST and far >= needed else {}
-    found = [(distance(undo(values), knots), far, name) for name, undo in warm.items()]
+    candidates = [(distance(undo(values), knots), far, name) for name, undo in warm.items()]
     some, nonzero = values[values != 0], knots[knots != 0]
     if min(len(some), len(nonzero)) >= FEWEST_NONZERO and (other := distance(some, nonzero)) >= needed:
-        found += [(distance(undo(some), nonzero), other, name) for name, undo in MULTIPLES.items()]
-    fitting = [one for one in found if one[0] <= min(near, one[1] / CLEARLY_BETTER)]
+        candidates += [(distance(undo(some), nonzero), other, name) for name, undo in MULTIPLES.items()]
+    fitting = [candidate for candidate in candidates if candidate[0] <= min(near, candidate[1] / CLEARLY_BETTER)]
     return min(fitting)[1:] if fitting else None
 
 
@@ -318,9 +324,11 @@ def _clock(well: Healthy, rows: "pd.DataFrame", times: Array) -> Iterable[Fault]
     unusual = costs[0] > max(2 * well.most_hours_moved, 4.0)
     if abs(hours) < 2 or not unusual or costs[shift] * CLEARLY_BETTER > costs[0]:
         return
-    told = f"the hours of the day fit the reference if the clock is off by {hours:+d} hours: mean squared distance "
-    told += f"{costs[0]:.1f} as it is, {costs[shift]:.1f} then, at most {well.most_hours_moved:.1f} in the reference"
-    yield _fault("shifted clock", "", float(hours), 0.0, float(times[0]), told)
+    sentence = f"the hours of the day fit the reference if the clock is off by {hours:+d} hours: mean squared distance "
+    sentence += (
+        f"{costs[0]:.1f} as it is, {costs[shift]:.1f} then, at most {well.most_hours_moved:.1f} in the reference"
+    )
+    yield _fault("shifted clock", "", float(hours), 0.0, float(times[0]), sentence)
 
 
 def _fault(kind: str, column: str, number: float, expected: float, since: float, sentence: str) -> Fault:

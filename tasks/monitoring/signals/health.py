@@ -152,9 +152,9 @@ def healthy(
     rows = reference.iloc[order[some]][list(features)]
     newest = reference.iloc[order[-REFERENCE_ROWS:]][list(features)]
     per_window = len(times) * min(1.0, window.total_seconds() / max(times[-1] - times[0], 1.0))
-    pieces = next((one for one in PIECES if per_window / one >= policy.min_rows), 1)
+    pieces = next((count for count in PIECES if per_window / count >= policy.min_rows), 1)
     fewest, usual, most = _rolling(times, window.total_seconds() / pieces, pieces)
-    known = learned_coding(rows, features, 0).columns
+    columns = learned_coding(rows, features, 0).columns
     hours = hour_of(times)
     bare = Healthy(
         policy=policy,
@@ -168,8 +168,10 @@ def healthy(
         longest_gap_seconds=_longest_gap(times, window.total_seconds()),
         most_duplicates=_most_duplicates(newest, times[-REFERENCE_ROWS:], window.total_seconds()),
         fillings=tuple(
-            _filling(rows[one.name], newest[one.name], one, times, some, window.total_seconds(), pieces, policy)
-            for one in known
+            _filling(
+                rows[column.name], newest[column.name], column, times, some, window.total_seconds(), pieces, policy
+            )
+            for column in columns
         ),
         hours=tuple((np.bincount(hours, minlength=HOURS) / len(hours)).tolist()),
         most_hours_moved=None,
@@ -179,7 +181,9 @@ def healthy(
 
 def day_of(well: Healthy) -> Day:
     """Return the hours of the reference's day."""
-    return Day(well.rows, well.hours, tuple((one.column, one.by_hour) for one in well.fillings if one.by_hour))
+    return Day(
+        well.rows, well.hours, tuple((filling.column, filling.by_hour) for filling in well.fillings if filling.by_hour)
+    )
 
 
 def _most_duplicates(rows: "pd.DataFrame", times: Array, window: float) -> float:
@@ -191,9 +195,10 @@ def _most_duplicates(rows: "pd.DataFrame", times: Array, window: float) -> float
 def _most_hours_moved(well: Healthy, rows: "pd.DataFrame", times: Array) -> float | None:
     """Return the largest distance of a whole block's day from the reference's, or None where no block is whole."""
     block = ((times[-1] - times) // (well.window_days * 86400)).astype(np.int64)
-    told = [one for one in range(block.max()) if (block == one).sum() >= well.policy.min_rows]
+    judged = [number for number in range(block.max()) if (block == number).sum() >= well.policy.min_rows]
     return max(
-        (clock_distances(day_of(well), rows[block == one], times[block == one])[0] for one in told), default=None
+        (clock_distances(day_of(well), rows[block == number], times[block == number])[0] for number in judged),
+        default=None,
     )
 
 
@@ -263,7 +268,7 @@ def _rolling(times: Array, length: float, sizes: int) -> tuple[tuple[float, ...]
     back = ((times[-1] - times) // length).astype(np.int64)
     counts = np.bincount(back)[: max(back.max(), 1)]
     sums = [np.convolve(counts, np.ones(min(size, len(counts))), "valid") for size in range(1, sizes + 1)]
-    fewest, usual, most = (tuple(float(of(one)) for one in sums) for of in (np.min, np.median, np.max))
+    fewest, usual, most = (tuple(float(of(total)) for total in sums) for of in (np.min, np.median, np.max))
     return fewest, usual, most[: back.max()]
 
 
@@ -299,14 +304,14 @@ def _filling(
 
 def _standing(codes: Array, times: Array) -> dict[str, Any]:
     """Return the share of the commonest value, how often one was repeated at most, and how long that took."""
-    present, found = codes[codes >= 0], stands(codes, times)
+    present, stretches = codes[codes >= 0], stands(codes, times)
     if not len(present):
         return {"commonest": 1.0, "longest_run": 0, "longest_stand_seconds": 0.0}
-    longest = int(found.rows.max())
+    longest = int(stretches.rows.max())
     return {
         "commonest": float(np.bincount(present).max() / len(present)),
         "longest_run": longest,
-        "longest_stand_seconds": float(found.seconds[found.rows >= longest / 2].max()),
+        "longest_stand_seconds": float(stretches.seconds[stretches.rows >= longest / 2].max()),
     }
 
 
@@ -344,8 +349,10 @@ def _spread(values: "pd.Series", column: ReferenceColumn, times: Array, length: 
     """Return the largest distance of a stretch of that many seconds from the whole."""
     if column.kind == "categorical" or not column.knots:
         return 0.0
-    found, knots = numeric_values(values), np.array(column.knots)
-    told = ~np.isnan(found)
-    place = ((times[-1] - times) // length).astype(np.int64)[told]
-    parts = [part for part in np.split(found[told], np.flatnonzero(np.diff(place)) + 1) if len(part) >= policy.min_rows]
+    numbers, knots = numeric_values(values), np.array(column.knots)
+    present = ~np.isnan(numbers)
+    place = ((times[-1] - times) // length).astype(np.int64)[present]
+    parts = [
+        part for part in np.split(numbers[present], np.flatnonzero(np.diff(place)) + 1) if len(part) >= policy.min_rows
+    ]
     return max((distance(part, knots) for part in parts), default=0.0)

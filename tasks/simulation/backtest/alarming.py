@@ -48,7 +48,7 @@ def alarm_of(plan: Plan) -> Callable[[int, int], str | None]:
         rows = rows_at(problem, now.end, now, version=plan.dataset_version)
         if limits is None or rows.empty:
             return None
-        return monitoring_look.looked(problem, limits, rows, _unsaid(problem, rows), now, now.end)
+        return monitoring_look.window_look(problem, limits, rows, _unsaid(problem, rows), now, now.end)
 
     def reason(model: int, now: int) -> str | None:
         recent_checks = [look(model, number) for number in range(max(model + 1, now - SIGHT + 1), now + 1)]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import cache
 
 from tasks.data.tables import rows_at
-from tasks.monitoring.drift_report import DriftPolicy, Kind, compared
+from tasks.monitoring.drift_report import DriftPolicy, Kind, drift_comparison
 from tasks.simulation.backtest.matrix import Plan
 from tasks.training import folds
 from tasks.usecases import use_case
@@ -31,7 +31,7 @@ def drifted_share(plan: Plan) -> Callable[[int, int], float | None]:
             return None
         kinds: dict[str, Kind] = dict.fromkeys(problem.numeric, "numeric")
         kinds |= dict.fromkeys(problem.categorical, "categorical")
-        columns, _ = compared(learned, current, kinds, PRESET, until=now.end, name=f"{plan.usecase} {now}")
+        columns, _ = drift_comparison(learned, current, kinds, PRESET, until=now.end, name=f"{plan.usecase} {now}")
         flags = [column.drifted for column in columns if column.drifted is not None]
         return sum(flags) / len(flags) if flags else None
 

@@ -37,13 +37,17 @@ def accepting(*faults, column="", past=()):
 
 
 def columns(decision):
-    return [one["column"] for one in decision.facts["faults"]]
+    return [fault["column"] for fault in decision.facts["faults"]]
 
 
 def test_all_that_the_world_can_bring_about_is_accepted_where_no_column_is_named():
-    told = accepting(a_fault(), a_fault("changed units", "weight"), a_fault("constant column", "items"))
+    decision = accepting(a_fault(), a_fault("changed units", "weight"), a_fault("constant column", "items"))
 
-    assert (told.kind, told.reason, columns(told)) == ("fault accepted", "it is optional now", ["price", "items"])
+    assert (decision.kind, decision.reason, columns(decision)) == (
+        "fault accepted",
+        "it is optional now",
+        ["price", "items"],
+    )
 
 
 def test_only_the_column_that_is_named_is_accepted():
@@ -51,15 +55,17 @@ def test_only_the_column_that_is_named_is_accepted():
 
 
 @pytest.mark.parametrize(
-    ("faults", "column", "found"),
+    ("faults", "column", "message"),
     [
         ([], "", "of stall .* found none"),
         ([a_fault("duplicates", "")], "", "found duplicates of all rows"),
         ([a_fault()], "weight", "a fault of 'weight' of stall .* found missing values of price"),
     ],
 )
-def test_what_is_not_there_or_only_a_broken_feed_can_be_is_refused_with_what_was_found(faults, column, found):
-    with pytest.raises(CannotAcceptError, match=found):
+def test_what_is_not_there_or_only_a_broken_feed_can_be_is_refused_with_the_faults_that_there_are(
+    faults, column, message
+):
+    with pytest.raises(CannotAcceptError, match=message):
         accepting(*faults, column=column)
 
 
@@ -70,26 +76,26 @@ def test_what_is_accepted_already_is_not_accepted_again():
 
 @pytest.mark.parametrize("move", ["promoted", "rolled back"])
 def test_an_acceptance_stands_until_another_version_is_live(move):
-    told = accepting(a_fault())
+    decision = accepting(a_fault())
 
-    assert accepted([told]) == {("missing values", "price")}
-    assert accepted([told, decided("refused", 1)]) == {("missing values", "price")}
-    assert accepted([told, decided(move, 1)]) == set()
+    assert accepted([decision]) == {("missing values", "price")}
+    assert accepted([decision, decided("refused", 1)]) == {("missing values", "price")}
+    assert accepted([decision, decided(move, 1)]) == set()
 
 
 def test_looks_lose_what_is_accepted_and_keep_all_else():
-    [found] = without([a_look(a_fault(), a_fault("duplicates", "price"))], {("missing values", "price")})
+    [look] = without([a_look(a_fault(), a_fault("duplicates", "price"))], {("missing values", "price")})
 
-    assert [one.kind for one in found.faults] == ["duplicates"]
+    assert [fault.kind for fault in look.faults] == ["duplicates"]
 
 
 def test_the_newest_window_s_faults_are_accepted_in_the_ledger(stall, state, shown):
     later = Window(start=WEEK.start + DAY, end=WEEK.end + DAY)
     keep_looks(stall, [a_look(a_fault()), a_look(a_fault(column="weight"), window=later)])
 
-    told = accept_faults.fn("stall", "", "it is optional now", MONDAY)
+    sentence = accept_faults.fn("stall", "", "it is optional now", MONDAY)
 
-    assert told == "stall: taken for how the world is now: missing values of price: it is optional now"
+    assert sentence == "stall: taken for how the world is now: missing values of price: it is optional now"
     assert accepted(ledger.decisions("stall")) == {("missing values", "price")}
     assert shown[0]["key"] == "stall-fault-accepted"
 
@@ -102,9 +108,9 @@ def test_before_anything_was_looked_at_nothing_can_be_accepted(stall, state):
 def test_an_open_episode_is_muted_in_the_ledger(stall, state, shown):
     ledger.record(decided("drift found", 0))
 
-    told = mute_episode.fn("stall", MONDAY + 9 * DAY, "a holiday", MONDAY + DAY)
+    sentence = mute_episode.fn("stall", MONDAY + 9 * DAY, "a holiday", MONDAY + DAY)
 
-    assert told == "stall: muted until 2024-01-17 00:00: a holiday"
+    assert sentence == "stall: muted until 2024-01-17 00:00: a holiday"
     assert open_episode(ledger.decisions("stall")).muted_until == MONDAY + 9 * DAY
     assert shown[0]["key"] == "stall-muted"
 

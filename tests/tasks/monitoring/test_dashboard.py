@@ -13,7 +13,7 @@ from evidently.ui.workspace import Workspace
 
 from tasks.monitoring.dashboard import complete, panels, publish, save_html
 from tasks.monitoring.drift_numbers import SHARE, Drawing
-from tasks.monitoring.drift_report import DriftPolicy, compared
+from tasks.monitoring.drift_report import DriftPolicy, drift_comparison
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +28,7 @@ TITLES = ["Share of drifting columns", "Distance of each column", "Performance",
 def a_snapshot(until=NOON, share=0.5, price=2.0):
     frame = pd.DataFrame({"price": [0.0, 2.0] * 20})
     ours = Drawing(headline=f"as of {until}", numbers={SHARE: share}, distances={"price": price}, tags=("version 3",))
-    return compared(frame, frame, {"price": "numeric"}, POLICY, until=until, name="test", drawing=ours)[1]
+    return drift_comparison(frame, frame, {"price": "numeric"}, POLICY, until=until, name="test", drawing=ours)[1]
 
 
 def a_workspace(state):
@@ -48,15 +48,15 @@ def series(state, labels):
     """Return the points that the UI gets for a panel of these labels: the names of the series and their values."""
     points = InMemoryDataStorage(str(state / "evidently"))
     wanted = [SeriesFilter(metric="evidently:metric_v2:Ours", metric_labels=labels, tags=[], metadata={})]
-    found = asyncio.run(points.get_data_series(the_project(state).id, wanted, None, None))
-    return {one.params["name"]: one.values for one in found.series}
+    response = asyncio.run(points.get_data_series(the_project(state).id, wanted, None, None))
+    return {line.params["name"]: line.values for line in response.series}
 
 
 def titles(project):
     return [panel.title for panel in project.dashboard.model().panels]
 
 
-def test_a_report_is_one_whole_page_that_begins_with_our_verdict(state):
+def test_a_report_is_a_whole_page_that_begins_with_our_verdict(state):
     save_html(a_snapshot(), state / "reports" / "stall" / "page.html")
 
     assert [path.name for path in (state / "reports" / "stall").iterdir()] == ["page.html"]
@@ -90,10 +90,10 @@ def test_a_project_of_an_earlier_release_gets_what_it_lacks_and_keeps_what_a_per
 
     assert sorted(titles(project)) == sorted(["my own", *TITLES])
     [share] = [panel for panel in project.dashboard.model().panels if panel.title == TITLES[0]]
-    assert [one.metric for one in share.values] == ["evidently:metric_v2:Ours"]
+    assert [value.metric for value in share.values] == ["evidently:metric_v2:Ours"]
 
 
-def test_each_number_is_one_line_over_time_as_our_limits_tell_it(state):
+def test_each_number_is_a_line_over_time_in_multiples_of_our_limits(state):
     publish(a_snapshot(NOON, share=0.5, price=2.0), "stall", "roc_auc", "")
     publish(a_snapshot(NOON + DAY, share=0.25, price=0.5), "stall", "roc_auc", "")
 

@@ -20,25 +20,25 @@ def a_signal(column, value, exceeded=0, family="features"):
 
 
 def a_check(value=0.5, version="3", signals=()):
-    seen = Performance(metric="roc_auc", value=value, labelled=30, expected=0.75)
-    return Check(usecase="stall", as_of=WEEK.end, window=WEEK, model_version=version, rows=56, performance=seen,
+    performance = Performance(metric="roc_auc", value=value, labelled=30, expected=0.75)
+    return Check(usecase="stall", as_of=WEEK.end, window=WEEK, model_version=version, rows=56, performance=performance,
                  signals=signals)  # fmt: skip
 
 
 def test_a_column_is_as_far_as_its_farthest_statistic_in_multiples_of_the_limit():
-    found = distances([a_signal("price", 2.0), a_signal("price", -4.0, exceeded=-1), a_signal("weight", 1.5)])
+    farthest = distances([a_signal("price", 2.0), a_signal("price", -4.0, exceeded=-1), a_signal("weight", 1.5)])
 
-    assert found == {"price": 5 / 2, "weight": 0.5 / 2}
+    assert farthest == {"price": 5 / 2, "weight": 0.5 / 2}
 
 
 def test_what_moved_far_to_its_harmless_side_is_not_drawn_beyond_its_limit():
-    found = distances([a_signal("price", -9.0, family="missing")])
+    farthest = distances([a_signal("price", -9.0, family="missing")])
 
-    assert found == {"price": 1.0}
+    assert farthest == {"price": 1.0}
 
 
 @pytest.mark.parametrize("family", ["joint", "performance", "concept"])
-def test_what_is_not_told_of_one_column_by_itself_moves_none(family):
+def test_what_concerns_several_columns_moves_none(family):
     assert distances([a_signal("price", 9.0, exceeded=1, family=family), a_signal("weight", None)]) == {}
 
 

@@ -23,16 +23,16 @@ def days(first, last):
     return Window(start=on_day(first), end=on_day(last))
 
 
-def test_a_performance_counts_labels_that_are_known_of_rows_that_the_model_had_not_seen(stall, sales):
-    live = sales(*({"returned": known} for known in (1.0, 0.0, 1.0, None, 0.0))).assign(
+def test_a_performance_counts_labelled_rows_that_the_model_had_not_learned_from(stall, sales):
+    live = sales(*({"returned": returned} for returned in (1.0, 0.0, 1.0, None, 0.0))).assign(
         prediction=[0.9, 0.1, 0.05, 0.9, 0.99],
         in_training=[False, False, False, False, True],
     )
 
-    seen = performance(live, stall, 0.75)
+    live_performance = performance(live, stall, 0.75)
 
     # Of the pairs of a 1 and a 0, (.9, .1) is in the right order and (.05, .1) is not.
-    assert seen == Performance(metric="roc_auc", value=1 / 2, labelled=3, expected=0.75)
+    assert live_performance == Performance(metric="roc_auc", value=1 / 2, labelled=3, expected=0.75)
 
 
 def test_a_performance_without_labels_is_unknown(stall, sales):
@@ -41,11 +41,13 @@ def test_a_performance_without_labels_is_unknown(stall, sales):
     assert performance(live, stall, 0.75) == Performance(metric="roc_auc", value=None, labelled=0, expected=0.75)
 
 
-def test_live_predictions_are_the_windows_rows_as_known_beside_what_was_predicted(stall, state, sales, a_champion):
+def test_live_predictions_are_the_windows_rows_as_stored_then_beside_what_was_predicted(
+    stall, state, sales, a_champion
+):
     rows = sales({"sold_at": on_day(6)}, {"sold_at": on_day(7)}, {"sold_at": on_day(8)}, {"sold_at": on_day(9)})
-    known = rows.assign(told_at=[on_day(8), on_day(9), on_day(10), on_day(11)], returned=1.0)
-    observations(stall).upsert(known.astype(stall.dtypes))
-    predicted(stall).append_new(scored_rows(known[:3], stall, a_champion(), [0.1, 0.2, 0.3], on_day(9)))
+    stored = rows.assign(told_at=[on_day(8), on_day(9), on_day(10), on_day(11)], returned=1.0)
+    observations(stall).upsert(stored.astype(stall.dtypes))
+    predicted(stall).append_new(scored_rows(stored[:3], stall, a_champion(), [0.1, 0.2, 0.3], on_day(9)))
 
     live = live_predictions(stall, days(7, 10), as_of=on_day(9)).sort_values("sold_at")
 

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.labels import as_usable
 from tasks.monitoring.limits import WatchPolicy, learned_watch, watched_kinds
-from tasks.monitoring.look import Look, beside, broken, last_good, lasting, measured, quiet, ripe, rung, warnings
+from tasks.monitoring.look import Look, beside, broken, last_good, lasting, measured_metric, quiet, ripe, rung, warnings
 from tasks.monitoring.signals.health import Fault
 from tasks.monitoring.signals.models import AlarmPolicy, Signal
 from tasks.windows import Window
@@ -58,9 +58,9 @@ def test_a_fault_that_the_world_can_bring_about_lasts_from_its_second_whole_wind
 
 
 def test_a_fault_that_was_away_for_a_window_begins_anew():
-    seen = [a_look(1, faults=(NEW_LEVEL,)), a_look(2), a_look(3, faults=(NEW_LEVEL,))]
+    looks = [a_look(1, faults=(NEW_LEVEL,)), a_look(2), a_look(3, faults=(NEW_LEVEL,))]
 
-    assert lasting(seen, POLICY.faults) == ()
+    assert lasting(looks, POLICY.faults) == ()
 
 
 def test_more_rows_than_ever_are_a_warning_that_holds_nothing_back_and_never_lasts():
@@ -76,24 +76,24 @@ def test_more_rows_than_ever_are_a_warning_that_holds_nothing_back_and_never_las
 
 
 def test_the_burst_of_a_day_within_sight_of_many_looks_at_a_week_never_lasts():
-    seen = [a_look(day, faults=(NEW_LEVEL,), length=7 * DAY) for day in range(1, 8)]
+    looks = [a_look(day, faults=(NEW_LEVEL,), length=7 * DAY) for day in range(1, 8)]
 
-    assert lasting(seen, POLICY.faults) == ()
-    assert lasting([*seen, a_look(8, faults=(NEW_LEVEL,), length=7 * DAY)], POLICY.faults) == (NEW_LEVEL,)
+    assert lasting(looks, POLICY.faults) == ()
+    assert lasting([*looks, a_look(8, faults=(NEW_LEVEL,), length=7 * DAY)], POLICY.faults) == (NEW_LEVEL,)
 
 
 def test_what_only_a_broken_feed_does_never_lasts():
-    seen = [a_look(day, 1, faults=(FAULT, NEW_LEVEL)) for day in range(1, 9)]
+    looks = [a_look(day, 1, faults=(FAULT, NEW_LEVEL)) for day in range(1, 9)]
 
-    assert lasting(seen, POLICY.faults) == (NEW_LEVEL,)
-    assert rung(seen, POLICY) is None
+    assert lasting(looks, POLICY.faults) == (NEW_LEVEL,)
+    assert rung(looks, POLICY) is None
 
 
 def test_what_needs_labels_is_judged_at_the_newest_window_that_has_half_of_the_best_ones_share():
-    seen = [a_look(1, 1, 8, family="target"), a_look(2, 1, 4, family="target"), a_look(3, 0, 3, family="target")]
+    looks = [a_look(1, 1, 8, family="target"), a_look(2, 1, 4, family="target"), a_look(3, 0, 3, family="target")]
 
-    assert [one.labelled for one in ripe(seen)] == [8, 4]
-    assert rung(seen, POLICY).families == ("target",)
+    assert [look.labelled for look in ripe(looks)] == [8, 4]
+    assert rung(looks, POLICY).families == ("target",)
 
 
 def test_quiet_is_an_alarm_that_rang_at_none_of_the_newest_three():
@@ -106,14 +106,16 @@ def test_quiet_is_an_alarm_that_rang_at_none_of_the_newest_three():
 
 def test_only_predictions_of_unseen_rows_calibrate_the_performance(stall, sales):
     rows = sales(*[{}] * 8 * 40)
-    known = as_usable(rows, stall, JAN_1 + 40 * DAY)
-    said = known[["price"]].rename(columns={"price": "prediction"}) / 20
+    usable = as_usable(rows, stall, JAN_1 + 40 * DAY)
+    predicted = usable[["price"]].rename(columns={"price": "prediction"}) / 20
 
     bare = learned_watch(stall, rows, JAN_1 + 40 * DAY, None, WatchPolicy())
-    whole = learned_watch(stall, rows, JAN_1 + 40 * DAY, said, WatchPolicy())
+    whole = learned_watch(stall, rows, JAN_1 + 40 * DAY, predicted, WatchPolicy())
 
     assert "prediction and performance left out" in bare.note
-    assert {one.family for one in whole.limits.statistics} - {one.family for one in bare.limits.statistics} >= {
+    assert {statistic.family for statistic in whole.limits.statistics} - {
+        statistic.family for statistic in bare.limits.statistics
+    } >= {
         "prediction",
         "performance",
     }
@@ -122,9 +124,9 @@ def test_only_predictions_of_unseen_rows_calibrate_the_performance(stall, sales)
 
 def test_the_metric_counts_rows_that_were_predicted_and_told(stall, sales):
     rows = sales({"returned": 1.0}, {"returned": 0.0}, {"returned": 0.0}, {"returned": None})
-    said = rows.assign(prediction=[0.5, 0.25, float("nan"), 0.75])[["prediction"]]
+    predicted = rows.assign(prediction=[0.5, 0.25, float("nan"), 0.75])[["prediction"]]
 
-    assert measured(stall, rows, said) == 1.0
+    assert measured_metric(stall, rows, predicted) == 1.0
 
 
 @pytest.mark.parametrize("predicted", [True, False])

@@ -60,10 +60,10 @@ def a_signal(column="price", side=1):
     )
 
 
-def a_check(**found):
-    seen = Performance(metric="roc_auc", value=0.5, labelled=40, expected=0.75)
+def a_check(**changes):
+    performance = Performance(metric="roc_auc", value=0.5, labelled=40, expected=0.75)
     common = {"usecase": "stall", "as_of": on_day(14), "window": days(7, 14), "model_version": "3", "rows": 56}
-    return Check(**common | {"performance": seen} | found)
+    return Check(**common | {"performance": performance} | changes)
 
 
 def keep(problem, check, run=""):
@@ -71,21 +71,23 @@ def keep(problem, check, run=""):
 
 
 def test_a_check_is_a_record_for_each_column_the_performance_and_the_window(stall):
-    told = (a_signal("price"), a_signal("prediction", 0).model_copy(update={"family": "prediction"}))
-    check = a_check(features=(a_column("price"), a_column("weight")), outcomes=(a_column("prediction"),), signals=told)
+    signals = (a_signal("price"), a_signal("prediction", 0).model_copy(update={"family": "prediction"}))
+    check = a_check(
+        features=(a_column("price"), a_column("weight")), outcomes=(a_column("prediction"),), signals=signals
+    )
 
     records = check_records(check, "run 1")
 
-    assert [(one["role"], one["column"], one["value"], one.get("drifted")) for one in records] == [
+    assert [(record["role"], record["column"], record["value"], record.get("drifted")) for record in records] == [
         ("feature", "price", 0.6, 1.0),
         ("feature", "weight", 0.6, None),
         ("outcome", "prediction", 0.6, 0.0),
         ("performance", "roc_auc", 0.5, None),
         ("window", "drifted share", 1 / 1, None),
     ]
-    assert {(one["window_start"], one["window_end"], one["rows"], one["evidently_run"]) for one in records} == {
-        (on_day(7), on_day(14), 56.0, "run 1")
-    }
+    assert {
+        (record["window_start"], record["window_end"], record["rows"], record["evidently_run"]) for record in records
+    } == {(on_day(7), on_day(14), 56.0, "run 1")}
 
 
 def test_a_window_checked_again_replaces_its_rows(stall, state):
@@ -93,13 +95,13 @@ def test_a_window_checked_again_replaces_its_rows(stall, state):
 
     written = keep(stall, a_check(features=(a_column(),), signals=(a_signal(side=0),)), "run 2")
 
-    kept = checks(stall).read()
+    stored = checks(stall).read()
     assert (written.inserted, written.updated) == (0, 3)
-    assert kept.set_index("role")["drifted"]["feature"] == 0.0
-    assert set(kept["evidently_run"]) == {"run 2"}
+    assert stored.set_index("role")["drifted"]["feature"] == 0.0
+    assert set(stored["evidently_run"]) == {"run 2"}
 
 
-def test_another_window_is_kept_beside_it(stall, state):
+def test_another_window_is_stored_beside_it(stall, state):
     keep(stall, a_check())
 
     assert keep(stall, a_check(window=days(8, 15))).inserted == 2
@@ -139,15 +141,15 @@ def test_the_reference_is_what_the_champion_was_trained_on_at_its_version(
     assert current["returned"].notna().sum() == 8 * 5 + 1  # told within two days, by day 14
 
 
-def test_a_look_is_kept_once_a_window_and_brought_up_to_date_as_labels_land(stall, observed, unstored, a_champion):
+def test_a_look_is_stored_once_a_window_and_brought_up_to_date_as_labels_land(stall, observed, unstored, a_champion):
     champion, strict = a_champion(dataset_version=observed), DRIFT.model_copy(update={"min_rows": 100})
     for day in (14, 14, 15):
         checked(champion, on_day(day), strict)
 
-    kept = [Look.model_validate_json(body) for body in looks(stall).read().sort_values("window_end")["body"]]
+    stored_looks = [Look.model_validate_json(body) for body in looks(stall).read().sort_values("window_end")["body"]]
 
     # told after two days: of day 14's window 41 were known then, and eight more a day later
-    assert [(one.window, one.labelled, one.as_of) for one in kept] == [
+    assert [(look.window, look.labelled, look.as_of) for look in stored_looks] == [
         (days(7, 14), 41 + 8, on_day(15)),
         (days(8, 15), 41, on_day(15)),
     ]
@@ -162,7 +164,7 @@ def test_a_fault_that_a_person_has_accepted_is_none_any_more(stall, observed, un
 
     after = checked(*given)
 
-    assert {one.column for one in before.faults} == {"weight"}
+    assert {fault.column for fault in before.faults} == {"weight"}
     assert after.faults == ()
 
 

@@ -68,7 +68,7 @@ def test_only_looks_at_this_promotion_count():
 
 
 @pytest.mark.parametrize(("looks", "day", "end"), [(0, 13, None), (0, 14, 14), (0, 30, 14), (1, 20, None), (1, 21, 21)])
-def test_each_look_is_at_one_window_more_and_once_it_has_ended(stall, looks, day, end):
+def test_each_look_is_at_a_window_more_and_once_it_has_ended(stall, looks, day, end):
     over = judged_window(TRIAL.model_copy(update={"looks": looks}), stall, on_day(day))
 
     assert over == (None if end is None else Window(start=on_day(7), end=on_day(end)))
@@ -76,10 +76,10 @@ def test_each_look_is_at_one_window_more_and_once_it_has_ended(stall, looks, day
 
 @pytest.mark.parametrize(("value", "is_worse"), [(-0.17, False), (-0.20, True), (0.5, False)])
 def test_a_version_is_worse_only_if_the_whole_interval_is_below_zero(value, is_worse):
-    found = BootstrapEstimate(value=value, error=0.1, freedom=20)
+    gain = BootstrapEstimate(value=value, error=0.1, freedom=20)
 
     # one-sided, at a rate of .1 over two looks: t(20) of .95 is 1.7247
-    assert (worse_reason(found, TRIAL, "roc_auc", 40) is not None) is is_worse
+    assert (worse_reason(gain, TRIAL, "roc_auc", 40) is not None) is is_worse
 
 
 def test_the_reason_tells_both_versions_and_the_numbers():
@@ -93,10 +93,10 @@ def test_a_gain_is_that_of_the_champion_over_its_predecessor(stall, sales):
     rows = sales(*[{}] * 56).assign(prediction=np.arange(56) / 56)
     pairs = rows.assign(shadow=np.where(rows["returned"] == 1, 1.0, 0.0))
 
-    found = probation_gain(pairs, stall, JAN_1)
+    gain = probation_gain(pairs, stall, JAN_1)
 
     # The predecessor ranks every pair rightly. Of the champion, whose chance grows with time, about half.
-    assert found.value == pytest.approx(0.5 - 1.0, abs=0.03)
+    assert gain.value == pytest.approx(0.5 - 1.0, abs=0.03)
 
 
 @pytest.fixture
@@ -123,10 +123,10 @@ def test_the_predecessor_predicts_the_rows_that_the_champion_has_and_each_once(s
 
     written = [score_in_shadow.fn("stall", on_day(9)) for _ in range(2)]
 
-    told = shadows(stored).read()
+    stored_shadows = shadows(stored).read()
     assert written == [2 * 8, 0]
-    assert sorted(told["sale"]) == sorted(f"S{number}" for number in range(7 * 8, 9 * 8))
-    assert set(told["model_version"]) == {"1"}
+    assert sorted(stored_shadows["sale"]) == sorted(f"S{number}" for number in range(7 * 8, 9 * 8))
+    assert set(stored_shadows["model_version"]) == {"1"}
     assert set(predicted(stored).read()["model_version"]) == {"2"}
 
 
@@ -141,17 +141,22 @@ def test_the_shadow_ends_with_the_probation(second, stored):
 
 
 @pytest.mark.slow
-def test_a_champion_that_is_no_worse_passes_after_its_looks_and_each_is_kept(second):
+def test_a_champion_that_is_no_worse_passes_after_its_looks_and_each_is_recorded(second):
     second(leaf=1)
 
-    found = [play(day)[1] for day in (10, 14, 15, 21, 22)]
+    outcomes = [play(day)[1] for day in (10, 14, 15, 21, 22)]
 
-    assert found[0] is None
-    assert found[1] == "version 2 on probation: look 1 of 2: not worse"
-    assert found[2] is None
-    assert found[3] == "version 2 on probation: look 2 of 2: not worse"
-    assert found[4] is None
-    assert [one.kind for one in ledger.decisions("stall")] == ["promoted", "promoted", "on probation", "on probation"]
+    assert outcomes[0] is None
+    assert outcomes[1] == "version 2 on probation: look 1 of 2: not worse"
+    assert outcomes[2] is None
+    assert outcomes[3] == "version 2 on probation: look 2 of 2: not worse"
+    assert outcomes[4] is None
+    assert [decision.kind for decision in ledger.decisions("stall")] == [
+        "promoted",
+        "promoted",
+        "on probation",
+        "on probation",
+    ]
     assert champion("stall").version == "2"
 
 
@@ -169,9 +174,9 @@ def test_a_window_is_judged_once_it_is_collected_to_its_end(second):
 def test_a_champion_that_is_worse_is_taken_back_and_the_ledger_says_why(second, shown):
     second(leaf=99)
 
-    _, told = play(14)
+    _, outcome = play(14)
 
-    assert told.startswith("rolled back: version 1 in place of 2: roc_auc of version 2 is worse than that of its")
+    assert outcome.startswith("rolled back: version 1 in place of 2: roc_auc of version 2 is worse than that of its")
     assert champion("stall").version == "1"
     back = ledger.moves(ledger.decisions("stall"))[-1]
     # five days of 8 sales, and the one at the end of the fifth, were told by day 14
@@ -191,7 +196,7 @@ def test_a_look_with_too_few_labels_is_put_off_and_not_lost(second, monkeypatch)
 
 
 @pytest.mark.slow
-def test_a_worse_champion_stays_where_its_predecessor_does_not_work_and_that_is_told(second, monkeypatch):
+def test_a_worse_champion_stays_where_its_predecessor_does_not_work_and_the_reason_is_given(second, monkeypatch):
     from tasks.registry.rollback import CannotRollBackError
 
     second(leaf=99)
@@ -203,14 +208,14 @@ def test_a_worse_champion_stays_where_its_predecessor_does_not_work_and_that_is_
 
     monkeypatch.setattr("tasks.monitoring.probation.working_version", broken)
 
-    told = judge_probation.fn("stall", on_day(14), FaultPolicy())
+    outcome = judge_probation.fn("stall", on_day(14), FaultPolicy())
 
-    assert told.endswith("It stays, because version 1 of stall does not load")
+    assert outcome.endswith("It stays, because version 1 of stall does not load")
     assert champion("stall").version == "2"
 
 
 @pytest.mark.slow
-def test_a_predecessor_that_is_gone_is_told_and_keeps_nothing_from_being_predicted(second, shown):
+def test_a_predecessor_that_is_gone_is_reported_and_keeps_nothing_from_being_predicted(second, shown):
     from mlflow import MlflowClient
 
     second(leaf=1)

@@ -27,9 +27,9 @@ A_DAY = 60
 FOUR = (0.5,) * 4
 
 
-def some_scouts(now=5, first=1, champion=3, found=()):
+def some_scouts(now=5, first=1, champion=3, results=()):
     return Scouts(origin=JAN_1, length=DAY, now=now, first=first, champion=champion, greater_is_better=True,
-                  found=found)  # fmt: skip
+                  results=results)  # fmt: skip
 
 
 def judged(scout, window, value, wobble=0.01):
@@ -82,17 +82,17 @@ def test_the_window_after_the_first_fit_tells_nothing_yet():
     assert wanted(some_scouts(now=2, first=1, champion=1)) == []
 
 
-def test_a_live_model_that_was_trained_within_a_window_is_taken_for_one_of_its_end(problem):
-    found = scouts_at(problem, JAN_1 + 6.5 * DAY, JAN_1 + 2 * DAY, JAN_1 + 3.25 * DAY)
+def test_a_live_model_that_was_trained_within_a_window_counts_from_its_end(problem):
+    scouts = scouts_at(problem, JAN_1 + 6.5 * DAY, JAN_1 + 2 * DAY, JAN_1 + 3.25 * DAY)
 
-    assert (found.now, found.first, found.champion) == (5, 1, 3)
+    assert (scouts.now, scouts.first, scouts.champion) == (5, 1, 3)
 
 
 def test_a_scout_is_judged_by_windows_whose_labels_have_settled(problem, read):
-    found = scouted(problem, [(3, 5), (3, 6), (3, 7)], JAN_1 + 9 * DAY, read, {})
+    results = scouted(problem, [(3, 5), (3, 6), (3, 7)], JAN_1 + 9 * DAY, read, {})
 
     # Told two days later: at the end of day 9 all sales of the days 0 to 6 are known, and none of day 7 (8 and 9).
-    assert [(one.scout, one.window, one.rows) for one in found] == [(3, 5, A_DAY), (3, 6, A_DAY)]
+    assert [(result.scout, result.window, result.rows) for result in results] == [(3, 5, A_DAY), (3, 6, A_DAY)]
 
 
 def test_a_scout_of_the_old_rule_does_worse_after_the_rule_has_changed(problem, read):
@@ -102,10 +102,10 @@ def test_a_scout_of_the_old_rule_does_worse_after_the_rule_has_changed(problem, 
     assert before.parts == (1.0,) * 4
 
 
-def test_a_scout_with_too_few_rows_is_told_without_a_value(problem, read):
-    [found] = scouted(problem, [(0, 2)], JAN_1 + 10 * DAY, read, {})
+def test_a_scout_with_too_few_rows_has_no_value(problem, read):
+    [result] = scouted(problem, [(0, 2)], JAN_1 + 10 * DAY, read, {})
 
-    assert (found.rows, found.value, found.parts) == (A_DAY, None, (None,) * 4)
+    assert (result.rows, result.value, result.parts) == (A_DAY, None, (None,) * 4)
 
 
 def test_what_is_stored_is_not_measured_again(problem, read, monkeypatch):
@@ -113,10 +113,10 @@ def test_what_is_stored_is_not_measured_again(problem, read, monkeypatch):
     once = completed(problem, whose, [], JAN_1 + 9 * DAY, read, {})
     monkeypatch.delattr(folds, "fitted")
 
-    again = completed(problem, whose, once.found, JAN_1 + 9 * DAY, read, {})
+    again = completed(problem, whose, once.results, JAN_1 + 9 * DAY, read, {})
 
-    assert [(one.scout, one.window) for one in once.found] == [(3, 5), (3, 6), (4, 5), (5, 6)]
-    assert set(again.found) == set(once.found)
+    assert [(result.scout, result.window) for result in once.results] == [(3, 5), (3, 6), (4, 5), (5, 6)]
+    assert set(again.results) == set(once.results)
 
 
 def test_another_declaration_has_scouts_of_its_own(problem):
@@ -127,32 +127,32 @@ def test_another_declaration_has_scouts_of_its_own(problem):
 
 
 def test_a_live_model_whose_age_has_cost_more_than_noise_asks_for_a_retrain():
-    old = [judged(1, one, 0.70) for one in (3, 4, 5)]
-    new = [judged(one - 1, one, 0.80) for one in (3, 4, 5)]
-    seen = moment_of(some_scouts(champion=1, found=(*old, *new)), [])
+    old = [judged(1, window, 0.70) for window in (3, 4, 5)]
+    new = [judged(window - 1, window, 0.80) for window in (3, 4, 5)]
+    moment = moment_of(some_scouts(champion=1, results=(*old, *new)), [])
 
-    reason = RegretPolicy(certainty=2, worth=1)(seen)
+    reason = RegretPolicy(certainty=2, worth=1)(moment)
 
     assert reason.startswith("the live model's age has cost 0.3 in the newest 3 known windows")
 
 
 def test_a_live_model_that_does_as_well_as_the_newest_may_stay():
-    old = [judged(1, one, 0.80) for one in (3, 4, 5)]
-    new = [judged(one - 1, one, 0.80) for one in (3, 4, 5)]
+    old = [judged(1, window, 0.80) for window in (3, 4, 5)]
+    new = [judged(window - 1, window, 0.80) for window in (3, 4, 5)]
 
-    assert RegretPolicy(certainty=2, worth=1)(moment_of(some_scouts(champion=1, found=(*old, *new)), [])) is None
+    assert RegretPolicy(certainty=2, worth=1)(moment_of(some_scouts(champion=1, results=(*old, *new)), [])) is None
 
 
 def test_a_retrain_that_was_asked_for_in_the_window_before_rests():
-    old = [judged(1, one, 0.70) for one in (3, 4, 5)]
-    new = [judged(one - 1, one, 0.80) for one in (3, 4, 5)]
-    seen = moment_of(some_scouts(champion=1, found=(*old, *new)), [JAN_1 + 5 * DAY])
+    old = [judged(1, window, 0.70) for window in (3, 4, 5)]
+    new = [judged(window - 1, window, 0.80) for window in (3, 4, 5)]
+    moment = moment_of(some_scouts(champion=1, results=(*old, *new)), [JAN_1 + 5 * DAY])
 
-    assert seen.asked == (4,)
-    assert RegretPolicy(certainty=2, worth=1, rest=2, most_share=1)(seen) is None
+    assert moment.asked == (4,)
+    assert RegretPolicy(certainty=2, worth=1, rest=2, most_share=1)(moment) is None
 
 
 def test_no_window_further_back_than_the_most_is_looked_at(problem):
-    found = scouts_at(problem, JAN_1 + 100 * DAY, JAN_1 + 2 * DAY, JAN_1 + 90 * DAY)
+    scouts = scouts_at(problem, JAN_1 + 100 * DAY, JAN_1 + 2 * DAY, JAN_1 + 90 * DAY)
 
-    assert found.first == 99 - age_cost.MOST_WINDOWS
+    assert scouts.first == 99 - age_cost.MOST_WINDOWS

@@ -11,7 +11,7 @@ from tasks.monitoring.signals.health import Fault
 from tasks.monitoring.signals.models import Alarm, Signal
 from tasks.triggers.age_cost import Scouted, Scouts
 from tasks.triggers.episodes import Episode
-from tasks.triggers.history import History, known_history, standing_refusal
+from tasks.triggers.history import History, retrain_history, standing_refusal
 from tasks.triggers.policy import RetrainPolicy, harmless_reason, holding_reason, retrain_reason
 from tasks.windows import Window
 
@@ -26,8 +26,8 @@ def policy(**numbers):
     return RetrainPolicy(**common | numbers)
 
 
-def a_history(last_retrain=None, new_rows=1000, **known):
-    return History(last_retrain=last_retrain, new_rows=new_rows, **known)
+def a_history(last_retrain=None, new_rows=1000, **changes):
+    return History(last_retrain=last_retrain, new_rows=new_rows, **changes)
 
 
 def a_signal(column="price", family="features", side=1, value=0.5, rows=500, statistic="location"):
@@ -45,10 +45,12 @@ def a_signal(column="price", family="features", side=1, value=0.5, rows=500, sta
 
 
 def an_alarm(*signals):
-    return Alarm(signals=signals, reasons=tuple(f"{one.column} moved" for one in signals))
+    return Alarm(signals=signals, reasons=tuple(f"{signal.column} moved" for signal in signals))
 
 
-def a_check(signals=(), alarm=None, metric="roc_auc", value=None, labelled=1000, expected=0.75, as_of=MONDAY, **found):
+def a_check(
+    signals=(), alarm=None, metric="roc_auc", value=None, labelled=1000, expected=0.75, as_of=MONDAY, **changes
+):
     """Return a check of these signals, silent and without a performance unless one is given."""
     return Check(
         usecase="stall",
@@ -59,12 +61,12 @@ def a_check(signals=(), alarm=None, metric="roc_auc", value=None, labelled=1000,
         signals=signals,
         alarm=alarm,
         performance=Performance(metric=metric, value=value, labelled=labelled, expected=expected),
-        **found,
+        **changes,
     )
 
 
-def a_bad_check(as_of=MONDAY, **found):
-    return a_check((a_signal(),), an_alarm(a_signal()), as_of=as_of, **found)
+def a_bad_check(as_of=MONDAY, **changes):
+    return a_check((a_signal(),), an_alarm(a_signal()), as_of=as_of, **changes)
 
 
 def refused_drift(rows=0, **changes):
@@ -92,13 +94,15 @@ def test_a_retrain_needs_enough_new_labels_to_learn_from(rows, asks):
 
 def aged(cost):
     """Return scouts of windows 1 to 3, on which that of the live model's age did worse by `cost` each."""
-    pairs = [(one, scout, 0.8 - cost * (scout == 0)) for one in (2, 3) for scout in (0, one - 1)]
-    found = [
-        Scouted(scout=scout, window=one, rows=100, value=value, parts=(value - 0.01, value + 0.01) * 2)
-        for one, scout, value in pairs
+    pairs = [(window, scout, 0.8 - cost * (scout == 0)) for window in (2, 3) for scout in (0, window - 1)]
+    results = [
+        Scouted(scout=scout, window=window, rows=100, value=value, parts=(value - 0.01, value + 0.01) * 2)
+        for window, scout, value in pairs
     ]
     start = MONDAY - 4 * 7 * DAY
-    return Scouts(origin=start, length=7 * DAY, now=3, first=0, champion=0, greater_is_better=True, found=tuple(found))
+    return Scouts(
+        origin=start, length=7 * DAY, now=3, first=0, champion=0, greater_is_better=True, results=tuple(results)
+    )
 
 
 def test_an_age_that_has_cost_enough_asks_where_the_alarm_is_silent():
@@ -133,10 +137,10 @@ def test_a_reason_names_the_models_own_signals_first_and_counts_those_that_it_le
     assert reason == "prediction moved; a moved; b moved; and 1 more signal"
 
 
-def test_the_share_counts_features_beyond_a_limit_among_those_that_were_told():
-    seen = (a_signal("a"), a_signal("a", "missing", 0), a_signal("b", side=0), a_signal("c", side=0, value=None))
+def test_the_share_counts_features_beyond_a_limit_among_those_with_a_value():
+    signals = (a_signal("a"), a_signal("a", "missing", 0), a_signal("b", side=0), a_signal("c", side=0, value=None))
 
-    assert a_check(seen).drifted_share == 1 / 2
+    assert a_check(signals).drifted_share == 1 / 2
     assert a_check().drifted_share is None
 
 
@@ -207,9 +211,9 @@ def test_a_model_that_is_too_old_is_renewed_without_an_alarm(days, asks):
 @pytest.mark.parametrize(("rows", "asks"), [(99, False), (100, True), (101, True)], ids=["below", "at", "above"])
 def test_a_refused_drift_asks_again_once_enough_labels_came(rows, asks):
     # The signal lies 0.4 away, four times its limit; ten times would count as grown.
-    known = policy(rows_after_refusal=100, growth_after_refusal=5)
+    limits = policy(rows_after_refusal=100, growth_after_refusal=5)
 
-    assert (retrain_reason(a_bad_check(), refused_drift(rows), known) is not None) is asks
+    assert (retrain_reason(a_bad_check(), refused_drift(rows), limits) is not None) is asks
 
 
 @pytest.mark.parametrize(("rows", "asks"), [(99, False), (100, True)], ids=["below", "at"])
@@ -230,9 +234,9 @@ def test_a_refusal_no_longer_stands_once_another_version_went_live():
 
 @pytest.mark.parametrize(("growth", "asks"), [(1.9, True), (2.1, False)], ids=["grown", "not grown"])
 def test_a_refused_drift_asks_again_once_it_has_clearly_grown(growth, asks):
-    known = policy(rows_after_refusal=100, growth_after_refusal=growth)
+    limits = policy(rows_after_refusal=100, growth_after_refusal=growth)
 
-    assert (retrain_reason(a_bad_check(), refused_drift(), known) is not None) is asks
+    assert (retrain_reason(a_bad_check(), refused_drift(), limits) is not None) is asks
 
 
 @pytest.mark.parametrize(("days", "asks"), [(1, False), (0, True), (-1, True)], ids=["before", "at", "after"])
@@ -242,17 +246,17 @@ def test_a_muted_episode_asks_for_nothing_until_its_date(days, asks):
     assert (retrain_reason(a_bad_check(), muted, policy()) is not None) is asks
 
 
-def test_a_history_is_told_by_the_decisions_and_a_count_of_labels():
+def test_a_history_follows_from_the_decisions_and_a_count_of_labels():
     past = [
         Decision(usecase="stall", kind="promoted", as_of=MONDAY - 40 * DAY, reason="better"),
         Decision(usecase="stall", kind="drift found", as_of=MONDAY - 9 * DAY, reason="x", facts={"severity": 2.0}),
         Decision(usecase="stall", kind="refused", as_of=MONDAY - DAY, reason="worse"),
     ]
 
-    found = known_history(past, lambda since: (MONDAY - since).days, MONDAY - 40 * DAY, MONDAY)
+    past_then = retrain_history(past, lambda since: (MONDAY - since).days, MONDAY - 40 * DAY, MONDAY)
 
-    assert (found.last_retrain, found.new_rows, found.rows_since_refusal) == (MONDAY - DAY, 40, 1)
-    assert (found.answered_this_month, found.episode.opened) == (1, MONDAY - 9 * DAY)
+    assert (past_then.last_retrain, past_then.new_rows, past_then.rows_since_refusal) == (MONDAY - DAY, 40, 1)
+    assert (past_then.answered_this_month, past_then.episode.opened) == (1, MONDAY - 9 * DAY)
 
 
 def test_a_loss_counts_only_where_no_limit_of_the_performance_could_be_calibrated():
@@ -295,7 +299,7 @@ def test_a_request_that_nobody_answered_stays_the_reason_whatever_else_holds_it_
     assert reason == "it drifted yesterday"
 
 
-def test_a_lost_performance_is_told_with_its_numbers():
+def test_a_lost_performance_is_given_with_its_numbers():
     reason = retrain_reason(a_check(value=0.5, labelled=40), a_history(), policy())
 
     assert reason == (

@@ -60,7 +60,7 @@ def test_the_surest_run_of_newest_windows_is_summed(moment):
     assert live_regret.total == pytest.approx(0.2)
 
 
-def test_the_variance_from_window_to_window_does_not_count_a_trend_of_one_size(moment):
+def test_the_variance_from_window_to_window_does_not_count_a_steady_trend(moment):
     """Costs 0, .02, 0, .02: squared differences .0004 each, halved, by the median of a squared normal."""
     now = moment(9, 5, flat, lambda model, window: 0.9 - (0.02 if model == 0 and window % 2 else 0.0))
 

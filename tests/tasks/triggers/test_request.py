@@ -45,14 +45,14 @@ def a_signal(column="price", side=1):
     )
 
 
-def a_check(**found):
-    seen = Performance(metric="roc_auc", value=0.5, labelled=40, expected=0.75)
+def a_check(**changes):
+    performance = Performance(metric="roc_auc", value=0.5, labelled=40, expected=0.75)
     common = {"usecase": "stall", "as_of": on_day(14), "window": days(7, 14), "model_version": "3", "rows": 56}
-    return Check(**common | {"performance": seen} | found)
+    return Check(**common | {"performance": performance} | changes)
 
 
 @pytest.fixture
-def told(monkeypatch):
+def sent(monkeypatch):
     """What the automations were told, instead of telling a server."""
     events = []
     monkeypatch.setattr("prefect.events.emit_event", lambda **event: events.append(event))
@@ -67,14 +67,14 @@ def a_fault():
 def test_a_fault_is_a_decision_of_its_own_while_it_is_new(stall):
     past = History(last_retrain=None, new_rows=0)
 
-    [found] = findings(a_check(faults=(a_fault(),), new_faults=(a_fault(),)), past)
+    [decision] = findings(a_check(faults=(a_fault(),), new_faults=(a_fault(),)), past)
 
-    assert (found.kind, found.reason) == ("fault", "half of the rows are there twice")
-    assert found.facts["faults"][0]["last_good"]["start"] == "2024-01-01T00:00:00Z"
+    assert (decision.kind, decision.reason) == ("fault", "half of the rows are there twice")
+    assert decision.facts["faults"][0]["last_good"]["start"] == "2024-01-01T00:00:00Z"
     assert findings(a_check(faults=(a_fault(),)), past) == []
 
 
-def test_a_fault_is_told_once_of_a_window_that_is_checked_again(stall, state, told):
+def test_a_fault_is_reported_once_of_a_window_that_is_checked_again(stall, state, sent):
     past = History(last_retrain=None, new_rows=0)
     check = a_check(faults=(a_fault(),), new_faults=(a_fault(),))
 
@@ -82,13 +82,13 @@ def test_a_fault_is_told_once_of_a_window_that_is_checked_again(stall, state, to
     keep_findings.fn(check.model_copy(update={"as_of": on_day(14, 1)}), past)
     keep_findings.fn(check.model_copy(update={"as_of": on_day(15), "window": days(8, 15)}), past)
 
-    assert [(one.kind, one.as_of) for one in ledger.decisions("stall")] == [
+    assert [(decision.kind, decision.as_of) for decision in ledger.decisions("stall")] == [
         ("fault", on_day(14)),
         ("fault", on_day(15)),
     ]
 
 
-def test_another_model_is_told_of_the_fault_anew(stall, state, told):
+def test_another_model_gets_the_fault_anew(stall, state, sent):
     past = History(last_retrain=None, new_rows=0)
     check = a_check(faults=(a_fault(),), new_faults=(a_fault(),))
 
@@ -98,7 +98,7 @@ def test_another_model_is_told_of_the_fault_anew(stall, state, told):
     assert len(ledger.decisions("stall")) == 2
 
 
-def test_findings_that_are_kept_again_at_the_same_moment_send_their_event_again(stall, state, told):
+def test_findings_that_are_recorded_again_at_the_same_moment_send_their_event_again(stall, state, sent):
     past = History(last_retrain=None, new_rows=0)
     check = a_check(faults=(a_fault(),), new_faults=(a_fault(),))
 
@@ -106,20 +106,20 @@ def test_findings_that_are_kept_again_at_the_same_moment_send_their_event_again(
     keep_findings.fn(check, past)
 
     assert len(ledger.decisions("stall")) == 1
-    assert [one["event"] for one in told] == ["data.fault", "data.fault"]
+    assert [event["event"] for event in sent] == ["data.fault", "data.fault"]
 
 
-def test_a_fault_that_comes_to_last_is_told_once(stall):
+def test_a_fault_that_comes_to_last_is_reported_once(stall):
     past = History(last_retrain=None, new_rows=0)
 
-    [found] = findings(a_check(lasting=(a_fault(),), new_lasting=(a_fault(),)), past)
+    [decision] = findings(a_check(lasting=(a_fault(),), new_lasting=(a_fault(),)), past)
 
-    assert found.kind == "fault lasts"
-    assert found.reason.endswith("since it lasts: half of the rows are there twice")
+    assert decision.kind == "fault lasts"
+    assert decision.reason.endswith("since it lasts: half of the rows are there twice")
     assert findings(a_check(lasting=(a_fault(),)), past) == []
 
 
-def test_an_alarm_opens_one_episode_and_quiet_checks_close_it(stall):
+def test_an_alarm_opens_an_episode_and_quiet_checks_close_it(stall):
     alarm = Alarm(signals=(a_signal(),), reasons=("price moved",))
     past = History(last_retrain=None, new_rows=0)
 
@@ -128,7 +128,7 @@ def test_an_alarm_opens_one_episode_and_quiet_checks_close_it(stall):
 
     assert (opened.kind, opened.reason, opened.facts["severity"]) == ("drift found", "price moved", 0.5 / 0.25)
     assert findings(a_check(alarm=alarm), within) == []
-    assert [one.kind for one in findings(a_check(quiet=True), within)] == ["episode closed"]
+    assert [decision.kind for decision in findings(a_check(quiet=True), within)] == ["episode closed"]
 
 
 def test_history_counts_the_labels_since_the_champion_learned(stall, observed, a_champion):
@@ -144,7 +144,7 @@ def test_history_knows_the_last_answer_and_the_open_request_up_to_its_moment(sta
         Decision(usecase="stall", kind="promoted", as_of=on_day(30), reason="later"),
     ]
     asked = Decision(usecase="stall", kind="retrain asked", as_of=on_day(9), reason="drift")
-    [ledger.record(one) for one in [*ends, asked]]
+    [ledger.record(decision) for decision in [*ends, asked]]
 
     past = history.fn(a_check(as_of=on_day(10)), a_champion(until=7), NO_SCOUTS)
 
@@ -157,7 +157,9 @@ def test_history_before_the_first_retrain_is_empty(stall, state, a_champion):
     assert past == History(last_retrain=None, new_rows=0, trained_until=on_day(7))
 
 
-def test_scouts_are_kept_once_and_told_of_windows_whose_labels_have_settled(stall, observed, monkeypatch, a_champion):
+def test_scouts_are_stored_once_and_judged_on_windows_whose_labels_have_settled(
+    stall, observed, monkeypatch, a_champion
+):
     monkeypatch.setattr("tasks.registry.models.first_version", lambda _name: a_champion())
     check = a_check(as_of=on_day(35), window=days(28, 35))
     champion = a_champion(dataset_version=observed)
@@ -166,7 +168,7 @@ def test_scouts_are_kept_once_and_told_of_windows_whose_labels_have_settled(stal
 
     # Five whole weeks; the labels of the last come until two days after it.
     pairs = [(0, 2), (0, 3), (1, 2), (2, 3)]
-    assert [[(score.scout, score.window) for score in scouts.found] for scouts in costs] == [pairs, pairs]
+    assert [[(score.scout, score.window) for score in scouts.results] for scouts in costs] == [pairs, pairs]
     assert len(scouts_of(stall).read()) == len(pairs)
 
 
@@ -177,11 +179,11 @@ def test_without_a_policy_for_the_cost_of_age_no_scout_is_fitted(stall, observed
     assert scouts_of(stall).read().empty
 
 
-def test_a_request_is_kept_before_the_automations_are_told_its_id(stall, state, told):
+def test_a_request_is_recorded_before_the_automations_get_its_id(stall, state, sent):
     name = ask_for_retrain.fn(a_check(), "3 of 4 features drifted", History(last_retrain=None, new_rows=0))
 
     assert ledger.decision(name).reason == "3 of 4 features drifted"
-    assert told == [
+    assert sent == [
         {
             "event": "drift.detected",
             "resource": {
@@ -194,7 +196,7 @@ def test_a_request_is_kept_before_the_automations_are_told_its_id(stall, state, 
     ]
 
 
-def test_a_request_that_nobody_answered_is_told_again_and_no_other_is_made(stall, state, told):
+def test_a_request_that_nobody_answered_is_sent_again_and_no_other_is_made(stall, state, sent):
     asked = Decision(usecase="stall", kind="retrain asked", as_of=on_day(9), reason="drift")
     ledger.record(asked)
 
@@ -202,4 +204,4 @@ def test_a_request_that_nobody_answered_is_told_again_and_no_other_is_made(stall
 
     assert name == asked.id
     assert ledger.decisions("stall") == [asked]
-    assert [one["payload"]["decision"] for one in told] == [asked.id]
+    assert [event["payload"]["decision"] for event in sent] == [asked.id]

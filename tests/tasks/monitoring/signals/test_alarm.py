@@ -57,7 +57,7 @@ def test_two_columns_beyond_once_each_are_no_persistence():
     )
 
 
-def test_beyond_the_wider_limit_one_check_is_enough():
+def test_beyond_the_wider_limit_a_single_check_rings():
     ringing = alarm([(a_signal(1, at_once=True),)], POLICY)
 
     assert ringing.reasons == (

@@ -42,11 +42,11 @@ def test_the_log_loss_to_expect_is_the_entropy_of_honest_probabilities():
 
 def test_the_auc_to_expect_counts_each_pair_by_its_probability():
     estimate = performance_estimate("roc_auc", pd.Series([0.2] * 50 + [0.8] * 50), HONEST, POLICY)
-    one_above_zero = (0.8 * 50) * (0.8 * 50)
+    single_above_zero = (0.8 * 50) * (0.8 * 50)
     tied = (0.8 * 50) * (0.2 * 50) + (0.2 * 50) * (0.8 * 50)
     all_pairs = 50 * 50
 
-    assert estimate.value == pytest.approx((one_above_zero + tied / 2) / all_pairs)
+    assert estimate.value == pytest.approx((single_above_zero + tied / 2) / all_pairs)
 
 
 def test_an_overconfident_model_is_expected_to_do_worse_than_it_says():

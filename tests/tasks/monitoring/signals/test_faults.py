@@ -43,8 +43,8 @@ THIS_WEEK = Window(start=MONDAY + 10 * WEEK, end=MONDAY + 11 * WEEK)
 WEDNESDAY_IN_ROWS = 2 * 24 * AN_HOUR
 
 
-def found(rows, times):
-    return {(one.kind, one.column) for one in faults(well(), rows, times, THIS_WEEK)}
+def fault_names(rows, times):
+    return {(fault.kind, fault.column) for fault in faults(well(), rows, times, THIS_WEEK)}
 
 
 def after_wednesday(values, other):
@@ -52,10 +52,10 @@ def after_wednesday(values, other):
 
 
 def test_an_ordinary_week_has_no_fault():
-    assert found(*this_week()) == set()
+    assert fault_names(*this_week()) == set()
 
 
-def test_a_name_of_the_month_that_was_never_seen_is_no_fault_where_each_new_month_brought_one():
+def test_a_new_name_of_the_month_is_no_fault_where_each_month_brings_a_new_name():
     rows, times = a_feed(20)
     past = healthy(rows.assign(shop=times.dt.month_name()), times, KINDS, window=2 * WEEK, policy=POLICY)
     rows, times = a_feed(2, seed=1, start=MONDAY + 20 * WEEK)
@@ -70,12 +70,12 @@ def test_values_missing_for_a_day_are_a_fault_with_share_start_and_the_last_good
     gone = (rows.index >= WEDNESDAY_IN_ROWS) & (rows.index < WEDNESDAY_IN_ROWS + 24 * AN_HOUR)
     before = Window(start=MONDAY + 9 * WEEK, end=MONDAY + 10 * WEEK)
 
-    [one] = faults(well(), rows.assign(celsius=rows["celsius"].mask(gone)), times, THIS_WEEK, before)
+    [fault] = faults(well(), rows.assign(celsius=rows["celsius"].mask(gone)), times, THIS_WEEK, before)
 
-    assert (one.kind, one.column, one.number) == ("missing values", "celsius", pytest.approx(1 / 7))
-    assert one.last_good == before
-    assert one.since == THIS_WEEK.start
-    assert one.sentence == "celsius: 14.3% missing from 2013-03-18 00:00 on, 0.0% in the reference, at most 0.0%"
+    assert (fault.kind, fault.column, fault.number) == ("missing values", "celsius", pytest.approx(1 / 7))
+    assert fault.last_good == before
+    assert fault.since == THIS_WEEK.start
+    assert fault.sentence == "celsius: 14.3% missing from 2013-03-18 00:00 on, 0.0% in the reference, at most 0.0%"
 
 
 @pytest.mark.parametrize(("share", "fault"), [(0.04, False), (0.06, True)])
@@ -83,18 +83,18 @@ def test_a_share_of_missing_values_that_rises_is_a_fault_from_the_policys_jump_o
     rows, times = this_week()
     gone = np.arange(len(rows)) % 100 < 100 * share
 
-    seen = found(rows.assign(shop=rows["shop"].mask(gone)), times)
+    names = fault_names(rows.assign(shop=rows["shop"].mask(gone)), times)
 
-    assert (("missing values", "shop") in seen) is fault
+    assert (("missing values", "shop") in names) is fault
 
 
-def test_categories_never_seen_are_a_fault_and_named():
+def test_unknown_categories_are_a_fault_and_named():
     rows, times = this_week()
 
-    [one] = faults(well(), rows.assign(shop=rows["shop"].replace("south", "N/A")), times, THIS_WEEK)
+    [fault] = faults(well(), rows.assign(shop=rows["shop"].replace("south", "N/A")), times, THIS_WEEK)
 
-    assert (one.kind, one.column, one.number) == ("unknown categories", "shop", pytest.approx(0.4, abs=0.05))
-    assert one.sentence.endswith(
+    assert (fault.kind, fault.column, fault.number) == ("unknown categories", "shop", pytest.approx(0.4, abs=0.05))
+    assert fault.sentence.endswith(
         "of the values from 2013-03-18 00:00 on were never seen before, such as 'N/A'; 0.00% usual"
     )
 
@@ -102,7 +102,7 @@ def test_categories_never_seen_are_a_fault_and_named():
 def test_a_handful_of_new_categories_is_no_fault():
     rows, times = this_week()
 
-    assert found(rows.assign(shop=rows["shop"].mask(rows.index % 210 == 0, "new")), times) == set()
+    assert fault_names(rows.assign(shop=rows["shop"].mask(rows.index % 210 == 0, "new")), times) == set()
 
 
 def test_new_values_of_a_column_that_always_has_new_ones_are_no_fault():
@@ -125,84 +125,84 @@ def test_new_values_of_a_column_that_always_has_new_ones_are_no_fault():
 def test_units_that_changed_are_a_fault_that_says_how(column, change, name):
     rows, times = this_week()
 
-    [one] = faults(well(), rows.assign(**{column: change(rows[column])}), times, THIS_WEEK)
+    [fault] = faults(well(), rows.assign(**{column: change(rows[column])}), times, THIS_WEEK)
 
-    assert (one.kind, one.column) == ("changed units", column)
-    assert one.sentence.startswith(f"{column}: like the reference if taken as {name}, at distance ")
+    assert (fault.kind, fault.column) == ("changed units", column)
+    assert fault.sentence.startswith(f"{column}: like the reference if taken as {name}, at distance ")
 
 
 @pytest.mark.parametrize("by", [2.0, 5.0, 15.0])
 def test_a_warmer_world_is_no_fault(by):
     rows, times = this_week()
 
-    assert found(rows.assign(celsius=rows["celsius"] + by), times) == set()
+    assert fault_names(rows.assign(celsius=rows["celsius"] + by), times) == set()
 
 
 def test_larger_amounts_are_no_fault():
     rows, times = this_week()
 
-    assert found(rows.assign(amount=rows["amount"] * 1.8), times) == set()
+    assert fault_names(rows.assign(amount=rows["amount"] * 1.8), times) == set()
 
 
-def test_units_that_changed_in_the_middle_of_the_week_are_found():
+def test_units_that_changed_in_the_middle_of_the_week_are_a_fault():
     rows, times = this_week()
 
     changed = rows.assign(celsius=after_wednesday(rows["celsius"], rows["celsius"] * 1.8 + 32))
 
-    assert ("changed units", "celsius") in found(changed, times)
+    assert ("changed units", "celsius") in fault_names(changed, times)
 
 
 def test_a_column_that_froze_is_a_fault_since_the_value_stands():
     rows, times = this_week()
     frozen = rows.assign(celsius=after_wednesday(rows["celsius"], rows["celsius"][WEDNESDAY_IN_ROWS]))
 
-    [one] = [one for one in faults(well(), frozen, times, THIS_WEEK) if one.kind == "constant column"]
+    [fault] = [fault for fault in faults(well(), frozen, times, THIS_WEEK) if fault.kind == "constant column"]
 
-    assert (one.column, one.number) == ("celsius", 5 * 24 * AN_HOUR)
-    assert one.since == THIS_WEEK.start + timedelta(days=2)
+    assert (fault.column, fault.number) == ("celsius", 5 * 24 * AN_HOUR)
+    assert fault.since == THIS_WEEK.start + timedelta(days=2)
 
 
 def test_rows_that_came_twice_are_a_fault():
     rows, times = this_week()
     twice = np.sort(np.concatenate([np.arange(len(rows)), np.arange(0, len(rows), 5)]))
 
-    [one] = faults(well(), rows.iloc[twice], times.iloc[twice], THIS_WEEK)
+    [fault] = faults(well(), rows.iloc[twice], times.iloc[twice], THIS_WEEK)
 
-    assert (one.kind, one.number) == ("duplicates", pytest.approx(0.2 / 1.2))
+    assert (fault.kind, fault.number) == ("duplicates", pytest.approx(0.2 / 1.2))
 
 
 @pytest.mark.parametrize(("every", "fault"), [(2, True), (5, False)])
 def test_half_the_volume_is_a_fault_and_four_fifths_of_it_are_not(every, fault):
     rows, times = this_week()
-    kept = rows.index % every != 0
+    delivered = rows.index % every != 0
 
-    assert (("low volume", "") in found(rows[kept], times[kept])) is fault
+    assert (("low volume", "") in fault_names(rows[delivered], times[delivered])) is fault
 
 
-def test_half_the_volume_since_wednesday_is_found_by_the_days_since():
+def test_half_the_volume_since_wednesday_shows_in_the_days_since():
     rows, times = this_week()
-    kept = (rows.index < WEDNESDAY_IN_ROWS) | (rows.index % 2 == 0)
+    delivered = (rows.index < WEDNESDAY_IN_ROWS) | (rows.index % 2 == 0)
 
-    [one] = faults(well(), rows[kept], times[kept], THIS_WEEK)
+    [fault] = faults(well(), rows[delivered], times[delivered], THIS_WEEK)
 
-    assert one.kind == "low volume"
-    assert one.since <= THIS_WEEK.start + timedelta(days=2)
+    assert fault.kind == "low volume"
+    assert fault.since <= THIS_WEEK.start + timedelta(days=2)
 
 
 def test_a_feed_that_stopped_is_a_fault_since_its_newest_row():
     rows, times = this_week()
-    kept = rows.index < WEDNESDAY_IN_ROWS
+    delivered = rows.index < WEDNESDAY_IN_ROWS
 
-    [one] = faults(well(), rows[kept], times[kept], THIS_WEEK)
+    [fault] = faults(well(), rows[delivered], times[delivered], THIS_WEEK)
 
-    assert one.kind == "stopped feed"
-    assert one.sentence.startswith("no row since 2013-03-19 23:54: 5 days, at most 6 minutes passed between")
+    assert fault.kind == "stopped feed"
+    assert fault.sentence.startswith("no row since 2013-03-19 23:54: 5 days, at most 6 minutes passed between")
 
 
 def test_a_window_without_rows_is_a_stopped_feed():
     rows, times = this_week()
 
-    assert found(rows[:0], times[:0]) == {("stopped feed", "")}
+    assert fault_names(rows[:0], times[:0]) == {("stopped feed", "")}
 
 
 @pytest.mark.parametrize(("hours", "fault"), [(1, False), (5, True), (-3, True)])
@@ -210,10 +210,10 @@ def test_a_clock_that_is_off_by_hours_is_a_fault_and_summer_time_is_not(hours, f
     rows, times = this_week()
     shifted = pd.Series(np.roll(times.to_numpy(dtype="datetime64[us]"), hours * AN_HOUR)).dt.tz_localize("UTC")
 
-    seen = {one for one in faults(well(), rows, shifted, THIS_WEEK) if one.kind == "shifted clock"}
+    shifts = {fault for fault in faults(well(), rows, shifted, THIS_WEEK) if fault.kind == "shifted clock"}
 
-    assert (len(seen) == 1) is fault
-    assert {one.number for one in seen} <= {-hours, hours}
+    assert (len(shifts) == 1) is fault
+    assert {fault.number for fault in shifts} <= {-hours, hours}
 
 
 def test_what_is_healthy_survives_being_stored():
@@ -230,11 +230,11 @@ def test_a_reference_of_too_few_rows_is_refused():
 
 
 def test_a_value_stands_until_another_comes_and_missing_ones_do_not_end_it():
-    found = stands(np.array([3, 3, -1, 3, 5, 5]), np.array([0.0, 10.0, 20.0, 40.0, 70.0, 75.0]))
+    stretches = stands(np.array([3, 3, -1, 3, 5, 5]), np.array([0.0, 10.0, 20.0, 40.0, 70.0, 75.0]))
 
-    assert found.first.tolist() == [0, 4]
-    assert found.rows.tolist() == [3, 2]
-    assert found.seconds.tolist() == [40.0, 5.0]
+    assert stretches.first.tolist() == [0, 4]
+    assert stretches.rows.tolist() == [3, 2]
+    assert stretches.seconds.tolist() == [40.0, 5.0]
 
 
 def test_where_all_values_are_missing_none_stands():
@@ -261,9 +261,9 @@ def hourly(policy=POLICY):
 def test_a_column_that_tells_the_hour_is_not_frozen_however_many_rows_come_in_it(times_as_many):
     rows, times = grown_week(times_as_many)
 
-    seen = {(one.kind, one.column) for one in faults(hourly(), rows, times, THIS_WEEK)}
+    names = {(fault.kind, fault.column) for fault in faults(hourly(), rows, times, THIS_WEEK)}
 
-    assert ("constant column", "amount") not in seen
+    assert ("constant column", "amount") not in names
 
 
 @pytest.mark.parametrize(("hours", "frozen"), [(1, False), (2, False), (6, True)])
@@ -272,19 +272,19 @@ def test_a_column_that_tells_the_hour_is_frozen_once_it_stands_for_hours(hours, 
     stuck = (rows.index >= WEDNESDAY_IN_ROWS) & (rows.index < WEDNESDAY_IN_ROWS + hours * AN_HOUR)
     changed = rows.assign(amount=rows["amount"].mask(stuck, 0.0))
 
-    seen = [one for one in faults(hourly(), changed, times, THIS_WEEK) if one.kind == "constant column"]
+    names = [fault for fault in faults(hourly(), changed, times, THIS_WEEK) if fault.kind == "constant column"]
 
-    assert bool(seen) is frozen
+    assert bool(names) is frozen
 
 
 def test_a_frozen_column_says_how_often_and_how_long_the_value_stood():
     rows, times = grown_week(1)
     stuck = (rows.index >= WEDNESDAY_IN_ROWS) & (rows.index < WEDNESDAY_IN_ROWS + 6 * AN_HOUR)
 
-    found = faults(hourly(), rows.assign(amount=rows["amount"].mask(stuck, 0.0)), times, THIS_WEEK)
+    week_faults = faults(hourly(), rows.assign(amount=rows["amount"].mask(stuck, 0.0)), times, THIS_WEEK)
 
     # Ten rows an hour, six minutes apart: ten of an hour last 54 minutes, sixty of six hours 354.
-    assert [one.sentence for one in found if one.kind == "constant column"] == [
+    assert [fault.sentence for fault in week_faults if fault.kind == "constant column"] == [
         "amount: the value 0.0 stands 60 times in a row, for 5.9 hours; at most 10 times and 54 minutes in the "
         "reference"
     ]
@@ -293,9 +293,11 @@ def test_a_frozen_column_says_how_often_and_how_long_the_value_stood():
 def test_a_sensor_that_freezes_while_more_rows_come_is_a_fault():
     rows, times = grown_week(4)
 
-    [one] = [one for one in faults(well(), rows.assign(celsius=7.5), times, THIS_WEEK) if one.kind == "constant column"]
+    [fault] = [
+        fault for fault in faults(well(), rows.assign(celsius=7.5), times, THIS_WEEK) if fault.kind == "constant column"
+    ]
 
-    assert one.column == "celsius"
+    assert fault.column == "celsius"
 
 
 def test_a_version_promoted_before_times_were_measured_is_judged_by_rows_alone():
@@ -303,43 +305,45 @@ def test_a_version_promoted_before_times_were_measured_is_judged_by_rows_alone()
     before = hourly()
     old = before.model_copy(
         update={
-            "fillings": tuple(one.model_copy(update={"longest_stand_seconds": None}) for one in before.fillings),
+            "fillings": tuple(
+                filling.model_copy(update={"longest_stand_seconds": None}) for filling in before.fillings
+            ),
             "most": (),
         }
     )
 
-    seen = {(one.kind, one.column) for one in faults(old, rows, times, THIS_WEEK)}
+    names = {(fault.kind, fault.column) for fault in faults(old, rows, times, THIS_WEEK)}
 
-    assert seen == {("constant column", "amount")}
+    assert names == {("constant column", "amount")}
 
 
 @pytest.mark.parametrize(
     ("times_as_many", "grown"), [(1.0, False), (1.9, False), (2.0, False), (2.1, True), (4.0, True)]
 )
-def test_volume_far_above_the_reference_is_told(times_as_many, grown):
+def test_volume_far_above_the_reference_is_a_warning(times_as_many, grown):
     rows, times = grown_week(times_as_many)
 
-    seen = {one.kind for one in faults(hourly(), rows, times, THIS_WEEK)}
+    names = {fault.kind for fault in faults(hourly(), rows, times, THIS_WEEK)}
 
-    assert ("high volume" in seen) is grown
+    assert ("high volume" in names) is grown
 
 
 def test_high_volume_says_how_many_rows_were_usual():
     rows, times = grown_week(4)
 
-    [one] = [one for one in faults(hourly(), rows, times, THIS_WEEK) if one.kind == "high volume"]
+    [fault] = [fault for fault in faults(hourly(), rows, times, THIS_WEEK) if fault.kind == "high volume"]
 
-    assert (one.column, one.number, one.expected) == ("", 4 * 7 * 24 * AN_HOUR, 7 * 24 * AN_HOUR)
-    assert one.sentence == "6720 rows in 7 days, 1680 are usual and never more than 1680 came in the reference"
+    assert (fault.column, fault.number, fault.expected) == ("", 4 * 7 * 24 * AN_HOUR, 7 * 24 * AN_HOUR)
+    assert fault.sentence == "6720 rows in 7 days, 1680 are usual and never more than 1680 came in the reference"
 
 
 def test_a_reference_shorter_than_a_window_tells_nothing_of_growth():
     rows, times = a_feed(0.5)
     short = healthy(with_the_hour(rows, times), times, KINDS, window=WEEK, policy=POLICY)
 
-    seen = {one.kind for one in faults(short, *grown_week(1.5), THIS_WEEK)}
+    names = {fault.kind for fault in faults(short, *grown_week(1.5), THIS_WEEK)}
 
-    assert "high volume" not in seen
+    assert "high volume" not in names
 
 
 def test_the_distance_is_the_largest_difference_of_the_cumulative_shares():
@@ -356,4 +360,4 @@ def test_without_a_whole_window_of_reference_the_clock_is_not_judged():
     week, moments = this_week()
 
     assert short.most_hours_moved is None
-    assert "shifted clock" not in {one.kind for one in faults(short, week, moments, THIS_WEEK)}
+    assert "shifted clock" not in {fault.kind for fault in faults(short, week, moments, THIS_WEEK)}
