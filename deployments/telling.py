@@ -51,7 +51,7 @@ def short_table(usecase: str, rows: list[dict[str, Any]]) -> Table:
     table = Table(*(name for name in rows[0] if name != "faults"), title=f"{usecase}, replayed")
     for row in rows:
         short = {name: cell for name, cell in row.items() if name != "faults"} | {
-            "retrain": row["retrain"].split(":")[0].removeprefix("no "),
+            "retrain": row["retrain"].split(":")[0],
             "verdict": row["verdict"].split(":")[0],
         }
         table.add_row(*("" if cell is None else str(cell) for cell in short.values()))

@@ -114,6 +114,16 @@ def figure(value: float | None) -> str:
     return format(value, ".4f" if value == 0 or 1e-4 <= size < 100 else ".2f" if 100 <= size < 1e6 else ".4g")
 
 
+def short(value: float) -> str:
+    """Return a number in the digits that matter: three, or two below 1; thousands are separated."""
+    size = abs(value)
+    if size >= 999.5:
+        return f"{value:,.0f}"
+    if size < 1e-4:
+        return f"{value:.1e}" if value else "0"
+    return format(value, "#.3g" if size >= 1 else "#.2g").rstrip(".")
+
+
 def change(value: float) -> str:
     """Return the difference of two metrics as people read it, with its sign."""
     return f"{'' if value < 0 else '+'}{figure(value)}"

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from tasks.metrics import figure
 from tasks.monitoring.check import Check
 from tasks.monitoring.signals.models import Family, Signal, away, severity
+from tasks.monitoring.signals.sentences import fault_summary
 
 OF_A_COLUMN: tuple[Family, ...] = ("features", "missing", "prediction", "target")
 """What is told of one column by itself."""
@@ -70,13 +71,13 @@ def headline(check: Check) -> str:
     share_text = "no feature could be told" if share is None else f"{share:.0%} of the features lie beyond their limits"
     drifting = ", ".join(check.drifting) or "none"
     measured = "unknown yet" if performance.value is None else figure(performance.value)
-    faults = "; ".join(fault.sentence for fault in check.faults) or "none"
+    faults = fault_summary(check.faults) or "none"
     alarm = "; ".join(check.alarm.reasons) if check.alarm else "silent"
     return "\n\n".join(
         [
-            f"**Version {check.model_version}, {check.window}, {check.rows} rows: {share_text}** ({drifting}).",
+            f"**Version {check.model_version}, {check.window}, {check.rows:,} rows: {share_text}** ({drifting}).",
             f"Alarm: {alarm}.",
-            f"{performance.metric} on {performance.labelled} labelled rows: {measured}, "
+            f"{performance.metric} on {performance.labelled:,} labelled rows: {measured}, "
             f"{figure(performance.expected)} at promotion. "
             f"Data faults: {faults}.",
             "Below, a column is drawn as drifted where this verdict says so; the score beside it is Evidently's own "

@@ -159,7 +159,7 @@ def rung(looks: Sequence[Look], policy: WatchPolicy) -> Alarm | None:
         return None
     return Alarm(
         signals=tuple(signal for each in ringing for signal in each.signals),
-        reasons=tuple(reason for each in ringing for reason in each.reasons),
+        spans=tuple(span for each in ringing for span in each.spans),
     )
 
 

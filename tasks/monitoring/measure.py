@@ -70,7 +70,7 @@ def check_records(check: Check, evidently_run: str) -> list[dict[str, Any]]:
             "column": live_performance.metric,
             "value": live_performance.value,
             "threshold": live_performance.expected,
-            "note": f"{live_performance.labelled} labelled rows; the threshold is the value at promotion",
+            "note": f"{live_performance.labelled:,} labelled rows; the threshold is the value at promotion",
         }
     )
     records.append({"role": "window", "column": "drifted share", "value": check.drifted_share, "note": check.note})
@@ -117,8 +117,8 @@ def _drawn(problem: UseCase, live: Champion, check: Check, policy: DriftPolicy) 
     stored = observations(problem).read(live.trained, version=live.dataset_version)
     reference = folds.labelled(stored, problem, live.trained_until)
     if min(len(current), len(reference)) < policy.min_rows:
-        few = f"{len(current)} rows in the window and {len(reference)} in the reference"
-        return check.model_copy(update={"note": f"{few}, {policy.min_rows} of each needed to draw drift"}), ""
+        few = f"{len(current):,} rows in the window and {len(reference):,} in the reference"
+        return check.model_copy(update={"note": f"{few}, {policy.min_rows:,} of each needed to draw drift"}), ""
     return _compared(problem, live, check, reference, current, policy)
 
 

@@ -57,7 +57,7 @@ def worse_reason(gain: BootstrapEstimate, trial: Trial, metric: str, rows: int) 
         return None
     return (
         f"{metric} of version {trial.version} is worse than that of its predecessor {trial.predecessor} on the same "
-        f"{rows} labelled rows: gain {change(gain.value)}, at most {change(gain.high(rate))} "
+        f"{rows:,} labelled rows: gain {change(gain.value)}, at most {change(gain.high(rate))} "
         f"at an error rate of {rate:.2g}"
     )
 

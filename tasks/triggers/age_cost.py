@@ -66,6 +66,7 @@ class Scouts(BaseModel):
     champion: int
     """The window in which the live model was trained."""
     greater_is_better: bool
+    metric: str = ""
     results: tuple[Scouted, ...] = ()
 
     def number(self, moment: datetime) -> int:
@@ -89,6 +90,7 @@ def scouts_at(problem: UseCase, as_of: datetime, first_until: datetime, until: d
         first=max(numbered(origin, length, first_until), now - MOST_WINDOWS),
         champion=numbered(origin, length, until),
         greater_is_better=metric(problem.metric).greater_is_better,
+        metric=problem.metric,
     )
 
 
@@ -205,6 +207,7 @@ def moment_of(scouts: Scouts, asked: Sequence[datetime]) -> DecisionMoment:
         asked=tuple(map(scouts.number, asked)),
         live=(),
         greater_is_better=scouts.greater_is_better,
+        metric=scouts.metric,
         scores=unknown,
         scouts=values,
         parts=np.full_like(parts, np.nan),

@@ -37,6 +37,8 @@ class DecisionMoment:
     scout_parts: "np.ndarray"
     rows: "np.ndarray"
     """Labelled rows of each settled window; 0 for the others."""
+    metric: str = ""
+    """Name of the metric; empty where nobody asks."""
     price: float | None = None
     """What a retrain costs, in units of the metric times windows; None where none is given."""
     drifted_share: Callable[[], float | None] = lambda: None

@@ -7,6 +7,8 @@ from tasks.data import ledger
 from tasks.data.ledger import Decision
 from tasks.monitoring.accepted import acceptance
 from tasks.monitoring.history import newest_look
+from tasks.monitoring.signals.health import Fault
+from tasks.monitoring.signals.sentences import fault_summary
 from tasks.steps import step
 from tasks.triggers import episodes
 from tasks.usecases import use_case
@@ -33,7 +35,7 @@ def accept_faults(usecase: str, column: str, reason: str, now: datetime) -> str:
     look = newest_look(use_case(usecase), now)
     faults = look.faults if look else ()
     decision = acceptance(usecase, now, faults, column, reason, ledger.decisions(usecase, now))
-    sentences = "; ".join(fault["sentence"] for fault in decision.facts["faults"])
+    sentences = fault_summary(map(Fault.model_validate, decision.facts["faults"]))
     return _recorded(decision, f"taken for how the world is now: {sentences}: {reason}")
 
 

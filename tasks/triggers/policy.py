@@ -6,10 +6,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.durations import in_words
-from tasks.metrics import figure, gain
+from tasks.metrics import figure, gain, short
 from tasks.monitoring.check import Check
 from tasks.monitoring.limits import WatchPolicy
 from tasks.monitoring.signals.models import Family, away, severity
+from tasks.monitoring.signals.sentences import fault_summary, signal_sentences
 from tasks.triggers.age_cost import moment_of
 from tasks.triggers.history import History
 from tasks.triggers.regret import RegretPolicy
@@ -98,7 +99,7 @@ def wanted_reason(check: Check, history: History, policy: RetrainPolicy) -> str 
 def holding_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
     """Say why no retrain is asked for, if one were wanted, or None."""
     if check.faults:
-        return f"the data are broken: {check.faults[0].sentence}"
+        return f"the data are broken: {fault_summary(check.faults)}"
     if policy.mode != "auto":
         return f"the mode is {policy.mode}: a person starts a retrain"
     if (muted := muted_reason(check, history)) is not None:
@@ -107,12 +108,13 @@ def holding_reason(check: Check, history: History, policy: RetrainPolicy) -> str
         free = history.last_retrain + timedelta(days=policy.cooldown_days)
         if check.as_of < free:
             return (
-                f"the last retrain was at {history.last_retrain:%Y-%m-%d %H:%M}, no other before {free:%Y-%m-%d %H:%M}"
+                f"the last retrain was at {history.last_retrain:%Y-%m-%d %H:%M}, no other before "
+                f"{free:%Y-%m-%d %H:%M} (cooldown {in_words(timedelta(days=policy.cooldown_days))})"
             )
     if history.answered_this_month >= policy.max_per_month:
-        return f"{history.answered_this_month} retrains in 30 days, {policy.max_per_month} allowed"
+        return f"{history.answered_this_month} retrains in the last 30 days (limit {policy.max_per_month})"
     if history.new_rows < policy.min_new_rows:
-        return f"{history.new_rows} labelled rows are new to the champion, {policy.min_new_rows} needed"
+        return f"{history.new_rows:,} labelled rows since the champion was trained ({policy.min_new_rows:,} needed)"
     return refused_reason(check, history, policy)
 
 
@@ -127,8 +129,8 @@ def refused_reason(check: Check, history: History, policy: RetrainPolicy) -> str
     if history.refused is None or history.rows_since_refusal >= policy.rows_after_refusal:
         return None
     since = (
-        f"refused at {history.refused:%Y-%m-%d %H:%M}: {history.rows_since_refusal} labelled rows since, "
-        f"{policy.rows_after_refusal} needed"
+        f"a challenger was refused at {history.refused:%Y-%m-%d %H:%M}: {history.rows_since_refusal:,} labelled rows "
+        f"since ({policy.rows_after_refusal:,} needed)"
     )
     if history.episode is None:
         return since
@@ -136,7 +138,7 @@ def refused_reason(check: Check, history: History, policy: RetrainPolicy) -> str
     current = severity(check.alarm)
     if current >= needed > 0:
         return None
-    return f"{since}; drift of {current:.3g} times its limit, {needed:.3g} would count as grown"
+    return f"{since}; the drift is {short(current)} times its limit ({short(needed)} would count as grown)"
 
 
 def alarm_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
@@ -144,22 +146,21 @@ def alarm_reason(check: Check, history: History, policy: RetrainPolicy) -> str |
     harmless = harmless_reason(check, policy) is not None
     if check.alarm is None or (harmless and not _teaches(check, history, policy)):
         return None
-    both = zip(check.alarm.signals, check.alarm.reasons, strict=True)
-    asking = [(signal, text) for signal, text in both if signal.family in policy.asks]
+    asking = [
+        pair for pair in zip(check.alarm.signals, check.alarm.spans, strict=True) if pair[0].family in policy.asks
+    ]
     if not asking:
         return None
     ordered = sorted(asking, key=lambda pair: (pair[0].family not in OF_THE_MODEL, -away(pair[0])))
-    farthest: dict[str, str] = {}
-    for signal, reason in ordered:
-        farthest.setdefault(signal.column, reason)
-    each = list(farthest.values())[:MOST_COLUMNS]
-    named = "; ".join(each)
-    more = len(ordered) - len(each)
+    sentences = signal_sentences([signal for signal, _ in ordered], [span for _, span in ordered])
+    named, more = "; ".join(sentences[:MOST_COLUMNS]), len(sentences) - MOST_COLUMNS
     named += f"; and {more} more signal{'s' * (more > 1)}" if more > 0 else ""
     if not harmless:
         return named
-    learned = f"{history.new_rows} labelled rows are new to a model that learned from {check.reference_rows}"
-    return f"{named}; nothing was lost yet, but {learned}"
+    return (
+        f"{named}; performance holds so far, but {history.new_rows:,} labelled rows have arrived since the model was "
+        f"trained on {check.reference_rows:,}"
+    )
 
 
 def _teaches(check: Check, history: History, policy: RetrainPolicy) -> bool:
@@ -177,8 +178,8 @@ def harmless_reason(check: Check, policy: RetrainPolicy) -> str | None:
         return None
     loss = losses[0]
     return (
-        f"harmless: the loss is {loss.value:.4g} on {loss.rows} labelled rows, {loss.expected:.4g} expected and "
-        f"{loss.limit:.3g} more still ordinary"
+        f"performance holds: loss {short(loss.expected)} expected, {short(loss.value or 0.0)} measured "
+        f"(limit {short(loss.expected + loss.limit)}, n = {loss.rows:,})"
     )
 
 
@@ -193,8 +194,9 @@ def loss_reason(check: Check, policy: RetrainPolicy) -> str | None:
     if lost < policy.max_loss:
         return None
     return (
-        f"{performance.metric} {figure(performance.value)} on {performance.labelled} labelled rows of {check.window}, "
-        f"{figure(performance.expected)} at promotion: {figure(lost)} lost, {policy.max_loss} allowed"
+        f"performance fell: {performance.metric} {figure(performance.expected)} at promotion -> "
+        f"{figure(performance.value)} in {check.window} (lost {figure(lost)}, limit {policy.max_loss}, "
+        f"n = {performance.labelled:,})"
     )
 
 
@@ -210,4 +212,4 @@ def age_reason(check: Check, history: History, policy: RetrainPolicy) -> str | N
     if policy.max_age_days is None or history.trained_until is None:
         return None
     age, most = check.as_of - history.trained_until, timedelta(days=policy.max_age_days)
-    return f"{in_words(age)} old, {in_words(most)} allowed" if age >= most else None
+    return f"the model is {in_words(age)} old (limit {in_words(most)})" if age >= most else None

@@ -17,11 +17,14 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tasks.metrics import short
 from tasks.triggers.moment import DecisionMoment
 
 if TYPE_CHECKING:
     import numpy as np
 
+UNITS = {"roc_auc": "AUC", "log_loss": "log loss", "rmse": "RMSE", "mae": "MAE"}
+"""What people call a metric beside a number."""
 _TO_VARIANCE = 0.455
 """Median of a squared standard normal: the median of squared differences, divided by it, is their variance."""
 
@@ -65,10 +68,12 @@ class RegretPolicy(BaseModel):
         price = self.worth * lost_by_never(moment) if moment.price is None else self.margin * moment.price
         if live_regret.certainty < self.certainty or live_regret.total < price:
             return None
-        cost_text = (
-            f"the live model's age has cost {live_regret.total:.4g} in the newest {live_regret.windows} known windows"
+        unit = f" {UNITS.get(moment.metric, moment.metric)}" if moment.metric else ""
+        return (
+            f"retraining is worth it: the model's age cost {short(live_regret.total)}{unit} over {live_regret.windows} "
+            f"window{'s' * (live_regret.windows > 1)} ({live_regret.certainty:.1f} standard errors; threshold "
+            f"{short(price)})"
         )
-        return f"{cost_text}, {live_regret.certainty:.1f} standard errors; {price:.4g} makes a retrain due"
 
 
 def regrets(moment: DecisionMoment, model: int) -> "tuple[np.ndarray, np.ndarray]":

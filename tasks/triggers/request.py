@@ -11,6 +11,7 @@ from tasks.metrics import figure
 from tasks.monitoring.check import Check
 from tasks.monitoring.measure import column_records
 from tasks.monitoring.signals import models
+from tasks.monitoring.signals.sentences import fault_summary
 from tasks.registry.models import Champion
 from tasks.steps import step
 from tasks.triggers import episodes
@@ -71,15 +72,13 @@ def findings(check: Check, past: History) -> list[Decision]:
     decisions = []
     facts = {"window": str(check.window), "report": check.report_url, "model_version": check.model_version}
     if check.new_faults:
-        reason = "; ".join(fault.sentence for fault in check.new_faults)
+        reason = fault_summary(check.new_faults)
         fault_facts = facts | {"faults": [fault.model_dump(mode="json") for fault in check.new_faults]}
         decisions.append(
             Decision(usecase=check.usecase, kind="fault", as_of=check.as_of, reason=reason, facts=fault_facts)
         )
     if check.new_lasting:
-        reason = "taken for how the world is now, since it lasts: " + "; ".join(
-            fault.sentence for fault in check.new_lasting
-        )
+        reason = "taken for how the world is now, since it lasts: " + fault_summary(check.new_lasting)
         fault_facts = facts | {"faults": [fault.model_dump(mode="json") for fault in check.new_lasting]}
         decisions.append(
             Decision(usecase=check.usecase, kind="fault lasts", as_of=check.as_of, reason=reason, facts=fault_facts)
@@ -105,14 +104,13 @@ def show_check(check: Check, reason: str | None, past: History, policy: RetrainP
         "champion": f"version {check.model_version}",
         "features beyond their limits": ", ".join(check.drifting) or "none",
         "share of them": "unknown" if check.drifted_share is None else f"{check.drifted_share:.1%}",
-        f"{performance.metric} on {performance.labelled} labelled rows": "unknown"
+        f"{performance.metric} on {performance.labelled:,} labelled rows": "unknown"
         if performance.value is None
         else performance.value,
         f"{performance.metric} at promotion": performance.expected,
-        "data faults": "; ".join(fault.sentence for fault in check.faults) or "none",
-        "faults that last, taken for how the world is now": "; ".join(fault.sentence for fault in check.lasting)
-        or "none",
-        "unusual, and nothing waits for it": "; ".join(fault.sentence for fault in check.warnings) or "none",
+        "data faults": fault_summary(check.faults) or "none",
+        "faults that last, taken for how the world is now": fault_summary(check.lasting) or "none",
+        "unusual, and nothing waits for it": fault_summary(check.warnings) or "none",
         "alarm": "; ".join(check.alarm.reasons) if check.alarm else "silent",
         "a retrain would be wanted because": wanted_reason(check, past, policy) or "",
         "held back because": holding_reason(check, past, policy) or "",

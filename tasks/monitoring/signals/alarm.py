@@ -38,19 +38,12 @@ def alarm(checks: Sequence[Sequence[Signal]], policy: AlarmPolicy) -> Alarm | No
         return None
     return Alarm(
         signals=tuple(signal for signal, _ in due),
-        reasons=tuple(reason(signal, times, len(recent)) for signal, times in due),
+        spans=tuple(_span(times, len(recent)) for _, times in due),
     )
 
 
-def reason(signal: Signal, times: int, checks: int) -> str:
-    """Say in a sentence what lies how far from where it should, and how often it did."""
-    away = abs((signal.value or 0.0) - signal.expected)
-    often = f"in {times} of the last {checks} checks" if times > 1 else "far enough to ring at once"
-    ordinary = f"{away:.3g} away, {signal.limit:.3g} is ordinary, {signal.rows} rows"
-    if signal.note:
-        return f"{signal.column}: {signal.note} ({signal.statistic} {ordinary}); {often}"
-    value_text = f"{signal.statistic} {signal.value:.4g}, {signal.expected:.4g} expected"
-    return f"{signal.column}: {value_text} ({ordinary}); {often}"
+def _span(times: int, checks: int) -> str:
+    return f"in {times} of the last {checks} checks" if times > 1 else ""
 
 
 def _times(signal: Signal, checks: Sequence[Sequence[Signal]]) -> int:

@@ -8,12 +8,13 @@ that a day's fault shows in a month. Binomial tails: one-sided, against the wors
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from tasks.durations import in_words
+from tasks.metrics import short
 from tasks.monitoring.signals.clock import HOURS, clock_distances
 from tasks.monitoring.signals.coding import codes_of, numeric_values
 from tasks.monitoring.signals.health import (
@@ -27,6 +28,7 @@ from tasks.monitoring.signals.health import (
     seconds,
     stands,
 )
+from tasks.monitoring.signals.sentences import share_of
 from tasks.windows import Window
 
 if TYPE_CHECKING:
@@ -97,6 +99,15 @@ class _Piece(BaseModel):
     chosen: Array
 
 
+class _Excess(NamedTuple):
+    """A share of the rows that chance does not explain."""
+
+    share: float
+    since: float
+    limit: float
+    rows: int
+
+
 def faults(
     well: Healthy, rows: "pd.DataFrame", event_times: "pd.Series", window: Window, last_good: Window | None = None
 ) -> tuple[Fault, ...]:
@@ -128,8 +139,8 @@ def _arrival(well: Healthy, rows: "pd.DataFrame", times: Array, window: Window) 
     silent = end - newest
     longest = max(2 * well.longest_gap_seconds, window.length.total_seconds() / 50)
     if silent > longest:
-        sentence = f"no row since {_moment(newest):%Y-%m-%d %H:%M}: {_spoken(silent)}, at most "
-        sentence += f"{_spoken(well.longest_gap_seconds)} passed between rows of the reference"
+        sentence = f"no row since {_minute(newest)}: silent for {_spoken(silent)} (longest in the "
+        sentence += f"reference {_spoken(well.longest_gap_seconds)}, limit {_spoken(longest)})"
         yield _fault("stopped feed", "", silent, well.longest_gap_seconds, newest, sentence)
     else:
         yield from _volume(well, times, start, end)
@@ -138,7 +149,11 @@ def _arrival(well: Healthy, rows: "pd.DataFrame", times: Array, window: Window) 
     share = repeated(rows[[filling.column.name for filling in well.fillings if filling.column.name in rows]], times)
     usual = well.most_duplicates
     if _impossible(share.sum(), len(times), usual, well) and share.mean() >= usual + well.policy.min_duplicate_jump:
-        sentence = f"{share.mean():.1%} of {len(times)} rows repeat another one, at most {usual:.1%} in the reference"
+        limit = usual + well.policy.min_duplicate_jump
+        sentence = (
+            f"{share.mean():.1%} of {len(times):,} rows repeat another row (reference at most {usual:.1%}, limit "
+        )
+        sentence += f"{limit:.1%})"
         yield _fault("duplicates", "", float(share.mean()), usual, float(times[share][0]), sentence)
 
 
@@ -154,15 +169,15 @@ def _volume(well: Healthy, times: Array, start: float, end: float) -> Iterable[F
     long = length * np.arange(1, well.pieces + 1) >= min(DAY, end - start)
     few = long & (back < least) & (back + 5 * np.sqrt(least) < usual)
     many = long & (back > greatest) & (back > usual + 5 * np.sqrt(greatest))
-    judged: list[tuple[str, Array, Array, str]] = [
-        ("low volume", few, fewest, "fewer"),
-        ("high volume", many, most, "more"),
+    judged: list[tuple[str, Array, Array, Array, str]] = [
+        ("low volume", few, fewest, least, "fewest"),
+        ("high volume", many, most, greatest, "most"),
     ]
-    for kind, where, bound, word in judged:
+    for kind, where, bound, limit, word in judged:
         if where.any():
             size = int(np.flatnonzero(where)[-1])
-            sentence = f"{back[size]} rows in {_spoken((size + 1) * length)}, {usual[size]:.0f} are usual and never "
-            sentence += f"{word} than {bound[size]:.0f} came in the reference"
+            sentence = f"{kind}: {back[size]:,} rows in the last {_spoken((size + 1) * length)}, {usual[size]:,.0f} "
+            sentence += f"expected ({word} in the reference {bound[size]:,.0f}, limit {limit[size]:,.0f})"
             yield _fault(kind, "", float(back[size]), float(usual[size]), end - (size + 1) * length, sentence)
 
 
@@ -188,10 +203,10 @@ def _missing(
     codes, name = codes_of(values, filling.column), filling.column.name
     gone = _worst(codes < 0, codes < 2**62, pieces, filling.most_missing, well.policy.min_missing_jump, well)
     if gone:
-        share, since = gone
-        sentence = f"{name}: {share:.1%} missing from {_moment(since):%Y-%m-%d %H:%M} on, {filling.missing:.1%} in the "
-        sentence += f"reference, at most {filling.most_missing:.1%}"
-        yield _fault("missing values", name, share, filling.missing, since, sentence)
+        sentence = f"{name} is missing in {share_of(gone.share, f'{gone.rows:,} rows')} since "
+        sentence += f"{_minute(gone.since)} (reference {filling.missing:.1%}, limit {gone.limit:.1%})"
+        fault = _fault("missing values", name, gone.share, filling.missing, gone.since, sentence)
+        yield fault.model_copy(update={"rows": gone.rows, "limit": gone.limit})
 
 
 def _unknown(
@@ -204,17 +219,16 @@ def _unknown(
     strange = codes == len(filling.column.known)
     worst = _worst(strange, codes >= 0, pieces, filling.most_unknown, well.policy.min_unknown_share, well)
     if worst:
-        share, since = worst
         some = ", ".join(map(repr, values[strange].astype(str).value_counts().index[:3]))
-        sentence = f"{name}: {share:.1%} of the values from {_moment(since):%Y-%m-%d %H:%M} on were never seen before, "
-        sentence += f"such as {some}; {filling.unknown:.2%} usual"
-        yield _fault("unknown categories", name, share, filling.unknown, since, sentence)
+        sentence = f"{name} holds unknown categories in {share_of(worst.share, f'{worst.rows:,} rows')} since "
+        sentence += f"{_minute(worst.since)}, such as {some} (reference {filling.unknown:.1%}, limit "
+        sentence += f"{worst.limit:.1%})"
+        fault = _fault("unknown categories", name, worst.share, filling.unknown, worst.since, sentence)
+        yield fault.model_copy(update={"rows": worst.rows, "limit": worst.limit})
 
 
-def _worst(
-    bad: Array, of: Array, pieces: list[_Piece], usual: float, jump: float, well: Healthy
-) -> tuple[float, float] | None:
-    """Return the impossible share of the largest piece that has one, and the start of the first, or None.
+def _worst(bad: Array, of: Array, pieces: list[_Piece], usual: float, jump: float, well: Healthy) -> _Excess | None:
+    """Return the impossible share of the largest piece that has one, since the start of the first, or None.
 
     The jump is the whole window's; a share jumps further in a piece, by the root of how many there are.
     """
@@ -223,11 +237,11 @@ def _worst(
         (bad[piece.chosen].sum(), of[piece.chosen].sum(), jump * widest[piece.cut], piece.start) for piece in pieces
     ]
     over = [
-        (float(count / size), start)
+        _Excess(float(count / size), start, float(usual + needed), int(size))
         for count, size, needed, start in counts
         if size >= well.policy.min_rows and count / size >= usual + needed and _impossible(count, size, usual, well)
     ]
-    return (over[0][0], min(start for _, start in over)) if over else None
+    return over[0]._replace(since=min(excess.since for excess in over)) if over else None
 
 
 def _impossible(count: float, size: float, usual: float, well: Healthy) -> bool:
@@ -244,24 +258,21 @@ def _frozen(
     """Yield a value that stood impossibly often and long: more rows an hour repeat what tells the hour more often."""
     stretches, usual = stands(identities(values), times), filling.longest_stand_seconds
     chance = np.log(max(min(filling.commonest, 1 - 0.5 / well.rows), 1e-12))
-    often = stretches.rows >= max(well.policy.min_run, MUCH_MORE_OFTEN * filling.longest_run)
+    limit = max(well.policy.min_run, MUCH_MORE_OFTEN * filling.longest_run)
+    often = stretches.rows >= limit
     long = stretches.seconds > (-1.0 if usual is None else MUCH_LONGER * usual)
     frozen = np.flatnonzero(often & long & (stretches.rows * chance <= np.log(well.policy.chance)))
     if not len(frozen):
         return
     worst = frozen[stretches.rows[frozen].argmax()]
     first, rows = stretches.first[worst], int(stretches.rows[worst])
-    sentence = f"{filling.column.name}: the value {values.iloc[first]} stands {rows} times in a row, for "
-    sentence += f"{_spoken(stretches.seconds[worst])}; at most {filling.longest_run} times"
-    sentence += "" if usual is None else f" and {_spoken(usual)}"
-    yield _fault(
-        "constant column",
-        filling.column.name,
-        rows,
-        filling.longest_run,
-        float(times[first]),
-        f"{sentence} in the reference",
+    sentence = f"{filling.column.name} repeats {values.iloc[first]} {rows:,} times in a row for "
+    sentence += (
+        f"{_spoken(stretches.seconds[worst])} since {_minute(times[first])} (limit {limit:,} times"
     )
+    sentence += ")" if usual is None else f" and {_spoken(MUCH_LONGER * usual)})"
+    fault = _fault("constant column", filling.column.name, rows, filling.longest_run, float(times[first]), sentence)
+    yield fault.model_copy(update={"rows": len(values), "limit": float(limit)})
 
 
 def _units(well: Healthy, filling: Filling, values: "pd.Series", times: Array, pieces: list[_Piece]) -> Iterable[Fault]:
@@ -277,15 +288,16 @@ def _units(well: Healthy, filling: Filling, values: "pd.Series", times: Array, p
         some = numbers[piece.chosen & ~np.isnan(numbers)]
         usual = filling.spreads[piece.cut]
         if len(some) >= well.policy.min_rows and (undone := _undone(some, np.array(filling.column.knots), usual)):
-            over.append((*undone, usual, piece.start))
+            over.append((*undone, usual, piece.start, len(some)))
     if over:
-        far, name, usual, _ = over[0]
-        since = min(start for *_, start in over)
+        far, name, usual, _, rows = over[0]
+        since = min(start for *_, start, _ in over)
         sentence = (
-            f"{filling.column.name}: like the reference if taken as {name}, at distance {far:.2f} from it as it is, "
+            f"{filling.column.name} changed units since {_minute(since)}: it fits the reference as "
         )
-        sentence += f"at most {usual:.2f} in the reference"
-        yield _fault("changed units", filling.column.name, far, usual, since, sentence)
+        sentence += f"{name}; distance as it is {short(far)} (limit {short(_other_distance(usual))}, n = {rows:,})"
+        fault = _fault("changed units", filling.column.name, far, usual, since, sentence)
+        yield fault.model_copy(update={"rows": rows, "limit": _other_distance(usual)})
 
 
 COLUMN_RULES = (
@@ -297,9 +309,14 @@ COLUMN_RULES = (
 """What is looked for in each feature, in the order in which people read it."""
 
 
+def _other_distance(usual: float) -> float:
+    """Return the distance from which a distribution is another one."""
+    return max(CLEARLY_OTHER, 1.5 * usual)
+
+
 def _undone(values: Array, knots: Array, usual: float) -> tuple[float, str] | None:
     """Return how far the values are from the reference and what undoing brings them near, or None."""
-    needed = max(CLEARLY_OTHER, 1.5 * usual)
+    needed = _other_distance(usual)
     near = max(1.5 * usual, 0.05) + 1.6 / np.sqrt(len(values))
     far = distance(values, knots)
     warm = TEMPERATURES if knots[0] > COLDEST and knots[-1] < HOTTEST and far >= needed else {}
@@ -321,13 +338,14 @@ def _clock(well: Healthy, rows: "pd.DataFrame", times: Array) -> Iterable[Fault]
     costs = clock_distances(day_of(well), rows, times)
     shift = int(costs.argmin())
     hours = shift if shift <= HOURS // 2 else shift - HOURS
-    unusual = costs[0] > max(2 * well.most_hours_moved, 4.0)
-    if abs(hours) < 2 or not unusual or costs[shift] * CLEARLY_BETTER > costs[0]:
+    limit = max(2 * well.most_hours_moved, 4.0)
+    if abs(hours) < 2 or costs[0] <= limit or costs[shift] * CLEARLY_BETTER > costs[0]:
         return
-    sentence = f"the hours of the day fit the reference if the clock is off by {hours:+d} hours: mean squared distance "
-    sentence += (
-        f"{costs[0]:.1f} as it is, {costs[shift]:.1f} then, at most {well.most_hours_moved:.1f} in the reference"
+    sentence = (
+        f"the clock is off by {hours:+d} hours: only so corrected do the hours of the day fit the reference (mean "
     )
+    sentence += f"squared distance {short(costs[0])}, corrected {short(costs[shift])}; limit {short(limit)}, n = "
+    sentence += f"{len(times):,})"
     yield _fault("shifted clock", "", float(hours), 0.0, float(times[0]), sentence)
 
 
@@ -346,6 +364,10 @@ def _fault(kind: str, column: str, number: float, expected: float, since: float,
 
 def _spoken(seconds_long: float) -> str:
     return in_words(timedelta(seconds=seconds_long))
+
+
+def _minute(time: float) -> str:
+    return f"{_moment(time):%Y-%m-%d %H:%M}"
 
 
 def _moment(time: float) -> datetime:

@@ -75,6 +75,10 @@ class Fault(BaseModel):
     last_good: Window | None
     """The newest window before that was found well."""
     sentence: str
+    rows: int = 0
+    """Rows of the piece of the window that it shows in."""
+    limit: float | None = None
+    """From which number on it is a fault; None where that is no single number."""
 
 
 class Filling(BaseModel):

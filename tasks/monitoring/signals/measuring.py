@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tasks.metrics import short
 from tasks.monitoring.signals.coding import column_named, numeric_values
 from tasks.monitoring.signals.models import Limits, Signal
 from tasks.monitoring.signals.sampling import sampled_rows
@@ -101,4 +102,5 @@ def _signal_with_medians(signal: Signal, window: "pd.DataFrame", limits: Limits)
         return signal
     values = numeric_values(window[signal.column])
     now, before = float(np.nanmedian(values)), column.knots[len(column.knots) // 2]
-    return signal.model_copy(update={"note": f"median {now:.4g}, {before:.4g} in the reference"})
+    moved = f"median {short(before)} -> {short(now)}"
+    return signal.model_copy(update={"note": moved if short(before) != short(now) else f"median still {short(now)}"})

@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tasks.monitoring.signals.sentences import signal_sentences
+
 Kind = Literal["numeric", "categorical"]
 Family = Literal["features", "missing", "joint", "prediction", "target", "performance", "concept"]
 TargetKind = Literal["number", "binary", "other"]
@@ -155,12 +157,18 @@ class Signal(BaseModel):
 
 
 class Alarm(BaseModel):
-    """The alarm rings: which signals, and why, in a sentence each."""
+    """The alarm rings: which signals, and in how many checks."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     signals: tuple[Signal, ...]
-    reasons: tuple[str, ...]
+    spans: tuple[str, ...]
+    """In how many of the last checks each signal was beyond its limit, in words; empty: the newest was enough."""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """A sentence for each column that rings."""
+        return signal_sentences(self.signals, self.spans)
 
     @property
     def families(self) -> tuple[Family, ...]:
