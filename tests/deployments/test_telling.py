@@ -1,11 +1,13 @@
 """What does `make demo` say of a replay where its output is a file?"""
 
 from datetime import UTC, datetime
+from io import StringIO
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from deployments.telling import StepLines, step_line
+from deployments.telling import StepLines, short_table, step_line
 
 MARCH = {
     "as_of": datetime(2013, 3, 1, 5, tzinfo=UTC),
@@ -37,6 +39,19 @@ APRIL = MARCH | {
 )
 def test_a_step_is_a_line_with_its_rows_and_what_came_of_a_retrain(changes: dict[str, Any], line: str) -> None:
     assert step_line(APRIL | changes) == line
+
+
+def test_the_table_says_that_there_was_no_champion_yet_and_who_asked_later() -> None:
+    console = Console(width=100, record=True, file=StringIO())
+    rows = [
+        {"as of": "2013-03-01", "retrain": "no champion yet", "verdict": "promoted: version 1"},
+        {"as of": "2013-05-01", "retrain": "automation: temp drifted", "verdict": "refused: gain +0.001"},
+    ]
+
+    console.print(short_table("flights", [row | {"faults": ""} for row in rows]))
+
+    lines = [[cell.strip() for cell in line.split("│")] for line in console.export_text().splitlines() if "│" in line]
+    assert [line[2:4] for line in lines] == [["no champion yet", "promoted"], ["automation", "refused"]]
 
 
 def test_each_step_is_said_once_as_soon_as_it_was_played() -> None:

@@ -67,7 +67,7 @@ def test_the_first_model_goes_live_because_it_beats_the_trivial_baseline(history
 def test_drift_asks_for_a_retrain_and_says_what_lies_how_far_away(history: list[ledger.Decision]) -> None:
     asked = next(one for one in history if one.as_of == START + timedelta(days=40) and one.kind == "retrain asked")
 
-    assert re.match(r"\w+: .+ \(.+ away, .+ is ordinary, \d+ rows\); ", asked.reason)
+    assert re.match(r"\w+ drifted: .+ \(.*limit \S+, n = [\d,]+\)", asked.reason)
 
 
 def test_the_retrain_that_drift_started_is_promoted_and_answers_the_request(history: list[ledger.Decision]) -> None:

@@ -5,7 +5,7 @@ from math import log, sqrt
 import numpy as np
 import pytest
 
-from tasks.metrics import change, figure, gain, relative_difference, score
+from tasks.metrics import change, figure, gain, relative_difference, score, short
 
 
 def of(name, target, prediction):
@@ -96,3 +96,14 @@ def test_a_metric_is_shown_in_significant_digits_whatever_its_unit(value, read):
 @pytest.mark.parametrize(("value", "read"), [(0.0012, "+0.0012"), (-250.5, "-250.50"), (0.0, "+0.0000")])
 def test_a_difference_is_shown_with_its_sign(value, read):
     assert change(value) == read
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"), (9.332e-05, "9.3e-05"), (0.09039, "0.090"), (-0.934, "-0.93"), (1.586, "1.59"), (35.96, "36.0"),
+        (168.2, "168"), (999.4, "999"), (999.6, "1,000"), (26374.0, "26,374"),
+    ],
+)  # fmt: skip
+def test_a_short_number_has_the_digits_that_matter(value, text):
+    assert short(value) == text

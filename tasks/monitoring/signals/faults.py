@@ -267,9 +267,7 @@ def _frozen(
     worst = frozen[stretches.rows[frozen].argmax()]
     first, rows = stretches.first[worst], int(stretches.rows[worst])
     sentence = f"{filling.column.name} repeats {values.iloc[first]} {rows:,} times in a row for "
-    sentence += (
-        f"{_spoken(stretches.seconds[worst])} since {_minute(times[first])} (limit {limit:,} times"
-    )
+    sentence += f"{_spoken(stretches.seconds[worst])} since {_minute(times[first])} (limit {limit:,} times"
     sentence += ")" if usual is None else f" and {_spoken(MUCH_LONGER * usual)})"
     fault = _fault("constant column", filling.column.name, rows, filling.longest_run, float(times[first]), sentence)
     yield fault.model_copy(update={"rows": len(values), "limit": float(limit)})
@@ -292,9 +290,7 @@ def _units(well: Healthy, filling: Filling, values: "pd.Series", times: Array, p
     if over:
         far, name, usual, _, rows = over[0]
         since = min(start for *_, start, _ in over)
-        sentence = (
-            f"{filling.column.name} changed units since {_minute(since)}: it fits the reference as "
-        )
+        sentence = f"{filling.column.name} changed units since {_minute(since)}: it fits the reference as "
         sentence += f"{name}; distance as it is {short(far)} (limit {short(_other_distance(usual))}, n = {rows:,})"
         fault = _fault("changed units", filling.column.name, far, usual, since, sentence)
         yield fault.model_copy(update={"rows": rows, "limit": _other_distance(usual)})

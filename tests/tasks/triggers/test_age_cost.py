@@ -133,7 +133,7 @@ def test_a_live_model_whose_age_has_cost_more_than_noise_asks_for_a_retrain():
 
     reason = RegretPolicy(certainty=2, worth=1)(moment)
 
-    assert reason.startswith("the live model's age has cost 0.3 in the newest 3 known windows")
+    assert reason.startswith("retraining is worth it: the model's age cost 0.30 over 3 windows (")
 
 
 def test_a_live_model_that_does_as_well_as_the_newest_may_stay():

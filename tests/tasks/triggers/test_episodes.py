@@ -59,7 +59,7 @@ def test_severity_is_how_many_times_its_limit_the_worst_signal_lies_away():
                exceeded=1)
         for value in (1.0, -0.5)
     )  # fmt: skip
-    alarm = Alarm(signals=(near, far), reasons=("a", "b"))
+    alarm = Alarm(signals=(near, far), spans=("", ""))
 
     assert severity(alarm) == (0.5 + 0.5) / 0.25
     assert opening("stall", MONDAY, alarm, {}).facts == {"severity": 4.0, "families": ["features"]}

@@ -17,6 +17,7 @@ from tasks.windows import Window
 
 MONDAY = datetime(2024, 1, 8, tzinfo=UTC)
 DAY = timedelta(days=1)
+PRICE_DRIFTED = "price drifted: location distance 0.40 (limit 0.10, n = 500)"
 ASKED_BEFORE = Decision(usecase="stall", kind="retrain asked", as_of=MONDAY - DAY, reason="it drifted yesterday")
 
 
@@ -45,7 +46,7 @@ def a_signal(column="price", family="features", side=1, value=0.5, rows=500, sta
 
 
 def an_alarm(*signals):
-    return Alarm(signals=signals, reasons=tuple(f"{signal.column} moved" for signal in signals))
+    return Alarm(signals=signals, spans=("",) * len(signals))
 
 
 def a_check(
@@ -101,14 +102,21 @@ def aged(cost):
     ]
     start = MONDAY - 4 * 7 * DAY
     return Scouts(
-        origin=start, length=7 * DAY, now=3, first=0, champion=0, greater_is_better=True, results=tuple(results)
+        origin=start,
+        length=7 * DAY,
+        now=3,
+        first=0,
+        champion=0,
+        greater_is_better=True,
+        metric="roc_auc",
+        results=tuple(results),
     )
 
 
 def test_an_age_that_has_cost_enough_asks_where_the_alarm_is_silent():
     asked = retrain_reason(a_check(), a_history(scouts=aged(0.1)), policy())
 
-    assert asked.startswith("the live model's age has cost 0.2 in the newest 2 known windows")
+    assert asked.startswith("retraining is worth it: the model's age cost 0.20 AUC over 2 windows (")
     assert retrain_reason(a_check(), a_history(scouts=aged(0.0)), policy()) is None
     assert retrain_reason(a_check(), a_history(scouts=aged(0.1)), policy(regret=None)) is None
 
@@ -134,7 +142,12 @@ def test_a_reason_names_the_models_own_signals_first_and_counts_those_that_it_le
 
     reason = retrain_reason(a_check(tuple(moved), an_alarm(*moved)), a_history(), policy())
 
-    assert reason == "prediction moved; a moved; b moved; and 1 more signal"
+    # Each lies 0.4 away from the 0.1 that are expected.
+    assert reason == (
+        "the model's errors changed: loss 0.10 -> 0.50 (moved 0.40, limit 0.10, n = 500); "
+        "a drifted: location distance 0.40 (limit 0.10, n = 500); b drifted: location distance 0.40 (limit 0.10, "
+        "n = 500); and 1 more signal"
+    )
 
 
 def test_the_share_counts_features_beyond_a_limit_among_those_with_a_value():
@@ -149,7 +162,7 @@ def test_inputs_that_moved_while_the_loss_is_ordinary_by_prompt_labels_warn_and_
     check = a_check((a_signal(), loss), an_alarm(a_signal()), labels_prompt=True)
 
     assert harmless_reason(check, policy()) == (
-        "harmless: the loss is 0.125 on 10 labelled rows, 0.1 expected and 0.1 more still ordinary"
+        "performance holds: loss 0.10 expected, 0.12 measured (limit 0.20, n = 10)"
     )
     assert retrain_reason(check, a_history(), policy()) is None
 
@@ -162,7 +175,8 @@ def test_inputs_that_moved_without_harm_ask_once_as_many_rows_are_new_as_the_cha
     reason = retrain_reason(check, a_history(new_rows=new), policy(growth_asks=1.0))
 
     assert reason == (
-        f"price moved; nothing was lost yet, but {new} labelled rows are new to a model that learned from 500"
+        f"{PRICE_DRIFTED}; performance holds so far, but {new} labelled rows have arrived since the model was trained "
+        "on 500"
         if asks
         else None
     )
@@ -175,7 +189,7 @@ def test_inputs_that_moved_ask_where_the_labels_do_not_say_that_it_is_harmless(p
     loss = a_signal("prediction", "performance", side=side, rows=rows, statistic="loss")
     check = a_check((a_signal(), loss), an_alarm(a_signal()), labels_prompt=prompt)
 
-    assert retrain_reason(check, a_history(), policy()) == "price moved"
+    assert retrain_reason(check, a_history(), policy()) == PRICE_DRIFTED
 
 
 def test_broken_data_ask_for_nothing_and_the_fault_is_the_reason():
@@ -263,7 +277,9 @@ def test_a_loss_counts_only_where_no_limit_of_the_performance_could_be_calibrate
     loss = a_signal("prediction", "performance", side=0, statistic="loss")
 
     assert retrain_reason(a_check((loss,), value=0.25), a_history(), policy()) is None
-    assert retrain_reason(a_check((a_signal(side=0),), value=0.25), a_history(), policy()).startswith("roc_auc 0.2500")
+    assert retrain_reason(a_check((a_signal(side=0),), value=0.25), a_history(), policy()).startswith(
+        "performance fell: roc_auc"
+    )
 
 
 @pytest.mark.parametrize(("value", "asks"), [(0.51, False), (0.5, True), (0.49, True)], ids=["below", "at", "above"])
@@ -303,8 +319,8 @@ def test_a_lost_performance_is_given_with_its_numbers():
     reason = retrain_reason(a_check(value=0.5, labelled=40), a_history(), policy())
 
     assert reason == (
-        "roc_auc 0.5000 on 40 labelled rows of [2024-01-01 00:00, 2024-01-08 00:00), 0.7500 at promotion: "
-        "0.2500 lost, 0.25 allowed"
+        "performance fell: roc_auc 0.7500 at promotion -> 0.5000 in [2024-01-01 00:00, 2024-01-08 00:00) (lost 0.2500, "
+        "limit 0.25, n = 40)"
     )
 
 

@@ -1,5 +1,7 @@
 """When has keeping the live model cost enough?"""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -78,9 +80,14 @@ def test_a_model_that_does_not_age_stays_live(moment):
 
 
 def test_a_model_whose_age_costs_is_retrained(moment):
-    reason = POLICY(moment(30, 8, flat, turned_at(5)))
+    reason = POLICY(moment(30, 8, flat, turned_at(5), metric="rmse", price=0.1))
 
-    assert reason.startswith("the live model's age has cost 0.3 in the newest 3 known windows")
+    # The threshold is a margin of 2 times the price.
+    assert re.fullmatch(
+        r"retraining is worth it: the model's age cost 0\.30 RMSE over 3 windows "
+        r"\(\S+ standard errors; threshold 0\.20\)",
+        reason,
+    )
 
 
 def test_regret_that_may_be_noise_asks_for_nothing(moment):

@@ -120,13 +120,17 @@ def test_a_fault_that_comes_to_last_is_reported_once(stall):
 
 
 def test_an_alarm_opens_an_episode_and_quiet_checks_close_it(stall):
-    alarm = Alarm(signals=(a_signal(),), reasons=("price moved",))
+    alarm = Alarm(signals=(a_signal(),), spans=("",))
     past = History(last_retrain=None, new_rows=0)
 
     [opened] = findings(a_check(alarm=alarm), past)
     within = past.model_copy(update={"episode": open_episode([opened])})
 
-    assert (opened.kind, opened.reason, opened.facts["severity"]) == ("drift found", "price moved", 0.5 / 0.25)
+    assert (opened.kind, opened.reason, opened.facts["severity"]) == (
+        "drift found",
+        "price drifted: location distance 0.50 (limit 0.25, n = 56)",
+        0.5 / 0.25,
+    )
     assert findings(a_check(alarm=alarm), within) == []
     assert [decision.kind for decision in findings(a_check(quiet=True), within)] == ["episode closed"]
 

@@ -75,7 +75,10 @@ def test_values_missing_for_a_day_are_a_fault_with_share_start_and_the_last_good
     assert (fault.kind, fault.column, fault.number) == ("missing values", "celsius", pytest.approx(1 / 7))
     assert fault.last_good == before
     assert fault.since == THIS_WEEK.start
-    assert fault.sentence == "celsius: 14.3% missing from 2013-03-18 00:00 on, 0.0% in the reference, at most 0.0%"
+    assert fault.sentence == (
+        "celsius is missing in 14.3% of 1,680 rows since 2013-03-18 00:00 (reference 0.0%, limit 5.0%)"
+    )
+    assert (fault.rows, fault.limit) == (7 * 24 * AN_HOUR, 0.05)
 
 
 @pytest.mark.parametrize(("share", "fault"), [(0.04, False), (0.06, True)])
@@ -94,9 +97,8 @@ def test_unknown_categories_are_a_fault_and_named():
     [fault] = faults(well(), rows.assign(shop=rows["shop"].replace("south", "N/A")), times, THIS_WEEK)
 
     assert (fault.kind, fault.column, fault.number) == ("unknown categories", "shop", pytest.approx(0.4, abs=0.05))
-    assert fault.sentence.endswith(
-        "of the values from 2013-03-18 00:00 on were never seen before, such as 'N/A'; 0.00% usual"
-    )
+    assert fault.sentence.startswith("shop holds unknown categories in ")
+    assert fault.sentence.endswith("of 1,680 rows since 2013-03-18 00:00, such as 'N/A' (reference 0.0%, limit 5.0%)")
 
 
 def test_a_handful_of_new_categories_is_no_fault():
@@ -128,7 +130,10 @@ def test_units_that_changed_are_a_fault_that_says_how(column, change, name):
     [fault] = faults(well(), rows.assign(**{column: change(rows[column])}), times, THIS_WEEK)
 
     assert (fault.kind, fault.column) == ("changed units", column)
-    assert fault.sentence.startswith(f"{column}: like the reference if taken as {name}, at distance ")
+    assert fault.sentence.startswith(
+        f"{column} changed units since 2013-03-18 00:00: it fits the reference as {name}; "
+    )
+    assert fault.sentence.endswith(f"(limit 0.30, n = {fault.rows:,})")
 
 
 @pytest.mark.parametrize("by", [2.0, 5.0, 15.0])
@@ -196,7 +201,9 @@ def test_a_feed_that_stopped_is_a_fault_since_its_newest_row():
     [fault] = faults(well(), rows[delivered], times[delivered], THIS_WEEK)
 
     assert fault.kind == "stopped feed"
-    assert fault.sentence.startswith("no row since 2013-03-19 23:54: 5 days, at most 6 minutes passed between")
+    assert fault.sentence.startswith(
+        "no row since 2013-03-19 23:54: silent for 5 days (longest in the reference 6 minutes, limit 3.36 hours)"
+    )
 
 
 def test_a_window_without_rows_is_a_stopped_feed():
@@ -285,8 +292,7 @@ def test_a_frozen_column_says_how_often_and_how_long_the_value_stood():
 
     # Ten rows an hour, six minutes apart: ten of an hour last 54 minutes, sixty of six hours 354.
     assert [fault.sentence for fault in week_faults if fault.kind == "constant column"] == [
-        "amount: the value 0.0 stands 60 times in a row, for 5.9 hours; at most 10 times and 54 minutes in the "
-        "reference"
+        "amount repeats 0.0 60 times in a row for 5.9 hours since 2013-03-20 00:00 (limit 30 times and 108 minutes)"
     ]
 
 
@@ -334,7 +340,9 @@ def test_high_volume_says_how_many_rows_were_usual():
     [fault] = [fault for fault in faults(hourly(), rows, times, THIS_WEEK) if fault.kind == "high volume"]
 
     assert (fault.column, fault.number, fault.expected) == ("", 4 * 7 * 24 * AN_HOUR, 7 * 24 * AN_HOUR)
-    assert fault.sentence == "6720 rows in 7 days, 1680 are usual and never more than 1680 came in the reference"
+    assert fault.sentence == (
+        "high volume: 6,720 rows in the last 7 days, 1,680 expected (most in the reference 1,680, limit 3,360)"
+    )
 
 
 def test_a_reference_shorter_than_a_window_tells_nothing_of_growth():
