@@ -50,4 +50,4 @@ def monitor(usecase: UseCaseName, as_of: AsOf = None, *, drift: DriftPolicy, pol
     show_check(check, reason, past, policy)
     if reason is None:
         return None
-    return ask_for_retrain(check, reason, past)
+    return ask_for_retrain(check, reason, past, policy)

@@ -1,7 +1,8 @@
 """Decide whether the evidence of one check asks for a retrain."""
 
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -88,12 +89,14 @@ def retrain_reason(check: Check, history: History, policy: RetrainPolicy) -> str
 
 def wanted_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
     """Say why a retrain would be wanted, whatever holds it back, or None."""
-    return (
-        alarm_reason(check, history, policy)
-        or cost_reason(check, history, policy)
-        or loss_reason(check, policy)
-        or age_reason(check, history, policy)
-    )
+    code = wanted_trigger(check, history, policy)
+    return TRIGGERS[code].reason(check, history, policy) if code else None
+
+
+def wanted_trigger(check: Check, history: History, policy: RetrainPolicy) -> str:
+    """Return the code of the first trigger that wants a retrain, whatever holds it back; empty where none does."""
+    wanting = (code for code, trigger in TRIGGERS.items() if trigger.reason(check, history, policy) is not None)
+    return next(wanting, "")
 
 
 def holding_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
@@ -141,10 +144,25 @@ def refused_reason(check: Check, history: History, policy: RetrainPolicy) -> str
     return f"{since}; the drift is {short(current)} times its limit ({short(needed)} would count as grown)"
 
 
-def alarm_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
-    """Say which signals ask for a retrain, the model's own performance first, or None."""
-    harmless = harmless_reason(check, policy) is not None
-    if check.alarm is None or (harmless and not _teaches(check, history, policy)):
+def drift_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
+    """Say which signals ask for a retrain, or None where none rings or what moved does no harm."""
+    return None if harmless_reason(check, policy) is not None else _ringing_signals(check, policy)
+
+
+def new_rows_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
+    """Say that signals ring without harm so far, and that many rows are new to the champion, or None."""
+    if harmless_reason(check, policy) is None or not _teaches(check, history, policy):
+        return None
+    named = _ringing_signals(check, policy)
+    return named and (
+        f"{named}; performance holds so far, but {history.new_rows:,} labelled rows have arrived since the model was "
+        f"trained on {check.reference_rows:,}"
+    )
+
+
+def _ringing_signals(check: Check, policy: RetrainPolicy) -> str | None:
+    """Return the signals that ring and may ask, the model's own performance first, the farthest next, or None."""
+    if check.alarm is None:
         return None
     asking = [
         pair for pair in zip(check.alarm.signals, check.alarm.spans, strict=True) if pair[0].family in policy.asks
@@ -154,13 +172,7 @@ def alarm_reason(check: Check, history: History, policy: RetrainPolicy) -> str |
     ordered = sorted(asking, key=lambda pair: (pair[0].family not in OF_THE_MODEL, -away(pair[0])))
     sentences = signal_sentences([signal for signal, _ in ordered], [span for _, span in ordered])
     named, more = "; ".join(sentences[:MOST_COLUMNS]), len(sentences) - MOST_COLUMNS
-    named += f"; and {more} more signal{'s' * (more > 1)}" if more > 0 else ""
-    if not harmless:
-        return named
-    return (
-        f"{named}; performance holds so far, but {history.new_rows:,} labelled rows have arrived since the model was "
-        f"trained on {check.reference_rows:,}"
-    )
+    return named + (f"; and {more} more signal{'s' * (more > 1)}" if more > 0 else "")
 
 
 def _teaches(check: Check, history: History, policy: RetrainPolicy) -> bool:
@@ -183,7 +195,7 @@ def harmless_reason(check: Check, policy: RetrainPolicy) -> str | None:
     )
 
 
-def loss_reason(check: Check, policy: RetrainPolicy) -> str | None:
+def loss_reason(check: Check, history: History, policy: RetrainPolicy) -> str | None:
     """Say by how much the live predictions are worse than at promotion, where no limit could be calibrated, or None."""
     performance = check.performance
     if any(signal.family == "performance" for signal in check.signals):
@@ -213,3 +225,21 @@ def age_reason(check: Check, history: History, policy: RetrainPolicy) -> str | N
         return None
     age, most = check.as_of - history.trained_until, timedelta(days=policy.max_age_days)
     return f"the model is {in_words(age)} old (limit {in_words(most)})" if age >= most else None
+
+
+class Trigger(NamedTuple):
+    """What may want a retrain."""
+
+    title: str
+    """The heading of its section in docs/codes.md."""
+    reason: Callable[[Check, History, RetrainPolicy], str | None]
+
+
+TRIGGERS: Mapping[str, Trigger] = {
+    "drift": Trigger("Signals are beyond their limits", drift_reason),
+    "new-rows": Trigger("Enough rows are new", new_rows_reason),
+    "age-cost": Trigger("The model's age has cost enough", cost_reason),
+    "performance-loss": Trigger("Performance fell since the promotion", loss_reason),
+    "model-age": Trigger("The model is too old", age_reason),
+}
+"""By code, in the order in which they are asked; the first that wants a retrain gives the reason."""

@@ -17,7 +17,7 @@ from tasks.steps import step
 from tasks.triggers import episodes
 from tasks.triggers.age_cost import scouts_with_costs
 from tasks.triggers.history import History, retrain_history
-from tasks.triggers.policy import RetrainPolicy, harmless_reason, holding_reason, wanted_reason
+from tasks.triggers.policy import RetrainPolicy, harmless_reason, holding_reason, wanted_reason, wanted_trigger
 from tasks.usecases import use_case
 from tasks.windows import Window
 
@@ -142,7 +142,7 @@ def estimate_text(check: Check) -> str:
 
 
 @step()
-def ask_for_retrain(check: Check, reason: str, past: History) -> str:
+def ask_for_retrain(check: Check, reason: str, past: History, policy: RetrainPolicy) -> str:
     """Keep the request in the ledger and tell the automations; one that is unanswered is told again.
 
     The ledger comes first: an event that is lost is emitted again by the next check.
@@ -154,7 +154,7 @@ def ask_for_retrain(check: Check, reason: str, past: History) -> str:
         **performance,
         "report": check.report_url,
     }
-    facts |= {"severity": models.severity(check.alarm)}
+    facts |= {"severity": models.severity(check.alarm), "trigger": wanted_trigger(check, past, policy)}
     asked = past.unanswered or Decision(
         usecase=check.usecase, kind="retrain asked", as_of=check.as_of, reason=reason, facts=facts
     )

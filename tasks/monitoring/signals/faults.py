@@ -41,6 +41,8 @@ Array = np.ndarray
 class Nature:
     """What a kind of fault means for a retrain."""
 
+    title: str
+    """The heading of its section in docs/codes.md."""
     of_the_world: bool = False
     """The world can do it too: demand falls, a field becomes optional, a product is new, a sensor is taken away."""
     holds: bool = True
@@ -48,15 +50,15 @@ class Nature:
 
 
 FAULT_KINDS: Mapping[str, Nature] = {
-    "stopped feed": Nature(),
-    "low volume": Nature(of_the_world=True),
-    "high volume": Nature(holds=False),
-    "duplicates": Nature(),
-    "missing values": Nature(of_the_world=True),
-    "unknown categories": Nature(of_the_world=True),
-    "constant column": Nature(of_the_world=True),
-    "changed units": Nature(),
-    "shifted clock": Nature(),
+    "stopped feed": Nature("No row came any more"),
+    "low volume": Nature("Too few rows came", of_the_world=True),
+    "high volume": Nature("Far more rows came", holds=False),
+    "duplicates": Nature("Rows came twice"),
+    "missing values": Nature("Values are missing", of_the_world=True),
+    "unknown categories": Nature("Categories are unknown", of_the_world=True),
+    "constant column": Nature("A column stands still", of_the_world=True),
+    "changed units": Nature("A column changed units"),
+    "shifted clock": Nature("The clock is off"),
 }
 OF_THE_WORLD = frozenset(kind for kind, nature in FAULT_KINDS.items() if nature.of_the_world)
 HOLDING_NOTHING = frozenset(kind for kind, nature in FAULT_KINDS.items() if not nature.holds)

@@ -12,6 +12,16 @@ TargetKind = Literal["number", "binary", "other"]
 """What can be compared with a prediction: a number, a class 0 or 1, nothing."""
 Basis = Literal["windows", "shorter blocks", "assumed"]
 """Where the limits' between-window variation was learned."""
+SIGNAL_TITLES: dict[Family, str] = {
+    "features": "A feature drifted",
+    "missing": "A feature is missing more often",
+    "joint": "Two features go together otherwise",
+    "prediction": "The predictions drifted",
+    "target": "The target drifted",
+    "performance": "The model's errors changed",
+    "concept": "The model errs along a feature",
+}
+"""Each with its section in docs/codes.md."""
 SHARES_OF_RATE: dict[Family, float] = {
     "features": 0.4,
     "missing": 0.05,

@@ -12,7 +12,7 @@ from tasks.monitoring.signals.models import Alarm, Signal
 from tasks.triggers.age_cost import Scouted, Scouts
 from tasks.triggers.episodes import Episode
 from tasks.triggers.history import History, retrain_history, standing_refusal
-from tasks.triggers.policy import RetrainPolicy, harmless_reason, holding_reason, retrain_reason
+from tasks.triggers.policy import RetrainPolicy, harmless_reason, holding_reason, retrain_reason, wanted_trigger
 from tasks.windows import Window
 
 MONDAY = datetime(2024, 1, 8, tzinfo=UTC)
@@ -305,6 +305,28 @@ def test_a_performance_tells_something_from_enough_labels_on(labelled, asks):
     reason = retrain_reason(a_check(value=0.0, labelled=labelled), a_history(), policy(min_labelled=10))
 
     assert (reason is not None) is asks
+
+
+LOSS = a_signal("prediction", "performance", side=0, value=0.125, rows=10, statistic="loss")
+
+
+@pytest.mark.parametrize(
+    ("check", "past", "code"),
+    [
+        (a_bad_check(), a_history(), "drift"),
+        (
+            a_check((a_signal(), LOSS), an_alarm(a_signal()), labels_prompt=True, reference_rows=500),
+            a_history(new_rows=500),
+            "new-rows",
+        ),
+        (a_check(), a_history(scouts=aged(0.1)), "age-cost"),
+        (a_check(value=0.5), a_history(), "performance-loss"),
+        (a_check(), a_history(trained_until=MONDAY - 31 * DAY), "model-age"),
+        (a_check(), a_history(), ""),
+    ],
+)
+def test_each_trigger_has_its_code(check, past, code):
+    assert wanted_trigger(check, past, policy(max_age_days=30)) == code
 
 
 def test_a_request_that_nobody_answered_stays_the_reason_whatever_else_holds_it_back():

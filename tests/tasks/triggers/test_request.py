@@ -184,7 +184,7 @@ def test_without_a_policy_for_the_cost_of_age_no_scout_is_fitted(stall, observed
 
 
 def test_a_request_is_recorded_before_the_automations_get_its_id(stall, state, sent):
-    name = ask_for_retrain.fn(a_check(), "3 of 4 features drifted", History(last_retrain=None, new_rows=0))
+    name = ask_for_retrain.fn(a_check(), "3 of 4 features drifted", History(last_retrain=None, new_rows=0), RETRAINING)
 
     assert ledger.decision(name).reason == "3 of 4 features drifted"
     assert sent == [
@@ -200,11 +200,19 @@ def test_a_request_is_recorded_before_the_automations_get_its_id(stall, state, s
     ]
 
 
+def test_a_request_carries_the_code_of_its_trigger(stall, state, sent):
+    check = a_check(alarm=Alarm(signals=(a_signal(),), spans=("",)))
+
+    name = ask_for_retrain.fn(check, "price drifted", History(last_retrain=None, new_rows=0), RETRAINING)
+
+    assert ledger.decision(name).facts["trigger"] == "drift"
+
+
 def test_a_request_that_nobody_answered_is_sent_again_and_no_other_is_made(stall, state, sent):
     asked = Decision(usecase="stall", kind="retrain asked", as_of=on_day(9), reason="drift")
     ledger.record(asked)
 
-    name = ask_for_retrain.fn(a_check(), "drift", History(last_retrain=None, new_rows=0, unanswered=asked))
+    name = ask_for_retrain.fn(a_check(), "drift", History(last_retrain=None, new_rows=0, unanswered=asked), RETRAINING)
 
     assert name == asked.id
     assert ledger.decisions("stall") == [asked]
