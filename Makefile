@@ -49,7 +49,7 @@ backtest: .venv/.installed  ## Say when a problem's model should be retrained: N
 	@$(BIN)/python -m deployments.backtest $(foreach word,NAME PRICE AS_OF CANDIDATE WORKERS,$(call said,$(word)))
 
 test: .venv/.installed  ## Run every test, against real servers where they matter
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest
 
 test-unit: .venv/.installed  ## Run the quick tests, without servers and other processes
 	@$(BIN)/python -m pytest -m "not servers and not slow"

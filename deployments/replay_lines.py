@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 
@@ -36,14 +37,16 @@ def show_replay(usecase: str, rows: list[dict[str, Any]], summary: str, console:
     console.print(short_table(usecase, rows))
     for row in rows:
         if row["faults"]:
-            console.print(f"[bold]{row['as of']}[/]  data: {row['faults']}", highlight=False, soft_wrap=True)
+            console.print(_dated(row, f"data: {row['faults']}"), highlight=False, soft_wrap=True)
         if row["retrain"]:
-            console.print(
-                f"[bold]{row['as of']}[/]  {row['retrain']}\n            -> {row['verdict']}",
-                highlight=False,
-                soft_wrap=True,
-            )
-    console.print(f"\n[bold]{summary}[/]\n", highlight=False, soft_wrap=True)
+            reasons = f"{row['retrain']}\n            -> {row['verdict']}"
+            console.print(_dated(row, reasons), highlight=False, soft_wrap=True)
+    console.print(f"\n[bold]{escape(summary)}[/]\n", highlight=False, soft_wrap=True)
+
+
+def _dated(row: dict[str, Any], text: str) -> str:
+    """Return a line with its date in bold; what stands in brackets, such as a code, is no markup."""
+    return f"[bold]{row['as of']}[/]  {escape(text)}"
 
 
 def short_table(usecase: str, rows: list[dict[str, Any]]) -> Table:

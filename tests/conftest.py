@@ -22,13 +22,6 @@ HOST = "127.0.0.1"
 SHOP = Path(__file__).parent / "shop"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let tests of one system, or else of one file, run in one process, where they share what they start."""
-    for item in items:
-        shares = "system" if "system" in getattr(item, "fixturenames", ()) else item.path.name
-        item.add_marker(pytest.mark.xdist_group(shares))
-
-
 def free_ports(count: int) -> list[int]:
     """Return different ports on which nothing listens now."""
     with ExitStack() as held:

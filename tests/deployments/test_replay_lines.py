@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from deployments.replay_lines import StepLines, short_table, step_line
+from deployments.replay_lines import StepLines, short_table, show_replay, step_line
 
 MARCH = {
     "as_of": datetime(2013, 3, 1, 5, tzinfo=UTC),
@@ -66,3 +67,14 @@ def test_the_short_table_names_who_asked_for_a_retrain_and_what_came_of_it() -> 
     assert [column.header for column in table.columns] == ["as of", "retrain", "verdict"]
     assert list(table.columns[1].cells) == ["no champion yet", "automation"]
     assert list(table.columns[2].cells) == ["promoted", "refused"]
+
+
+def test_the_code_of_a_reason_is_printed_and_not_taken_for_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"as of": "2013-03-01", "faults": "rows twice [duplicates]", "retrain": "a: b [age-cost]", "verdict": "c [d]"}
+
+    show_replay("flights", [row], "flights [0]", Console(width=120))
+
+    printed = capsys.readouterr().out
+    assert "2013-03-01  data: rows twice [duplicates]\n" in printed
+    assert "2013-03-01  a: b [age-cost]\n            -> c [d]\n" in printed
+    assert "\nflights [0]\n" in printed

@@ -71,7 +71,9 @@ def test_drift_asks_for_a_retrain_and_says_what_lies_how_far_away(history: list[
         if decision.as_of == START + timedelta(days=40) and decision.kind == "retrain asked"
     )
 
-    assert re.match(r"\w+ drifted: .+ -> .+ \(limit .+, n = [\d,]+.*?\) \[feature-drift\]; ", asked.reason)
+    loss = r"the model's loss rose: 0\.\d+ -> 0\.\d+ \(limit 0\.\d+, n = \d+, 2 of the last 2 checks\)"
+    assert re.match(loss + r" \[performance-drift\]; ", asked.reason)
+    assert re.search(r"; price drifted: median 0\.\d+ -> 0\.\d+, location distance 0\.\d+ \(limit ", asked.reason)
     assert asked.reason.endswith(" [drift-alarm]")
     assert asked.facts["trigger"] == "drift-alarm"
 
@@ -137,7 +139,7 @@ def test_a_replay_that_is_run_again_plays_nothing_twice(summary: str) -> None:
 
 
 def test_the_live_model_did_better_than_the_first_one_left_alone(summary: str) -> None:
-    live, first = (float(summary.split(text)[0].split()[-1]) for text in (" live", " for the first model"))
+    live, first = (float(summary.split(text)[0].split()[-1]) for text in (" live", " without retraining"))
 
     assert live > first
 

@@ -103,10 +103,10 @@ def test_a_gain_is_that_of_the_champion_over_its_predecessor(stall, sales):
 def second(challenger, stored, sales, shown):
     """Version 2 went live on day 7 in place of 1, on probation for two windows; sales went on for forty days."""
 
-    def go_live(leaf):
+    def go_live(leaf, policy=POLICY):
         observations(stored).upsert(sales(*[{}] * 8 * 40))
         promote.fn(*challenger(5), ())
-        promote.fn(*challenger(7, "1", leaf=leaf), (), POLICY)
+        promote.fn(*challenger(7, "1", leaf=leaf), (), policy)
 
     return go_live
 
@@ -275,3 +275,20 @@ def test_a_rollback_that_died_after_the_row_is_finished_by_the_next_run(second, 
     assert live_model.fn("stall").version == "1"
     assert judge_probation.fn("stall", on_day(14), FaultPolicy()) is None
     assert len(ledger.moves(ledger.decisions("stall"))) == 3
+
+
+def test_a_version_that_predicts_just_as_its_predecessor_is_not_worse():
+    equal = BootstrapEstimate(value=0.0, error=0.0, freedom=20)
+
+    assert worse_reason(equal, TRIAL, "roc_auc", 100) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("needed", "looks"), [(40, 1), (41, 1), (42, 0)], ids=["below", "at", "above"])
+def test_a_look_needs_as_many_labels_as_the_policy_says(second, needed, looks):
+    second(leaf=1, policy=POLICY.model_copy(update={"min_rows": needed}))
+
+    play(14)
+
+    # five days of 8 sales, and the one at the end of the fifth, were told by day 14
+    assert [decision.kind for decision in ledger.decisions("stall")].count("on probation") == looks

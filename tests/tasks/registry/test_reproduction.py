@@ -122,7 +122,7 @@ def test_what_is_not_reproduced_is_shown_and_then_fails(challenger, shown):
     promote.fn(*challenger(5, leaf=99), ())
     model = cited_model.fn("stall", "1")
 
-    with pytest.raises(NotReproducedError, match=r"version 1 of stall is not reproduced: a new fit .* 1e-06 allowed"):
+    with pytest.raises(NotReproducedError, match=r"stall is not reproduced: a second fit .* \(limit 1e-06, n = 25\)"):
         show_reproduction.fn(model, refitted.fn(model, 1e-6), 1e-6)
 
     assert shown[-1]["key"] == "stall-reproduction"
