@@ -32,7 +32,7 @@ def learned_column(values: "pd.Series", kind: Kind) -> ReferenceColumn:
 
 
 def codes_of(values: "pd.Series", column: ReferenceColumn) -> Array:
-    """Return each row's code, as `Coded` describes them."""
+    """Return each row's code, as `CodedWindow` describes them."""
     if column.kind == "numeric":
         numbers, knots = numeric_values(values), np.array(column.knots)
         places = np.searchsorted(knots, numbers, "left") + np.searchsorted(knots, numbers, "right")
