@@ -68,7 +68,7 @@ def played(
         if models.champion(problem.name) is None:
             return rows, summary, left_out
         with console.status("Comparing with retraining at every step"):
-            table = steps(problem).read().sort_values("as_of")
+            table = steps(problem).read(columns=("as_of",)).sort_values("as_of")
             renewed = replay.renewed_scores(problem.name, table, end, policies.training)
     scores = [value for value in renewed if value is not None]
     if scores:

@@ -32,7 +32,7 @@ def current_status(usecase: str, as_of: datetime) -> Status:
 
 
 def check_summaries(check_rows: "pd.DataFrame", as_of: datetime) -> tuple[CheckSummary, ...]:
-    """Return the checks that were made up to a moment, newest first; `kept` is the table of checks."""
+    """Return the checks that were made up to a moment, newest first; `check_rows` is the table of checks."""
     made = check_rows[check_rows["as_of"] <= as_of].sort_values("as_of", ascending=False)
     return tuple(_check_summary(rows) for _, rows in made.groupby(["as_of", "window_start"], sort=False))
 

@@ -59,7 +59,9 @@ def _ratio(
     if evidence.champion_version is None:
         return not_applicable(gate, limit, f"there is no champion; {what}: {new:.4g} {unit}")
     if not old:
-        return not_computable(gate, limit, f"{what} as a multiple of the champion's")
+        fault = evidence.serving.champion_fault if evidence.serving else None
+        why = f", which does not load in a clean process: {fault}; roll back to a version that does" if fault else ""
+        return not_computable(gate, limit, f"{what} as a multiple of the champion's{why}")
     pair_text = f"{new:,.4g} against {old:,.4g} {unit}"
     return at_most(gate, new / old, limit, f"{what} as a multiple of the champion's ({pair_text})", pair_text)
 

@@ -60,7 +60,7 @@ def broken_windows(
 ) -> list[Window]:
     """Return the windows that end by `until` whose data were broken at the last look.
 
-    Faults that last, or are `known` by kind and column to be none, break nothing.
+    Faults that last, or that a person has accepted by kind and column, break nothing.
     """
     table = looks(problem).read().sort_values(["window_end", "window_start"])
     stored = [Look.model_validate_json(body) for body in table[table["window_end"] <= until]["body"]]

@@ -54,7 +54,7 @@ def window_look(
     as_of: datetime,
     last_good: Window | None = None,
 ) -> Look:
-    """Return what a window's rows show; `said` are this version's predictions of rows that it had not learned from.
+    """Return what a window's rows show; `predicted` are predictions of rows that the version had not learned from.
 
     Both are indexed alike. Targets are missing where they are not known and mature at `as_of`.
     """

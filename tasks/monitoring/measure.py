@@ -177,7 +177,7 @@ def kinds(problem: UseCase, current: "pd.DataFrame") -> dict[str, drift_report.K
 
 def _replaced_run(problem: UseCase, window: Window) -> str:
     """Return the id of the Evidently run that showed this window before, or an empty string."""
-    stored = checks(problem).read()
+    stored = checks(problem).read(columns=("window_start", "window_end", "evidently_run"))
     same = stored[(stored["window_start"] == window.start) & (stored["window_end"] == window.end)]
     return "" if same.empty else str(same["evidently_run"].iloc[0])
 

@@ -35,7 +35,7 @@ def serving_check(
 ) -> Serving:
     """Return how a stored model does in a process that has the project and nothing of the caller.
 
-    It is loaded against our own list of types and predicts the `kept` rows of features, which are `expected` here.
+    It is loaded against our own list of types and predicts rows of features, whose predictions here are `expected`.
     The champion is timed beside it, in turns, so that the machine's noise is shared.
     """
     import numpy as np
@@ -91,14 +91,15 @@ def answer(folder: str) -> None:
 
 
 def _times(predict: "Callable[[pd.DataFrame], np.ndarray]", asked: dict, rows: "pd.DataFrame") -> dict[str, Any]:
-    """Return the median milliseconds of both models, and the champion's size, as far as there is one that loads."""
+    """Return the median milliseconds of both models, and the champion's size, or why it does not load."""
     many = rows.iloc[[number % len(rows) for number in range(TIMED_ROWS)]]
     uri = asked["models"].get(CHAMPION)
+    rival, size, fault = None, None, None
     try:
         rival, size = (None, None) if uri is None else _model(uri, asked)
-    except Exception:
-        # The gates get no numbers of the champion, and refuse.
-        rival, size = None, None
+    except Exception as error:
+        # The gates get no numbers of the champion, and refuse with this reason.
+        fault = f"{type(error).__name__}: {error}"
     spent: dict[str, list[float]] = {"milliseconds": [], "champion_milliseconds": []}
     for _ in range(ROUNDS):
         for who, model in (("milliseconds", predict), ("champion_milliseconds", rival)):
@@ -106,7 +107,9 @@ def _times(predict: "Callable[[pd.DataFrame], np.ndarray]", asked: dict, rows: "
                 began = time.perf_counter()
                 model(many)
                 spent[who].append(1000 * (time.perf_counter() - began))
-    return {"champion_size": size} | {who: sorted(ms)[len(ms) // 2] for who, ms in spent.items() if ms}
+    return {"champion_size": size, "champion_fault": fault} | {
+        who: sorted(ms)[len(ms) // 2] for who, ms in spent.items() if ms
+    }
 
 
 def _model(uri: str, asked: dict) -> "tuple[Callable[[pd.DataFrame], np.ndarray], int]":

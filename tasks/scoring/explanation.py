@@ -83,7 +83,7 @@ def row_story(usecase: str, key: str, as_of: datetime) -> Story:
     problem = use_case(usecase)
     named = key_of(key, problem)
     rows = as_usable(observations(problem).find(named), problem, as_of)
-    aside = quarantine_history(quarantine(problem).read(), named)
+    aside = quarantine_history(quarantine(problem).read(columns=("row", "reasons", "quarantined_at")), named)
     if rows.empty and not aside:
         raise UnknownRowError(f"no row {key!r} was stored or set aside by {as_of:%Y-%m-%d %H:%M}; {_example(problem)}")
     if rows.empty:

@@ -129,7 +129,7 @@ def moments_to_play(usecase: str, start: datetime, end: datetime, step: timedelt
     Raises:
         ValueError: a model went live later than the first of them, so that the past would be played with the future.
     """
-    played = set(steps(use_case(usecase)).read()["as_of"])
+    played = set(steps(use_case(usecase)).read(columns=("as_of",))["as_of"])
     left = [moment for moment in moments(start, end, step) if moment not in played]
     live = models.champion(usecase)
     if left and live is not None and live.promoted_at > left[0]:
@@ -148,7 +148,7 @@ def keep_step(
     from tasks.data.tables import checks
 
     problem = use_case(usecase)
-    check_rows = checks(problem).read()
+    check_rows = checks(problem).read(columns=("role", "as_of", "value"))
     share = check_rows[(check_rows["role"] == "window") & (check_rows["as_of"] == as_of)]["value"]
     step = PlayedStep(
         as_of=as_of,

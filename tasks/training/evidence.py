@@ -45,6 +45,8 @@ class Serving(BaseModel):
     size: int | None = None
     """Bytes of the model file."""
     champion_size: int | None = None
+    champion_fault: str | None = None
+    """Why the champion did not load there; None if it did, or there is none."""
 
 
 class Evidence(BaseModel):

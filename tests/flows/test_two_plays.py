@@ -39,7 +39,7 @@ def table() -> pd.DataFrame:
     """
     chance, visits = np.random.default_rng(0), 8_400
     day = np.sort(chance.uniform(0, 140, visits))
-    seen = pd.Timestamp(JAN_1) + pd.to_timedelta(day, unit="D")
+    event_times = pd.Timestamp(JAN_1) + pd.to_timedelta(day, unit="D")
     moved = day >= 55
     interest = chance.normal(0, 1, visits) + 2.0 * moved
     odds = np.where(moved & (day < 72), 4 - 2 * interest, 2 * interest - 4 * moved)
@@ -47,8 +47,8 @@ def table() -> pd.DataFrame:
     rows = pd.DataFrame(
         {
             "visit": np.arange(visits),
-            "seen_at": seen.as_unit("us"),
-            "known_at": (seen + delay).as_unit("us"),
+            "seen_at": event_times.as_unit("us"),
+            "known_at": (event_times + delay).as_unit("us"),
             "interest": np.where((day >= 112) & (day < 120), np.nan, interest),
             "price": chance.normal(0, 1, visits),
             "channel": chance.choice(["ad", "mail", "search"], visits),

@@ -409,6 +409,15 @@ def test_a_model_that_fails_in_a_clean_process_is_refused_with_the_fault():
     )
 
 
+def test_a_champion_that_does_not_load_is_named_with_what_to_do():
+    serving = Serving(difference=0, milliseconds=1, size=1, champion_fault="OSError: no such file")
+
+    assert the("fits", beside_a_champion(serving=serving)).reason == (
+        "could not be computed: model file size as a multiple of the champion's, which does not load in a clean "
+        "process: OSError: no such file; roll back to a version that does"
+    )
+
+
 @pytest.mark.parametrize(
     ("gate", "change", "refused"),
     [

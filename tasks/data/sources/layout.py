@@ -48,7 +48,7 @@ class Layout:
         return self.dtypes.get(name, TIME if name == self.read_by else None)
 
     def wanted(self, available: Sequence[str], where: str) -> list[str]:
-        """Return the columns to read; refuse with SourceUnreadable if `found` lacks one of them or the time."""
+        """Return the columns to read; refuse with SourceUnreadable if `available` lacks one of them or the time."""
         names = list(available if self.columns is None else dict.fromkeys((*self.columns, self.read_by)))
         if missing := sorted({*names, self.read_by} - set(available)):
             raise SourceUnreadable(

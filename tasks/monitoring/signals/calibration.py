@@ -137,7 +137,7 @@ def _with_unseen(each: Sequence[Numbers], pieces: Sequence[CodedWindow], coding:
     means = np.stack([numbers.mean for numbers in each])
     for place, (_, name, statistic) in enumerate(each[0].names):
         if statistic == UNSEEN and len(pieces) > 1:
-            size = len(column_named(name, coding.columns).known) + 1
+            size = len(column_named(name, coding.columns).all_levels) + 1
             counts = np.stack([np.bincount(piece.codes[name] + 1, minlength=size + 1)[1:] for piece in pieces])
             alone = counts[:, (counts > 0).sum(axis=0) == 1].sum(axis=1)
             means[:, place] = alone / np.maximum(counts.sum(axis=1), 1)

@@ -32,14 +32,14 @@ def learned_column(values: "pd.Series", kind: Kind) -> ReferenceColumn:
 
 
 def codes_of(values: "pd.Series", column: ReferenceColumn) -> Array:
-    """Return each row's code, as `Coded` describes them."""
+    """Return each row's code, as `CodedWindow` describes them."""
     if column.kind == "numeric":
         numbers, knots = numeric_values(values), np.array(column.knots)
         places = np.searchsorted(knots, numbers, "left") + np.searchsorted(knots, numbers, "right")
         return np.where(np.isnan(numbers), -1, places)
     import pandas as pd
 
-    levels = column.known or column.levels
+    levels = column.all_levels or column.levels
     places = pd.Index(levels, dtype="str").get_indexer(pd.Index(text_values(values), dtype="str"))
     return np.where(values.isna(), -1, np.where(places < 0, len(levels), places))
 
@@ -89,7 +89,7 @@ def _score_by_code(column: ReferenceColumn) -> Array:
     """Return the score of each code: a number's rank; of a category, whether it is the commonest level."""
     if column.kind == "numeric":
         return legendre(len(column.knots))[:, 0]
-    return (np.arange(len(column.known or column.levels) + 1) == 0).astype(float)
+    return (np.arange(len(column.all_levels or column.levels) + 1) == 0).astype(float)
 
 
 def _number(values: "pd.Series") -> ReferenceColumn:
@@ -106,4 +106,4 @@ def _category(values: "pd.Series") -> ReferenceColumn:
     common = [str(level) for level, share in shares.head(MOST_LEVELS).items() if share >= LEAST_SHARE]
     watched = common[: 1 if len(shares) == 2 else None]
     all_levels = tuple(map(str, shares.index)) if len(shares) <= MOST_LISTED_LEVELS else ()
-    return ReferenceColumn(name=str(values.name), kind="categorical", levels=tuple(watched), known=all_levels)
+    return ReferenceColumn(name=str(values.name), kind="categorical", levels=tuple(watched), all_levels=all_levels)

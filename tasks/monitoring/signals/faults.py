@@ -200,10 +200,10 @@ def _unknown(
     well: Healthy, filling: Filling, values: "pd.Series", times: Array, pieces: list[_Piece]
 ) -> Iterable[Fault]:
     """Yield a share of categories that the reference did not have, unless the column brings new ones all the time."""
-    if not filling.column.known or filling.most_unknown >= MOSTLY_NEW:
+    if not filling.column.all_levels or filling.most_unknown >= MOSTLY_NEW:
         return
     codes, name = codes_of(values, filling.column), filling.column.name
-    strange = codes == len(filling.column.known)
+    strange = codes == len(filling.column.all_levels)
     worst = _worst(strange, codes >= 0, pieces, filling.most_unknown, well.policy.min_unknown_share, well)
     if worst:
         share, rows, since = worst

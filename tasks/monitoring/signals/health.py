@@ -302,7 +302,7 @@ def _filling(
     size = np.bincount(place).astype(float)
     enough = size >= policy.min_rows
     missing = np.bincount(place[codes < 0], minlength=len(size))
-    unknown = _alone(codes, place, len(size)) if column.known else np.zeros(len(size))
+    unknown = _alone(codes, place, len(size)) if column.all_levels else np.zeros(len(size))
     return Filling(
         column=column,
         missing=float((codes < 0).mean()),

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from tasks.codes import Code
 
@@ -85,7 +85,7 @@ class ReferenceColumn(BaseModel):
     """Quantiles of a numeric column, at equal steps of probability; ties are kept."""
     levels: tuple[str, ...] = ()
     """Levels of a category whose shares are watched, the commonest first."""
-    known: tuple[str, ...] = ()
+    all_levels: tuple[str, ...] = Field(default=(), validation_alias=AliasChoices("all_levels", "known"))
     """All levels of the reference; empty where they are too many to store."""
     mean: float = 0.0
     sd: float = 1.0

@@ -140,9 +140,9 @@ def _of_numbers(codes: Array, column: ReferenceColumn, moments: int) -> Numbers:
 
 
 def _of_levels(codes: Array, column: ReferenceColumn) -> Numbers:
-    counts = np.bincount(codes, minlength=len(column.known or column.levels) + 1)
+    counts = np.bincount(codes, minlength=len(column.all_levels or column.levels) + 1)
     labels, counted_rows = [f"share of {level}" for level in column.levels], counts[: len(column.levels)]
-    if column.known:
+    if column.all_levels:
         labels, counted_rows = [*labels, UNSEEN], np.append(counted_rows, counts[-1])
     return _shares(_family(column.name), column.name, labels, counted_rows, len(codes))
 

@@ -41,7 +41,7 @@ def stored_row(plan: Plan, role: Role, at: int) -> Row | None:
     with np.load(path) as arrays:
         return Row(
             scores=arrays["scores"],
-            settled_scores=arrays["seen"],
+            settled_scores=arrays["settled_scores" if "settled_scores" in arrays else "seen"],
             parts=arrays["parts"],
             losses=arrays["losses"],
             rows=int(arrays["rows"]),
@@ -159,7 +159,7 @@ def _store_row(path: Path, row: Row) -> None:
         np.savez_compressed(
             file,
             scores=row.scores,
-            seen=row.settled_scores,
+            settled_scores=row.settled_scores,
             parts=row.parts,
             losses=row.losses,
             rows=row.rows,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 SURELY = 0.05
 NOTHING = "nothing: it is promoted"
@@ -50,7 +50,7 @@ class Attempt(BaseModel):
     caught: bool
     """The expected gate refused, and the champion is the one it was."""
     seconds: float
-    told: str
+    answer: str = Field(validation_alias=AliasChoices("answer", "told"))
     """The answer of the flow, or the error in which it ended."""
 
 
@@ -107,7 +107,7 @@ def failures(report: DrillReport, policy: DrillPolicy) -> list[str]:
     """Say what went wrong in a drill, one sentence each; empty if all was as it should be."""
     sentences = [
         f"{attempt.tried}: expected {attempt.expected}, "
-        f"refused by {', '.join(attempt.refused_by) or 'no gate'} ({attempt.told})"
+        f"refused by {', '.join(attempt.refused_by) or 'no gate'} ({attempt.answer})"
         for attempt in report.attempts
         if not attempt.caught
     ]

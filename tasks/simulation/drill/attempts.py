@@ -59,7 +59,7 @@ def sabotaged_attempt(stage: Stage, sabotage: Sabotage, number: int, run: Retrai
         refused_by=refused_by,
         caught=caught,
         seconds=seconds,
-        told=answer,
+        answer=answer,
     )
 
 
@@ -97,7 +97,7 @@ def halfway(stage: Stage, number: int, run: Retrain, gates: GatePolicy) -> Attem
         refused_by=(),
         caught=whole and after != before and promoted_after == 1,
         seconds=seconds,
-        told=f"{first}; again: {answer}",
+        answer=f"{first}; again: {answer}",
     )
 
 

@@ -135,7 +135,7 @@ def test_the_reference_is_what_the_champion_was_trained_on_at_its_version(stored
 
     check = checked(champion("stall"), on_day(14), DRIFT)
 
-    drawn = {one.column: one for one in (*check.features, *check.outcomes)}
+    drawn = {column.column: column for column in (*check.features, *check.outcomes)}
     assert (check.note, set(drawn)) == ("", {"price", "weight", "items", "channel", "prediction", "target"})
     # the first week lost its weights and got dear only after it was learned from
     assert (drawn["weight"].reference_missing, drawn["weight"].current_missing) == (0, 0)

@@ -67,6 +67,8 @@ def test_without_a_champion_and_with_one_that_does_not_load_its_numbers_are_miss
     assert [(serving.difference, serving.champion_milliseconds, serving.champion_size) for serving in servings] == [
         (0.0, None, None)
     ] * 2
+    assert servings[0].champion_fault is None
+    assert str(tmp_path) in servings[1].champion_fault
 
 
 def test_a_model_whose_columns_were_swapped_predicts_something_else(ask, stored, stall, rows):

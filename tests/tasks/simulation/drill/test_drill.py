@@ -18,7 +18,7 @@ POLICY = DrillPolicy(min_accepted=0.9)
 
 def attempt(**changes):
     good = {"tried": "a leak", "expected": "no_leak", "refused_by": ("no_leak",), "caught": True, "seconds": 1.25}
-    return Attempt(**good | {"told": "refused: a leak"} | changes)
+    return Attempt(**good | {"answer": "refused: a leak"} | changes)
 
 
 def report(attempts=(), promoted=10, accepted=100):
@@ -83,3 +83,9 @@ def test_the_summary_counts_what_was_as_expected():
         "stall: 1 of 2 as expected; false promotions: 10 of 200 promoted, 5.0% (95 %: 2.4% to 9.0%); "
         "drill failed: luck won"
     )
+
+
+def test_a_report_that_was_stored_under_the_field_s_old_name_is_still_read():
+    stored = attempt().model_dump()
+
+    assert Attempt(**{**{name: stored[name] for name in stored if name != "answer"}, "told": "x"}).answer == "x"
